@@ -1,0 +1,117 @@
+"""Canonical JSON: the one encoding of every body (PROTOCOL.md, section 2).
+
+Objects with sorted keys of `[a-z0-9_]`, no spaces, UTF-8, NFC strings; values are str, int (|x| < 2**53), bool,
+null, list and object. One value has exactly one encoding, and `loads` refuses every other form, so that two
+readers can never see two things in the same bytes.
+"""
+
+import json
+import re
+import unicodedata
+from typing import Final, NoReturn
+
+from sync.errors import CanonicalError
+
+Value = None | bool | int | str | list["Value"] | dict[str, "Value"]
+"""What a body may hold."""
+
+MAX_DEPTH: Final = 16
+MAX_SIZE: Final = 1 << 20
+MAX_INT: Final = 1 << 53
+_KEY: Final = re.compile(r"[a-z0-9_]+")
+
+
+def dumps(value: Value) -> bytes:
+    """Encode `value`; CanonicalError when it holds anything a body may not hold."""
+    _check(value, 0)
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    try:
+        data = text.encode("utf-8")
+    except UnicodeError:
+        raise CanonicalError("text is not Unicode") from None
+    if len(data) > MAX_SIZE:
+        raise CanonicalError("too long")
+    return data
+
+
+def loads(data: bytes) -> Value:
+    """Decode canonical bytes; CanonicalError for anything else, before the parser could be hurt by it."""
+    if len(data) > MAX_SIZE:
+        raise CanonicalError("too long")
+    _scan_depth(data)
+    try:
+        value: Value = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_no_duplicates,
+            parse_float=_refuse_number,
+            parse_constant=_refuse_number,
+        )
+    except (ValueError, RecursionError):  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+        raise CanonicalError("not JSON") from None
+    if dumps(value) != data:
+        raise CanonicalError("not canonical")
+    return value
+
+
+def loads_object(data: bytes) -> dict[str, Value]:
+    """Decode canonical bytes that must be an object."""
+    value = loads(data)
+    if not isinstance(value, dict):
+        raise CanonicalError("not an object")
+    return value
+
+
+def _check(value: object, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise CanonicalError("too deep")
+    if value is None or isinstance(value, bool):
+        return
+    if isinstance(value, int):
+        if abs(value) >= MAX_INT:
+            raise CanonicalError("number too large")
+    elif isinstance(value, str):
+        if not unicodedata.is_normalized("NFC", value):
+            raise CanonicalError("text is not NFC")
+    elif isinstance(value, list):
+        for item in value:
+            _check(item, depth + 1)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str) or not _KEY.fullmatch(key):
+                raise CanonicalError("bad key")
+            _check(item, depth + 1)
+    else:
+        raise CanonicalError("type not allowed")
+
+
+def _scan_depth(data: bytes) -> None:
+    """Refuse deep nesting by counting brackets outside strings, without recursion."""
+    depth = 0
+    in_string = escaped = False
+    for byte in data:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                in_string = False
+        elif byte == 0x22:
+            in_string = True
+        elif byte in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise CanonicalError("too deep")
+        elif byte in b"]}":
+            depth -= 1
+
+
+def _no_duplicates(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise CanonicalError("duplicate key")
+    return result
+
+
+def _refuse_number(_text: str) -> NoReturn:
+    raise CanonicalError("number type not allowed")

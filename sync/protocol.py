@@ -1,0 +1,101 @@
+"""Wire constants and limits. PROTOCOL.md explains each; a test holds the two together.
+
+Lengths are bytes, times are seconds since 1970 (UTC) unless a name says otherwise; integers on the wire are
+little-endian. This module imports nothing, so that the relay can share it without any cryptography.
+"""
+
+from enum import IntEnum
+from typing import Final
+
+# --- Envelope, suite 1 -------------------------------------------------------------------------------------
+
+ENVELOPE_MAGIC: Final = b"FSE1"
+ENVELOPE_VERSION: Final = 1
+SUITE: Final = 1
+SLOT_COUNT: Final = 8
+SLOT_SIZE: Final = 112
+"""SealedBox of 64 bytes: 32 ephemeral key + 16 tag + K_h | K_b."""
+OUTER_SIZE: Final = 1016
+"""Magic to the last slot: the associated data of both ciphertexts."""
+HEADER_SIZE: Final = 320
+HEADER_SIGNED_SIZE: Final = 242
+HEADER_CT_SIZE: Final = 336
+BODY_OFFSET: Final = 1352
+ENVELOPE_SIZES: Final = {1: 4096, 2: 16384, 3: 65536}
+"""Class -> whole length. No other length ever leaves a device or a desk."""
+BODY_CAPACITY: Final = {1: 2724, 2: 15012, 3: 64164}
+"""Class -> longest body: size - 1352 - 16 (tag) - 4 (length)."""
+MAX_RECIPIENTS: Final = 7
+CHUNK_CAPACITY: Final = BODY_CAPACITY[3]
+
+# --- Signature tags (16 bytes, NUL-padded) -----------------------------------------------------------------
+
+TAG_ENVELOPE: Final = b"fs envelope 1".ljust(16, b"\0")
+TAG_REQUEST: Final = b"fs request 1".ljust(16, b"\0")
+TAG_ROOT: Final = b"fs root 1".ljust(16, b"\0")
+TAG_DIRECTORY: Final = b"fs directory 1".ljust(16, b"\0")
+TAG_CERT: Final = b"fs cert 1".ljust(16, b"\0")
+
+
+class SenderKind(IntEnum):
+    """Who may sign an envelope. The certificate says which kind a key is."""
+
+    DEVICE = 1
+    DESK = 2
+
+
+class MsgType(IntEnum):
+    """What an envelope carries. Numbers are final: 1-31 upstream, 32-63 downstream, 64-95 between desks."""
+
+    SCREENING = 1
+    IDENTITY = 2
+    SAFE_CONTACT = 3
+    CONTACT = 4
+    CHUNK = 5
+    COVER = 6
+    DEVICE_REPORT = 7
+    RECEIPT = 32
+    TOKENS = 33
+    DIRECTORY = 34
+    POLICY = 35
+    MESSAGE = 36
+    SAFE_CONTACT_UPDATE = 37
+    WIPE = 38
+    REKEY = 39
+    CASE_EVENT = 64
+    GRANT = 65
+    DEVICE_ENROLLED = 66
+    GAP_CLOSED = 67
+    PREKEY_SHARE = 68
+
+
+ALLOWED_TYPES: Final[dict[SenderKind, frozenset[MsgType]]] = {
+    SenderKind.DEVICE: frozenset(m for m in MsgType if m < 32),
+    SenderKind.DESK: frozenset(m for m in MsgType if m >= 32) | {MsgType.COVER},
+}
+
+# --- Times -------------------------------------------------------------------------------------------------
+
+DAY: Final = 86_400
+WEEK: Final = 7 * DAY
+ITEM_LIFETIME: Final = 45 * DAY
+PREKEY_WEEKS_AHEAD: Final = 26
+PREKEY_GRACE: Final = 120 * DAY
+"""A private prekey is destroyed this long after its last valid moment."""
+DEVICE_PREKEY_LIFETIME: Final = 60 * DAY
+GAP_ALERT_AFTER: Final = 72 * 3600
+REOFFER_AFTER: Final = 30 * DAY
+ENROLMENT_LIFETIME: Final = 15 * 60
+ENROLMENT_SIZE: Final = 16_384
+NONCE_LIFETIME: Final = 60
+
+# --- Relay -------------------------------------------------------------------------------------------------
+
+SHARD_COUNT: Final = 16
+MAX_PAGE: Final = 200
+MAX_BODY: Final = 65_536
+TOKEN_SIZE: Final = 32
+DROP_SCHEME: Final = "Drop"
+READ_SCHEME: Final = "Read"
+USER_AGENT: Final = "fieldapp/1"
+"""The same for every client and version: a finer one would tell installations apart."""
