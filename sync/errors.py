@@ -3,6 +3,7 @@
     SyncError
       PrimitiveError            a libsodium call refused its input (internal: each boundary wraps it once)
       CanonicalError            bytes are not the canonical JSON of PROTOCOL.md, section 2
+      SealRefused(reason)       an envelope cannot be made: no recipient, too long; the record stays a draft
       EnvelopeRejected(reason)  an envelope failed one of the receiver's checks
       DirectoryRejected(reason) a root, directory or certificate cannot be trusted
       EnrolmentFailed(reason)   a code, a hello or an answer of enrolment is not usable
@@ -36,6 +37,14 @@ class _Reasoned(SyncError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class SealRefused(_Reasoned):
+    """An envelope cannot be made for `reason`; nothing was encrypted and nothing may be sent or dropped."""
+
+    def diagnostics(self) -> str:
+        """Say that the record stays a draft."""
+        return f"This could not be sealed ({self.reason}). It stays on this device as a draft."
 
 
 class EnvelopeRejected(_Reasoned):

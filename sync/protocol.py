@@ -4,7 +4,7 @@ Lengths are bytes, times are seconds since 1970 (UTC) unless a name says otherwi
 little-endian. This module imports nothing, so that the relay can share it without any cryptography.
 """
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Final
 
 # --- Envelope, suite 1 -------------------------------------------------------------------------------------
@@ -25,6 +25,10 @@ ENVELOPE_SIZES: Final = {1: 4096, 2: 16384, 3: 65536}
 """Class -> whole length. No other length ever leaves a device or a desk."""
 BODY_CAPACITY: Final = {1: 2724, 2: 15012, 3: 64164}
 """Class -> longest body: size - 1352 - 16 (tag) - 4 (length)."""
+HEADER_MAGIC: Final = b"FSH1"
+HEADER_VERSION: Final = 1
+MAX_COUNTER: Final = (1 << 53) - 1
+"""Highest seq or version: what canonical JSON can hold."""
 MAX_RECIPIENTS: Final = 7
 CHUNK_CAPACITY: Final = BODY_CAPACITY[3]
 
@@ -74,6 +78,59 @@ ALLOWED_TYPES: Final[dict[SenderKind, frozenset[MsgType]]] = {
     SenderKind.DESK: frozenset(m for m in MsgType if m >= 32) | {MsgType.COVER},
 }
 
+
+class Reason(StrEnum):
+    """Why an envelope was rejected, in the receiver's order (PROTOCOL.md, section 5.4).
+
+    Up to SIGNATURE nobody known vouches for the bytes: such failures are only counted. From there on (SIGNED_REASONS)
+    an enrolled sender stands behind them: the envelope is kept, quarantined and shown.
+    """
+
+    LENGTH = "length"
+    MAGIC = "magic"
+    VERSION = "version"
+    SUITE = "suite"
+    CLASS = "class"
+    SLOT_COUNT = "slot_count"
+    NOT_FOR_US = "not_for_us"
+    DOUBLE_SLOT = "double_slot"
+    ROLE_MISMATCH = "role_mismatch"
+    SLOTS_DISAGREE = "slots_disagree"
+    HEADER_COMMITMENT = "header_commitment"
+    HEADER_CIPHER = "header_cipher"
+    HEADER_FORM = "header_form"
+    FOREIGN_CENTRE = "foreign_centre"
+    UNKNOWN_SENDER = "unknown_sender"
+    TYPE_NOT_ALLOWED = "type_not_allowed"
+    SIGNATURE = "signature"
+    REVOKED = "revoked"
+    BODY_HASH = "body_hash"
+    FORK = "fork"
+    NO_BODY_KEY = "no_body_key"
+    BODY_COMMITMENT = "body_commitment"
+    BODY_CIPHER = "body_cipher"
+    BODY_PADDING = "body_padding"
+    BODY_FORM = "body_form"
+    SCHEMA = "schema"
+    RECIPIENTS = "recipients"
+
+
+SIGNED_REASONS: Final = frozenset(
+    {
+        Reason.REVOKED,
+        Reason.BODY_HASH,
+        Reason.FORK,
+        Reason.NO_BODY_KEY,
+        Reason.BODY_COMMITMENT,
+        Reason.BODY_CIPHER,
+        Reason.BODY_PADDING,
+        Reason.BODY_FORM,
+        Reason.SCHEMA,
+        Reason.RECIPIENTS,
+    }
+)
+"""Failures after the signature: quarantined and visible, never dropped."""
+
 # --- Times -------------------------------------------------------------------------------------------------
 
 DAY: Final = 86_400
@@ -87,7 +144,16 @@ GAP_ALERT_AFTER: Final = 72 * 3600
 REOFFER_AFTER: Final = 30 * DAY
 ENROLMENT_LIFETIME: Final = 15 * 60
 ENROLMENT_SIZE: Final = 16_384
+QUARTER: Final = 13 * WEEK
 NONCE_LIFETIME: Final = 60
+
+# --- Signed documents (directory, certificate) -------------------------------------------------------------
+
+SIGNED_MAGIC: Final = b"FSD1"
+MAX_SIGNERS: Final = 16
+DOC_ROOT: Final = 1
+DOC_DIRECTORY: Final = 2
+DOC_CERTIFICATE: Final = 3
 
 # --- Relay -------------------------------------------------------------------------------------------------
 
