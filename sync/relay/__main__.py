@@ -1,0 +1,152 @@
+"""The command `fieldapp-relay`."""
+
+import asyncio
+import logging
+import socket
+import sys
+from typing import Any, Final
+
+import click
+import uvicorn
+
+from sync.relay.app import create_app, register_centre
+from sync.relay.auth import decode_hex
+from sync.relay.centres import CentreConflictError
+from sync.relay.database import Database, StoreUnavailableError
+from sync.relay.limits import CENTRE_ID_SIZE, KEY_SIZE
+from sync.relay.schema import SchemaTooNewError
+from sync.relay.server import server_config
+from sync.relay.settings import RelaySettings, SettingsError, database_url
+
+_DATABASE: Final = "fieldapp-relay.db"
+
+
+class _OneLineGroup(click.Group):
+    """A group whose every complaint is one line and exit code 2."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command line."""
+        options["standalone_mode"] = False
+        try:
+            result = super().main(*args, **options)
+        except click.ClickException as error:
+            click.echo(f"fieldapp-relay: {error.format_message()}", err=True)
+            sys.exit(2)
+        except click.Abort:
+            sys.exit(130)
+        sys.exit(result if isinstance(result, int) else 0)
+
+
+class _Hex(click.ParamType[bytes]):
+    """A fixed number of bytes as lower-case hex."""
+
+    name = "hex"
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        """Return the bytes, or fail with one line."""
+        decoded = value if isinstance(value, bytes) else decode_hex(str(value), self._size)
+        if decoded is None:
+            self.fail(f"must be {2 * self._size} lower-case hex digits", param, ctx)
+        return decoded
+
+
+def _database(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    try:
+        database_url(value)
+    except SettingsError as error:
+        raise click.BadParameter(str(error)) from None
+    return value
+
+
+_database_option = click.option(
+    "--database",
+    default=_DATABASE,
+    show_default=True,
+    callback=_database,
+    help="A file (SQLite), or a postgresql:// URL.",
+)
+
+
+@click.group(cls=_OneLineGroup, invoke_without_command=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8470, show_default=True, type=click.IntRange(1, 65535))
+@_database_option
+@click.option(
+    "--public-host",
+    multiple=True,
+    metavar="NAME[:PORT]",
+    help="Host name under which clients reach this relay; may be repeated. Default: the address listened on.",
+)
+@click.pass_context
+def main(ctx: click.Context, host: str, port: int, database: str, public_host: tuple[str, ...]) -> None:
+    """Store and forward sealed envelopes. The relay can read none of them.
+
+    Put a TLS proxy in front of it; it speaks plain HTTP and keeps no log of requests.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    hosts = frozenset(name.lower() for name in public_host) or frozenset({f"{host}:{port}"})
+    app = create_app(RelaySettings(database, hosts))
+    bound = _bind(host, port)
+    asyncio.run(_check(database))
+    click.echo(f"relay on http://{host}:{port}")
+    uvicorn.Server(server_config(app)).run(sockets=[bound])
+
+
+@main.group(cls=click.Group)
+def centre() -> None:
+    """Manage the centres that this relay serves."""
+
+
+@centre.command("add")
+@_database_option
+@click.option(
+    "--centre", "centre_id", required=True, type=_Hex(CENTRE_ID_SIZE), help="The centre's id, in hex."
+)
+@click.option("--key", required=True, type=_Hex(KEY_SIZE), help="Its first Ed25519 public key, in hex.")
+@click.option("--name", required=True, help="A label for the operator.")
+def centre_add(database: str, centre_id: bytes, key: bytes, name: str) -> None:
+    """Let a centre use this relay. The rest (desks, boxes, tokens) it registers itself."""
+    try:
+        asyncio.run(register_centre(database, centre_id, key, name))
+    except CentreConflictError:
+        raise click.UsageError("this key belongs to another centre") from None
+    except (StoreUnavailableError, SchemaTooNewError) as error:
+        raise _unusable(error) from None
+    click.echo(f"centre {centre_id.hex()} may use this relay")
+
+
+async def _check(database: str) -> None:
+    """Open the database once, so that a wrong path is one clear line instead of a failed start."""
+    store = Database(database)
+    try:
+        await store.open()
+    except (StoreUnavailableError, SchemaTooNewError) as error:
+        raise _unusable(error) from None
+    finally:
+        await store.close()
+
+
+def _unusable(error: Exception) -> click.UsageError:
+    reason = str(error) or "it cannot be opened or written"
+    return click.UsageError(f"the database cannot be used: {reason}")
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise click.UsageError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+    return bound
+
+
+if __name__ == "__main__":
+    main()

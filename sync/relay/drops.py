@@ -1,0 +1,153 @@
+"""Drops: single-use tokens, idempotent retry, many drops in one commit."""
+
+import hmac
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sync.relay import streams
+from sync.relay.database import Database, GroupCommit
+from sync.relay.limits import MAX_DROPS_PER_COMMIT, USED_TOKEN_DAYS, Clock, day_number, personal_hash
+from sync.relay.schema import BOX, drop_token, stream
+
+
+class Outcome(Enum):
+    """What became of a drop."""
+
+    STORED = "stored"
+    REPEATED = "repeated"
+    CONFLICT = "conflict"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """One request: the token's hash, the box it names, the envelope."""
+
+    token_hash: bytes
+    box: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The outcome, with the item's id when it is stored."""
+
+    outcome: Outcome
+    item_id: bytes = b""
+
+
+@dataclass(slots=True)
+class _Token:
+    centre_id: bytes
+    receipt: bytes | None
+    item_id: bytes | None
+
+
+_MARK_USED = (
+    update(drop_token)
+    .where(drop_token.c.token_hash == bindparam("b_token"))
+    .values(used_day=bindparam("b_day"), receipt=bindparam("b_receipt"), item_id=bindparam("b_item"))
+)
+
+
+class Drops:
+    """Accepts envelopes from devices. Success is reported only for what is durable."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._lookups = GroupCommit(self._look_up, MAX_DROPS_PER_COMMIT)
+        self._commits = GroupCommit(self._commit, MAX_DROPS_PER_COMMIT)
+
+    async def knows(self, token_hash: bytes) -> bool:
+        """Say whether a token exists, used or not: asked before the first byte of a body is read."""
+        return await self._lookups.submit(token_hash)
+
+    async def store(self, drop: Drop) -> Result:
+        """Store a drop together with all others that wait; return when it is durable or refused."""
+        return await self._commits.submit(drop)
+
+    async def drain(self) -> None:
+        """Wait for the drops under way."""
+        await self._lookups.drain()
+        await self._commits.drain()
+
+    async def forget_used(self) -> None:
+        """Delete used tokens after 46 days, one day after the last day of their items."""
+        oldest = day_number(self._clock()) - USED_TOKEN_DAYS
+        async with self._database.write() as connection:
+            await connection.execute(delete(drop_token).where(drop_token.c.used_day < oldest))
+
+    async def _look_up(self, hashes: Sequence[bytes]) -> list[bool]:
+        query = select(drop_token.c.token_hash).where(drop_token.c.token_hash.in_(set(hashes)))
+        async with self._database.read() as connection:
+            known = set((await connection.execute(query)).scalars())
+        return [entry in known for entry in hashes]
+
+    async def _commit(self, drops: Sequence[Drop]) -> list[Result]:
+        day = day_number(self._clock())
+        async with self._database.write() as connection:
+            tokens = await _lock_tokens(connection, {drop.token_hash for drop in drops})
+            boxes = await _open_boxes(connection, {drop.box for drop in drops})
+            accepted: dict[int, list[tuple[bytes, bytes]]] = defaultdict(list)
+            used: list[dict[str, object]] = []
+            results = []
+            for drop in drops:
+                result = _judge(drop, tokens, boxes)
+                results.append(result)
+                if result.outcome is Outcome.STORED:
+                    token = tokens[drop.token_hash]
+                    accepted[boxes[token.centre_id, drop.box]].append((result.item_id, drop.body))
+                    used.append(
+                        {
+                            "b_token": drop.token_hash,
+                            "b_day": day,
+                            "b_receipt": token.receipt,
+                            "b_item": token.item_id,
+                        }
+                    )
+            # In one order everywhere, so that two processes on PostgreSQL cannot lock each other out.
+            for stream_id in sorted(accepted):
+                await streams.append(connection, stream_id, accepted[stream_id], day)
+            if used:
+                await connection.execute(_MARK_USED, used)
+        return results
+
+
+def _judge(drop: Drop, tokens: dict[bytes, _Token], boxes: dict[tuple[bytes, bytes], int]) -> Result:
+    """Decide one drop and note it in `tokens`, so that a duplicate in the same batch is recognised."""
+    token = tokens.get(drop.token_hash)
+    if token is None:
+        return Result(Outcome.REFUSED)
+    receipt = personal_hash(b"fs drop", drop.box + drop.body)
+    if token.receipt is not None and token.item_id is not None:
+        same = hmac.compare_digest(token.receipt, receipt)
+        return Result(Outcome.REPEATED, token.item_id) if same else Result(Outcome.CONFLICT)
+    if (token.centre_id, drop.box) not in boxes:
+        return Result(Outcome.REFUSED)
+    token.receipt, token.item_id = receipt, streams.new_item_id()
+    return Result(Outcome.STORED, token.item_id)
+
+
+async def _lock_tokens(connection: AsyncConnection, hashes: set[bytes]) -> dict[bytes, _Token]:
+    rows = await connection.execute(
+        select(drop_token.c.token_hash, drop_token.c.centre_id, drop_token.c.receipt, drop_token.c.item_id)
+        .where(drop_token.c.token_hash.in_(hashes))
+        .order_by(drop_token.c.token_hash)
+        .with_for_update()
+    )
+    return {row.token_hash: _Token(row.centre_id, row.receipt, row.item_id) for row in rows}
+
+
+async def _open_boxes(connection: AsyncConnection, names: set[bytes]) -> dict[tuple[bytes, bytes], int]:
+    rows = await connection.execute(
+        select(stream.c.centre_id, stream.c.name, stream.c.stream_id).where(
+            stream.c.kind == BOX, stream.c.name.in_(names), stream.c.is_open
+        )
+    )
+    return {(row.centre_id, row.name): row.stream_id for row in rows}

@@ -1,0 +1,408 @@
+"""What each call of the HTTP interface does; the table of calls stands in `sync.relay.app`."""
+
+import json
+import struct
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sync.protocol import (
+    DROP_SCHEME,
+    ENROLMENT_SIZE,
+    MAX_BODY,
+    MAX_PAGE,
+    READ_SCHEME,
+    SHARD_COUNT,
+    TOKEN_SIZE,
+)
+from sync.relay.auth import (
+    Nonces,
+    decode_bytes,
+    decode_hex,
+    parse_credentials,
+    signed_bytes,
+    verify,
+)
+from sync.relay.centres import CentreConflictError, Centres, DeskEntry, Signer
+from sync.relay.documents import Direction, Documents, WrittenOnceError
+from sync.relay.drops import Drop, Drops, Outcome
+from sync.relay.limits import (
+    BOX_ID_SIZE,
+    DIRECTORY_QUARTERS,
+    ENROL_ID_SIZE,
+    ENVELOPE_LENGTHS,
+    HASH_SIZE,
+    ITEM_ID_SIZE,
+    KEY_SIZE,
+    MAX_DESKS,
+    MAX_DIRECTORY,
+    MAX_TOKEN_BATCH,
+    SHARD_QUARTERS,
+    token_hash,
+)
+from sync.relay.maintenance import Maintenance
+from sync.relay.settings import RelaySettings
+from sync.relay.streams import CursorBehindError, CursorUnknownError, Page, Streams
+from sync.relay.web import Refusal, bytes_response, json_response, read_body
+
+PAGE_MAGIC: Final = b"FSP1"
+PAGE_HEAD: Final = struct.Struct("<4sBxH16s")
+"""magic | flags (bit 0: more follows) | zero | number of items | cursor behind the last item (zeros: none)."""
+PAGE_ITEM: Final = struct.Struct("<16sII")
+"""item id | day number | length of the body that follows."""
+
+_MAX_INTEGER: Final = 2**53 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a handler needs, made once when the process starts."""
+
+    settings: RelaySettings
+    nonces: Nonces
+    centres: Centres
+    drops: Drops
+    streams: Streams
+    documents: Documents
+    maintenance: Maintenance
+
+
+def encode_page(page: Page, after: bytes | None) -> bytes:
+    """Return the binary page: head, then each item's head and body. An empty page repeats the cursor given."""
+    cursor = page.items[-1].item_id if page.items else after or bytes(ITEM_ID_SIZE)
+    parts = [PAGE_HEAD.pack(PAGE_MAGIC, int(page.more), len(page.items), cursor)]
+    for item in page.items:
+        parts.append(PAGE_ITEM.pack(item.item_id, item.day, len(item.body)))
+        parts.append(item.body)
+    return b"".join(parts)
+
+
+async def health(_request: Request) -> Response:
+    """GET /v1/health."""
+    return json_response({"status": "ok"})
+
+
+async def nonce(request: Request) -> Response:
+    """POST /v1/nonce."""
+    return json_response({"nonce": _services(request).nonces.issue()})
+
+
+async def drop(request: Request) -> Response:
+    """POST /v1/drop/{box}: the token is judged before the first byte of the body is read."""
+    services = _services(request)
+    hashed = _bearer(request, DROP_SCHEME)
+    box = decode_hex(request.path_params["box"], BOX_ID_SIZE)
+    if hashed is None or box is None or not await services.drops.knows(hashed):
+        raise Refusal(403)
+    body = await read_body(request, MAX_BODY, services.settings)
+    if len(body) not in ENVELOPE_LENGTHS:
+        raise Refusal(400)
+    result = await services.drops.store(Drop(hashed, box, body))
+    if result.outcome is Outcome.REFUSED:
+        raise Refusal(403)
+    if result.outcome is Outcome.CONFLICT:
+        raise Refusal(409)
+    return json_response({"id": result.item_id.hex()}, 201 if result.outcome is Outcome.STORED else 200)
+
+
+async def box_page(request: Request) -> Response:
+    """GET /v1/box/{box}?after=&limit=."""
+    services = _services(request)
+    signer, _ = await _signed(request)
+    stream_id = await _box(request, signer)
+    limit = request.query_params.get("limit", str(MAX_PAGE))
+    if not (limit.isascii() and limit.isdecimal() and len(limit) <= 3 and 1 <= int(limit) <= MAX_PAGE):
+        raise Refusal(400)
+    return await _page(request, services, stream_id, int(limit))
+
+
+async def item(request: Request) -> Response:
+    """GET /v1/item/{id}."""
+    signer, _ = await _signed(request)
+    item_id = decode_hex(request.path_params["id"], ITEM_ID_SIZE)
+    body = await _services(request).streams.item_for(signer.key, item_id) if item_id else None
+    if body is None:
+        raise Refusal(404)
+    return bytes_response(body)
+
+
+async def move_cursor(request: Request) -> Response:
+    """POST /v1/box/{box}/cursor."""
+    services = _services(request)
+    signer, body = await _signed(request, MAX_BODY)
+    stream_id = await _box(request, signer)
+    cursor = _hex_field(_object(body, {"cursor"}), "cursor", ITEM_ID_SIZE)
+    try:
+        await services.streams.move_cursor(signer.key, stream_id, cursor)
+    except CursorUnknownError:
+        raise Refusal(410) from None
+    except CursorBehindError:
+        raise Refusal(409) from None
+    await services.maintenance.collect(stream_id)
+    return json_response({"cursor": cursor.hex()})
+
+
+async def shard_page(request: Request) -> Response:
+    """GET /v1/shard/{s}?after=."""
+    services = _services(request)
+    centre_id = await _reader(request, SHARD_QUARTERS)
+    stream_id = await services.streams.shard_of(centre_id, _shard(request))
+    return await _page(request, services, stream_id, MAX_PAGE)
+
+
+async def shard_put(request: Request) -> Response:
+    """POST /v1/shard/{s}."""
+    services = _services(request)
+    signer, body = await _signed(request, MAX_BODY)
+    shard = _shard(request)
+    if len(body) not in ENVELOPE_LENGTHS:
+        raise Refusal(400)
+    stream_id = await services.streams.shard_of(signer.centre_id, shard)
+    item_id = await services.streams.put(stream_id, body)
+    return json_response({"id": item_id.hex()}, 201)
+
+
+async def tokens(request: Request) -> Response:
+    """POST /v1/tokens."""
+    signer, body = await _signed(request, MAX_BODY)
+    value = _object(body, {"drop", "read", "withdraw"}, optional=True)
+    drop_hashes = _hex_list(value.get("drop", []), HASH_SIZE)
+    withdrawn = _hex_list(value.get("withdraw", []), HASH_SIZE)
+    read = {_hex_field(entry, "hash", HASH_SIZE): _quarter(entry) for entry in _list(value.get("read", []))}
+    if len(drop_hashes) + len(withdrawn) + len(read) > MAX_TOKEN_BATCH:
+        raise Refusal(400)
+    new = await _services(request).centres.change_tokens(signer.centre_id, drop_hashes, read, withdrawn)
+    return json_response({"new": new})
+
+
+async def desks(request: Request) -> Response:
+    """PUT /v1/desks."""
+    signer, body = await _signed(request, MAX_BODY)
+    if not signer.is_centre:
+        raise Refusal(403)
+    entries = [_desk(entry) for entry in _list(_object(body, {"desks"})["desks"])]
+    if len(entries) > MAX_DESKS:
+        raise Refusal(400)
+    try:
+        await _services(request).centres.replace_desks(signer, entries)
+    except CentreConflictError:
+        raise Refusal(409) from None
+    return json_response({"desks": len(entries)})
+
+
+async def directory_put(request: Request) -> Response:
+    """PUT /v1/dir/{v}."""
+    signer, body = await _signed(request, MAX_DIRECTORY)
+    if not signer.is_centre:
+        raise Refusal(403)
+    version = _version(request.path_params["v"])
+    if version is None or not body:
+        raise Refusal(400)
+    try:
+        created = await _services(request).documents.put_directory(signer.centre_id, version, body)
+    except WrittenOnceError:
+        raise Refusal(409) from None
+    return json_response({"version": version}, 201 if created else 200)
+
+
+async def directory_get(request: Request) -> Response:
+    """GET /v1/dir/{v or latest}."""
+    if request.headers.get("authorization", "").startswith(READ_SCHEME + " "):
+        centre_id = await _reader(request, DIRECTORY_QUARTERS)
+    else:
+        centre_id = (await _signed(request))[0].centre_id
+    wanted = request.path_params["v"]
+    version = None if wanted == "latest" else _version(wanted)
+    if version is None and wanted != "latest":
+        raise Refusal(404)
+    found = await _services(request).documents.directory(centre_id, version)
+    if found is None:
+        raise Refusal(404)
+    return bytes_response(found[1], {"ETag": f'"{found[0]}"'})
+
+
+async def enrol_open(request: Request) -> Response:
+    """POST /v1/enrol/{id}/open."""
+    signer, _ = await _signed(request)
+    enrol_id = decode_hex(request.path_params["id"], ENROL_ID_SIZE)
+    if enrol_id is None:
+        raise Refusal(404)
+    try:
+        created = await _services(request).documents.open_enrolment(signer.centre_id, enrol_id)
+    except WrittenOnceError:
+        raise Refusal(409) from None
+    return json_response({"open": True}, 201 if created else 200)
+
+
+async def enrol_put(request: Request) -> Response:
+    """POST /v1/enrol/{id}/{up or down}: whether it is open is judged before the body is read."""
+    services = _services(request)
+    enrol_id, direction = _mailbox(request)
+    if not await services.documents.is_open(enrol_id):
+        raise Refusal(404)
+    body = await read_body(request, ENROLMENT_SIZE, services.settings)
+    if len(body) != ENROLMENT_SIZE:
+        raise Refusal(400)
+    try:
+        created = await services.documents.put_enrolment(enrol_id, direction, body)
+    except WrittenOnceError:
+        raise Refusal(409) from None
+    if created is None:
+        raise Refusal(404)
+    return json_response({"stored": True}, 201 if created else 200)
+
+
+async def enrol_get(request: Request) -> Response:
+    """GET /v1/enrol/{id}/{up or down}."""
+    body = await _services(request).documents.enrolment(*_mailbox(request))
+    if body is None:
+        raise Refusal(404)
+    return bytes_response(body)
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+def _bearer(request: Request, scheme: str) -> bytes | None:
+    """Return the hash of the token in the Authorization header, or None when there is none of that form."""
+    given, _, text = request.headers.get("authorization", "").partition(" ")
+    token = decode_bytes(text, TOKEN_SIZE) if given == scheme else None
+    return None if token is None else token_hash(token)
+
+
+async def _reader(request: Request, quarters: int) -> bytes:
+    hashed = _bearer(request, READ_SCHEME)
+    centre_id = await _services(request).centres.reader(hashed, quarters) if hashed else None
+    if centre_id is None:
+        raise Refusal(403)
+    return centre_id
+
+
+async def _signed(request: Request, limit: int = 0) -> tuple[Signer, bytes]:
+    """Return who signed, and the body of at most `limit` bytes; raise Refusal 401 for every other case.
+
+    Key, host and nonce are judged before the body is read, the signature before the nonce is spent.
+    """
+    services = _services(request)
+    credentials = parse_credentials(request.headers.get("authorization", ""))
+    host = request.headers.get("host", "").lower()
+    if credentials is None or host not in services.settings.public_hosts:
+        raise Refusal(401)
+    signer = await services.centres.signer(credentials.key)
+    if signer is None or not services.nonces.is_ours(credentials.nonce):
+        raise Refusal(401)
+    body = await read_body(request, limit, services.settings)
+    message = signed_bytes(request.method, host, _target(request), body, credentials.nonce)
+    if not verify(credentials, message) or not await services.nonces.spend(credentials.nonce):
+        raise Refusal(401)
+    return signer, body
+
+
+def _target(request: Request) -> str:
+    """Return path?query as the client sent it."""
+    path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    query: bytes = request.scope["query_string"]
+    # Some servers put the query into raw_path; the path itself cannot hold a question mark.
+    raw = path.partition(b"?")[0] + (b"?" + query if query else b"")
+    return raw.decode("latin-1")
+
+
+async def _box(request: Request, signer: Signer) -> int:
+    box = decode_hex(request.path_params["box"], BOX_ID_SIZE)
+    stream_id = await _services(request).streams.box_of(signer.key, box) if box else None
+    if stream_id is None:
+        raise Refusal(404)
+    return stream_id
+
+
+async def _page(request: Request, services: Services, stream_id: int, limit: int) -> Response:
+    text = request.query_params.get("after", "")
+    after = decode_hex(text, ITEM_ID_SIZE)
+    if text and after is None:
+        raise Refusal(400)
+    if after == bytes(ITEM_ID_SIZE):
+        after = None
+    try:
+        page = await services.streams.page(stream_id, after, limit)
+    except CursorUnknownError:
+        raise Refusal(410) from None
+    return bytes_response(encode_page(page, after))
+
+
+def _shard(request: Request) -> int:
+    text: str = request.path_params["s"]
+    names = [str(number) for number in range(SHARD_COUNT)]
+    if text not in names:
+        raise Refusal(404)
+    return int(text)
+
+
+def _mailbox(request: Request) -> tuple[bytes, Direction]:
+    enrol_id = decode_hex(request.path_params["id"], ENROL_ID_SIZE)
+    direction: Literal["up", "down"] | None = {"up": "up", "down": "down"}.get(request.path_params["dir"])  # type: ignore[assignment]
+    if enrol_id is None or direction is None:
+        raise Refusal(404)
+    return enrol_id, direction
+
+
+def _version(text: str) -> int | None:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 16 and str(int(text)) == text):
+        return None
+    return int(text) if 1 <= int(text) <= _MAX_INTEGER else None
+
+
+def _object(body: bytes, names: set[str], *, optional: bool = False) -> dict[str, Any]:
+    """Return a JSON object with exactly (or, if `optional`, at most) these names; raise Refusal 400."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        raise Refusal(400) from None
+    return _with_names(value, names, optional=optional)
+
+
+def _with_names(value: object, names: set[str], *, optional: bool = False) -> dict[str, Any]:
+    if not isinstance(value, dict) or not value.keys() <= names or (not optional and value.keys() != names):
+        raise Refusal(400)
+    return value
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise Refusal(400)
+    return value
+
+
+def _hex(value: object, size: int) -> bytes:
+    decoded = decode_hex(value, size) if isinstance(value, str) else None
+    if decoded is None:
+        raise Refusal(400)
+    return decoded
+
+
+def _hex_field(value: object, name: str, size: int) -> bytes:
+    if not isinstance(value, dict):
+        raise Refusal(400)
+    return _hex(value.get(name), size)
+
+
+def _hex_list(value: object, size: int) -> set[bytes]:
+    return {_hex(entry, size) for entry in _list(value)}
+
+
+def _quarter(value: object) -> int:
+    quarter = _with_names(value, {"hash", "quarter"})["quarter"]
+    if type(quarter) is not int or not 0 <= quarter <= 40_000:
+        raise Refusal(400)
+    return quarter
+
+
+def _desk(value: object) -> DeskEntry:
+    entry = _with_names(value, {"key", "role", "boxes"})
+    if entry["role"] not in ("centre", "desk"):
+        raise Refusal(400)
+    boxes = frozenset(_hex_list(entry["boxes"], BOX_ID_SIZE))
+    return DeskEntry(_hex(entry["key"], KEY_SIZE), entry["role"] == "centre", boxes)
