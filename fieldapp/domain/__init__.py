@@ -1,0 +1,1 @@
+"""What the app knows about screenings, triage and contacts: pure, standard library only."""
