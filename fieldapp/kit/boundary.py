@@ -1,0 +1,89 @@
+"""Nothing that goes wrong in a screen may freeze the app or show a traceback.
+
+Flet 1.0.5 has two traps here. An error while rendering kills the session's update task, so that the screen
+freezes for ever without a word. An error in a handler replaces the whole interface by the full traceback,
+with a copy button, which may contain what a person said. `component` and `install_error_handler` close
+them. What is recorded is the function and the class of the exception: never a message, an argument or a line.
+"""
+
+import functools
+import logging
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, Final, ParamSpec, cast
+
+import flet as ft
+
+from fieldapp.kit.interface import Interface
+from fieldapp.kit.theme import LIGHT, Theme, theme_for
+
+P = ParamSpec("P")
+LOG: Final = logging.getLogger("fieldapp")
+
+
+def record_failure(where: str, error: BaseException) -> None:
+    """Log that `where` (a function's name) failed with the class of `error`, and nothing else."""
+    LOG.error("%s failed: %s", where, type(error).__name__)
+
+
+def component(fn: Callable[P, ft.Control | list[ft.View] | ft.View]) -> Callable[P, ft.Control]:
+    """Make `fn` a Flet component that shows a calm fallback instead of failing.
+
+    The component takes Flet's ``key`` keyword as well. A failing component that returns a view, or whose
+    name ends in ``_screen``, falls back to a whole view; any other one to a short line in its place.
+    """
+
+    @functools.wraps(fn)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> object:
+        try:
+            return fn(*args, **kwargs)
+        except Exception as error:
+            record_failure(fn.__qualname__, error)
+            return _fallback(fn, args, kwargs)
+
+    return cast(Callable[P, ft.Control], ft.component(guarded))
+
+
+def install_error_handler(page: ft.Page, ui: Interface) -> None:
+    """Replace what the session does with an unhandled error of a handler, an effect or ``main``.
+
+    Flet would send the traceback to the client. Instead the failure is recorded and `ui.trouble` is set, so
+    that `screen` says calmly that it did not work; the state, and so the screen, is kept. Call it first in
+    ``main``. `Session.error` is semi-private: flet is pinned, and a test holds this.
+    """
+
+    def calm(message: str) -> None:
+        # The message is a traceback with values in it. Flet calls this while it handles the exception.
+        error = sys.exception()
+        if error is not None:
+            record_failure(_innermost_function(error), error)
+        ui.trouble = True
+
+    page.session.error = calm  # type: ignore[method-assign]
+
+
+def _innermost_function(error: BaseException) -> str:
+    frames = traceback.walk_tb(error.__traceback__)
+    return [frame.f_code.co_qualname for frame, _ in frames][-1]
+
+
+def _fallback(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> ft.Control:
+    ui = next((a for a in (*args, *kwargs.values()) if isinstance(a, Interface)), None)
+    theme = ui.theme if ui is not None else theme_for(LIGHT)
+    t: Callable[[str], str] = ui.t if ui is not None else str
+    text = _calm_text(theme, t("This part cannot be shown. What you saved is safe."))
+    returned = str(fn.__annotations__.get("return", ""))
+    if "View" not in returned and not fn.__name__.endswith("_screen"):
+        return text
+    return ft.View(
+        route="/",
+        bgcolor=theme.palette.paper,
+        padding=theme.side,
+        vertical_alignment=ft.MainAxisAlignment.CENTER,
+        controls=[text],
+    )
+
+
+def _calm_text(theme: Theme, words: str) -> ft.Text:
+    return ft.Text(words, size=theme.text, color=theme.palette.muted)

@@ -1,0 +1,187 @@
+"""The only place that makes text fields and drop-down lists.
+
+Flet leaves autocorrect, suggestions and keyboard learning on, so that a phone's keyboard would remember a
+victim's name. Every field here has them off, and no field offers to be filled in. A lint in
+``tests/test_kit_lint.py`` forbids ``ft.TextField`` and ``ft.Dropdown`` anywhere else.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import flet as ft
+
+from fieldapp.kit.answer_bar import Option
+from fieldapp.kit.interface import Handler, Interface
+from fieldapp.kit.text import right_to_left
+
+
+def _field(ui: Interface, label: str, value: str, **changes: Any) -> ft.TextField:
+    theme, p = ui.theme, ui.theme.palette
+    # Bidi: the text itself follows Unicode; the side it stands on follows its first letter.
+    align = ft.TextAlign.RIGHT if right_to_left(value) else ft.TextAlign.LEFT
+    return ft.TextField(
+        label=label,
+        value=value,
+        text_align=align,
+        autocorrect=False,
+        enable_suggestions=False,
+        enable_ime_personalized_learning=False,
+        enable_stylus_handwriting=False,
+        smart_dashes_type=False,
+        smart_quotes_type=False,
+        capitalization=ft.TextCapitalization.NONE,
+        autofill_hints=None,
+        text_size=theme.text,
+        color=p.ink,
+        cursor_color=p.accent.solid,
+        filled=True,
+        fill_color=p.card,
+        hover_color=p.card,
+        border=ft.OutlineInputBorder(side=ft.BorderSide(theme.hair, p.edge), border_radius=theme.radius_chip),
+        focused_border_color=p.accent.solid,
+        focused_border_width=theme.stroke,
+        content_padding=ft.Padding.symmetric(
+            horizontal=theme.gap + theme.tight, vertical=theme.gap + theme.tight
+        ),
+        label_style=ft.TextStyle(size=theme.text, color=p.muted),
+        helper_style=ft.TextStyle(size=theme.quiet, color=p.muted),
+        error_style=ft.TextStyle(size=theme.quiet, color=p.high.ink),
+        helper_max_lines=3,
+        error_max_lines=3,
+        **changes,
+    )
+
+
+def text_field(
+    ui: Interface,
+    label: str,
+    value: str,
+    on_change: Handler,
+    *,
+    helper: str | None = None,
+    error: str | None = None,
+    max_length: int | None = None,
+    keyboard: ft.KeyboardType = ft.KeyboardType.TEXT,
+    on_submit: Handler | None = None,
+    autofocus: bool = False,
+) -> ft.Control:
+    """A line of text, in any script. `on_change` gets an event whose ``data`` is the new text.
+
+    Keep what `on_change` brings in the state and pass it back as `value`: a screen is drawn anew when it is
+    veiled or locked. `error` says what to do, not only what is wrong.
+    """
+    return _field(
+        ui,
+        label,
+        value,
+        helper=helper,
+        error=error,
+        max_length=max_length,
+        counter="" if max_length else None,
+        keyboard_type=keyboard,
+        on_change=on_change,
+        on_submit=on_submit,
+        autofocus=autofocus,
+    )
+
+
+def number_field(
+    ui: Interface,
+    label: str,
+    value: str,
+    on_change: Handler,
+    *,
+    digits: int,
+    helper: str | None = None,
+    error: str | None = None,
+) -> ft.Control:
+    """At most `digits` digits, such as a birth year; the value stays text."""
+    return _field(
+        ui,
+        label,
+        value,
+        helper=helper,
+        error=error,
+        max_length=digits,
+        counter="",
+        keyboard_type=ft.KeyboardType.NUMBER,
+        input_filter=ft.InputFilter(r"[0-9]"),
+        on_change=on_change,
+    )
+
+
+def note_field(
+    ui: Interface,
+    label: str,
+    value: str,
+    on_change: Handler,
+    *,
+    helper: str | None = None,
+    max_length: int | None = None,
+    lines: int = 4,
+) -> ft.Control:
+    """Several lines of text; shows `lines` and grows to twice as many before it scrolls."""
+    return _field(
+        ui,
+        label,
+        value,
+        helper=helper,
+        max_length=max_length,
+        multiline=True,
+        min_lines=lines,
+        max_lines=lines * 2,
+        align_label_with_hint=True,
+        on_change=on_change,
+    )
+
+
+def password_field(
+    ui: Interface,
+    label: str,
+    value: str,
+    on_change: Handler,
+    *,
+    on_submit: Handler | None = None,
+    helper: str | None = None,
+    error: str | None = None,
+    autofocus: bool = False,
+) -> ft.Control:
+    """A secret, hidden while it is typed, with a button that shows it."""
+    return _field(
+        ui,
+        label,
+        value,
+        helper=helper,
+        error=error,
+        password=True,
+        can_reveal_password=True,
+        on_change=on_change,
+        on_submit=on_submit,
+        autofocus=autofocus,
+    )
+
+
+def dropdown(
+    ui: Interface, label: str, options: Sequence[Option], chosen: str | None, on_select: Handler
+) -> ft.Control:
+    """One of many short choices; `on_select` gets an event whose ``control.value`` is the key.
+
+    For up to about six choices `choice_list` is better: everything is seen at once, and Tab reaches it.
+    """
+    theme, p = ui.theme, ui.theme.palette
+    menu = ft.Dropdown(
+        label=label,
+        value=chosen,
+        expanded_insets=0,
+        options=[ft.DropdownOption(key=option.key, text=option.words) for option in options],
+        text_size=theme.text,
+        color=p.ink,
+        filled=True,
+        fill_color=p.card,
+        bgcolor=p.card,
+        border=ft.OutlineInputBorder(side=ft.BorderSide(theme.hair, p.edge), border_radius=theme.radius_chip),
+        label_style=ft.TextStyle(size=theme.text, color=p.muted),
+        on_select=on_select,
+    )
+    # Without the outer label the button has no accessible name.
+    return ft.Semantics(label=label, content=menu)

@@ -1,0 +1,135 @@
+"""What a screen needs to draw itself: words, tokens, width, and whether it is veiled.
+
+One `Interface` exists per session. It is made in the composition root, never on module level, because a
+shared observable would let a tap in one session change another one's screen. Applications extend it with
+their own state and pass it as the first argument to every component and kit part.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import flet as ft
+
+from fieldapp.kit.i18n import Translator
+from fieldapp.kit.theme import DARK, LIGHT, Theme, ThemeChoice, Width, theme_for
+
+Handler = Callable[..., Any]
+"""An event handler as Flet takes it: with or without the event, plain or ``async``.
+
+Work longer than a few milliseconds belongs into ``async def`` with `asyncio.to_thread`: a plain handler
+runs on the event loop and stops every other tap. A ``lambda`` that returns a coroutine is *not* awaited by
+Flet: bind arguments with `bound`.
+"""
+
+
+def bound(handler: Callable[..., Any], *args: Any) -> Handler:
+    """Return an event handler that calls `handler` with `args`, and awaits it if it is ``async``."""
+
+    async def handle() -> None:
+        result = handler(*args)
+        if inspect.isawaitable(result):
+            await result
+
+    return handle
+
+
+class Interface(ft.Observable):
+    """Presentation state of one session; components that receive it re-render when it changes.
+
+    `veiled` blanks every screen; `ended` says that another window took over; `trouble` that a handler failed
+    (see `boundary`); `cover` is the gesture that hides everything at once, set while something is unlocked.
+    """
+
+    def __init__(
+        self,
+        language: str = "en",
+        theme_choice: ThemeChoice = ThemeChoice.SYSTEM,
+        text_scale: float = 1.0,
+    ) -> None:
+        """Start in `language`, with `theme_choice` and type sizes multiplied by `text_scale` (1.0 to 2.0)."""
+        self._page: ft.Page | None = None
+        self._system_dark = False
+        self._theme_choice = theme_choice
+        self.t: Translator = Translator(language)
+        self.theme: Theme = theme_for(LIGHT, text_scale)
+        self.width: Width = Width.PHONE
+        self.veiled: bool = False
+        self.ended: bool = False
+        self.trouble: bool = False
+        self.cover: Callable[[], Awaitable[None]] | None = None
+        self._choose_theme(text_scale)
+
+    @property
+    def tn(self) -> Callable[..., str]:
+        """The plural translation of the current language, see `Translator.tn`."""
+        return self.t.tn
+
+    @property
+    def language(self) -> str:
+        """Tag of the current language."""
+        return self.t.language
+
+    @property
+    def theme_choice(self) -> ThemeChoice:
+        """What the user chose, which is not always what is shown: see `ThemeChoice.SYSTEM`."""
+        return self._theme_choice
+
+    @property
+    def phone(self) -> bool:
+        """Whether the window is as narrow as a phone."""
+        return self.width is Width.PHONE
+
+    def set_language(self, language: str) -> None:
+        """Show every screen in `language` from now on.
+
+        Raises:
+            ValueError: the language has no catalogue.
+
+        """
+        self.t = Translator(language)
+        if self._page is not None:
+            self._page.locale_configuration = _locales(self.t)
+
+    def set_theme(self, choice: ThemeChoice) -> None:
+        """Show light or dark, or what the device prefers."""
+        self._theme_choice = choice
+        self._choose_theme(self.theme.scale)
+
+    def set_text_scale(self, scale: float) -> None:
+        """Multiply all type sizes by `scale`, held within 1.0 and 2.0."""
+        self._choose_theme(scale)
+
+    def attach(self, page: ft.Page) -> None:
+        """Follow the window's width and the device's brightness, and set the page's own look."""
+        self._page = page
+        self._system_dark = page.platform_brightness is ft.Brightness.DARK
+        self.width = Width.of(page.width or 0)
+        page.padding = 0
+        page.enable_screenshots = False
+        page.locale_configuration = _locales(self.t)
+        page.on_resize = self._on_resize
+        page.on_platform_brightness_change = self._on_brightness
+        self._choose_theme(self.theme.scale)
+
+    def _on_resize(self, event: ft.PageResizeEvent) -> None:
+        self.width = Width.of(event.width)
+
+    def _on_brightness(self, event: ft.PlatformBrightnessChangeEvent) -> None:
+        # Flet sends a bare word here, so the event has `data` but not the `brightness` of its type.
+        self._system_dark = ft.Brightness(event.data) is ft.Brightness.DARK
+        self._choose_theme(self.theme.scale)
+
+    def _choose_theme(self, scale: float) -> None:
+        dark = self._theme_choice is ThemeChoice.DARK or (
+            self._theme_choice is ThemeChoice.SYSTEM and self._system_dark
+        )
+        self.theme = theme_for(DARK if dark else LIGHT, scale)
+        if self._page is not None:
+            self._page.theme = self._page.dark_theme = self.theme.material()
+            self._page.theme_mode = ft.ThemeMode.DARK if dark else ft.ThemeMode.LIGHT
+            self._page.bgcolor = self.theme.palette.paper
+
+
+def _locales(t: Translator) -> ft.LocaleConfiguration:
+    return ft.LocaleConfiguration(supported_locales=[t.locale()], current_locale=t.locale())
