@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
+from sync.address import relay_address
 from sync.errors import EnrolmentFailed
 from sync.primitives import blake, random_bytes, same
 
@@ -21,7 +22,6 @@ _GROUPS: Final = (5, 5, 5, 5, 6)
 _SAME: Final = str.maketrans("OIL", "011", " -\t\r\n\u00a0\u2010\u2011\u2013")
 _PERSON_CENTRE: Final = b"fsd1 code centre"
 _PERSON_SECRET: Final = b"fsd1 code secret"
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class EnrolmentCode:
 
     @classmethod
     def generate(cls, centre_id: bytes, relay: str) -> "EnrolmentCode":
-        """Make a fresh code for one device, good for 15 minutes."""
-        return cls(centre_id, random_bytes(16), relay_address(relay))
+        """Make a fresh code for one device, good for 15 minutes; EnrolmentFailed(relay) for a strange address."""
+        return cls(centre_id, random_bytes(16), _address(relay))
 
     @classmethod
     def parse(cls, text: str, relay: str = "") -> "EnrolmentCode":
@@ -50,7 +50,7 @@ class EnrolmentCode:
             raise EnrolmentFailed("code_length")
         centre_id = _decode(characters[:HALF_LENGTH], _PERSON_CENTRE, "code_centre")
         secret = _decode(characters[HALF_LENGTH:], _PERSON_SECRET, "code_secret")
-        return cls(centre_id, secret, relay_address(relay))
+        return cls(centre_id, secret, _address(relay))
 
     def typed(self) -> tuple[str, str]:
         """Return the two halves for reading aloud, in groups of five (the last of six)."""
@@ -65,24 +65,11 @@ class EnrolmentCode:
         return f"{QR_MAGIC}:{code}:{urlsplit(self.relay).netloc.upper()}"
 
 
-def relay_address(host: str) -> str:
-    """Turn a typed host, `host:port` or address into an address: https, and http only on this machine itself.
-
-    EnrolmentFailed(relay) for anything with a path, a user name or no host.
-    """
-    text = host.strip().lower().rstrip("/")
+def _address(host: str) -> str:
     try:
-        parts = urlsplit(text if "://" in text else f"//{text}")
-        hostname = parts.hostname
-        _ = parts.port
+        return relay_address(host)
     except ValueError:
         raise EnrolmentFailed("relay") from None
-    if not hostname or parts.path or parts.query or parts.fragment or "@" in parts.netloc:
-        raise EnrolmentFailed("relay")
-    scheme = "http" if hostname in _LOOPBACK else "https"
-    if parts.scheme not in ("", scheme):
-        raise EnrolmentFailed("relay")
-    return f"{scheme}://{parts.netloc}"
 
 
 def _check_bits(value: bytes, person: bytes) -> int:

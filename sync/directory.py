@@ -7,9 +7,9 @@ are ignored (the signature covers them all the same), so that a later release ca
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 from sync import canonical
+from sync.address import relay_address
 from sync.canonical import Value
 from sync.errors import CanonicalError, DirectoryRejected
 from sync.fields import Fields, as_text, hex_list
@@ -30,7 +30,6 @@ REGISTRAR: Final = "registrar"
 """The id of the role that reads headers only; every directory has it."""
 DEFAULT_INTAKE: Final = "default"
 """The key of the intake roles when nobody is excluded."""
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _MINUTES_OF_DAY: Final = 24 * 60
 
 
@@ -287,7 +286,11 @@ def _read_policy(fields: Fields) -> Policy:
 
 def _read_relay(fields: Fields) -> Relay:
     url = fields.text("url")
-    check_relay_url(url)
+    try:
+        if relay_address(url) != url:
+            raise CanonicalError("relay address")
+    except ValueError:
+        raise CanonicalError("relay address") from None
     return Relay(url, fields.text("pin", 64))
 
 
@@ -305,23 +308,6 @@ def _read_phone(fields: Fields) -> Phone:
             for f in fields.objects("hours", 64)
         ),
     )
-
-
-def check_relay_url(url: str) -> None:
-    """Refuse an address that is not plain https (http only on this machine itself): CanonicalError."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        raise CanonicalError("relay address") from None
-    plain_on_loopback = parts.scheme == "http" and parts.hostname in _LOOPBACK
-    if (
-        not (parts.scheme == "https" or plain_on_loopback)
-        or not parts.hostname
-        or url != f"{parts.scheme}://{parts.netloc}"
-        or "@" in parts.netloc
-    ):
-        raise CanonicalError("relay address")
 
 
 def _check_prekeys(roles: dict[str, Role]) -> None:
