@@ -1,0 +1,44 @@
+"""The mirror of the vault's generation in the keystore: by it a restored older v.db is recognised.
+
+    gen0, gen1 = nonce 24 | AEAD(generation u64, key = H("fsv1 gen", VMK, vault_id), AAD = "FSG1" | part u8) + 16
+
+Both entries exist from creation, one per partition; the one whose VMK nobody has yet is 48 random bytes. The mirror is
+renewed at unlock, at sealing and at lock: a lag is harmless, a lead is a rollback. A missing or foreign blob is
+"unknown", not a rollback.
+"""
+
+from typing import Final
+
+from fieldapp.vault.errors import KeystoreUnavailable
+from fieldapp.vault.keystore import GENERATION, Keystore, recall, remember_if_possible
+from sync.errors import PrimitiveError
+from sync.primitives import NONCE_SIZE, TAG_SIZE, aead_open, aead_seal, blake, random_bytes
+
+BLOB_SIZE: Final = NONCE_SIZE + 8 + TAG_SIZE
+
+
+class GenerationMirror:
+    """The keystore entry of one partition."""
+
+    def __init__(self, keystore: Keystore, vmk: bytes, vault_id: bytes, part: int) -> None:
+        self._keystore = keystore
+        self._name = GENERATION[part]
+        self._key = blake(b"fsv1 gen", vault_id, key=vmk)
+        self._aad = b"FSG1" + bytes([part])
+
+    def read(self) -> int | None:
+        """Return the mirrored generation; None when it is unknown."""
+        try:
+            blob = recall(self._keystore, self._name, BLOB_SIZE)
+            if blob is None:
+                return None
+            plaintext = aead_open(self._key, blob[:NONCE_SIZE], blob[NONCE_SIZE:], self._aad)
+        except (KeystoreUnavailable, PrimitiveError):
+            return None
+        return int.from_bytes(plaintext, "little")
+
+    def write(self, generation: int) -> None:
+        """Mirror a generation that is already durable on the disk."""
+        nonce = random_bytes(NONCE_SIZE)
+        ciphertext = aead_seal(self._key, nonce, generation.to_bytes(8, "little"), self._aad)
+        remember_if_possible(self._keystore, self._name, nonce + ciphertext)

@@ -1,0 +1,109 @@
+"""The header in force together with what the keystore mirrors of it: seq and attempt record.
+
+The file is written first and the keystore second: a cut in between leaves a keystore that lags, which is harmless,
+never one that leads, which would look like a rollback.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from fieldapp.vault import attempts
+from fieldapp.vault import keystore as keys
+from fieldapp.vault.attempts import AttemptRecord
+from fieldapp.vault.errors import KeystoreUnavailable, VaultDamaged, WrongPassphrase
+from fieldapp.vault.header import Header, HeaderFile, header_id_of
+from fieldapp.vault.kdf import key_encryption_key
+from fieldapp.vault.keystore import Keystore
+from fieldapp.vault.slots import SlotContent, open_slots, seal_slot
+
+HEADER_FILE: Final = "v.hdr"
+
+
+class HeaderGuard:
+    """The header of an existing vault. The caller holds the lock on v.db, which covers the header as well."""
+
+    def __init__(self, directory: Path, keystore: Keystore) -> None:
+        """Load the header and repair its copies.
+
+        KeystoreUnavailable when the keystore gives no device secret or belongs to another installation, VaultDamaged
+        when no copy is valid, NoVault when there is no file.
+        """
+        self._file = HeaderFile(directory / HEADER_FILE)
+        self._keystore = keystore
+        raw = self._file.read()
+        self._secret = keys.recall_key(keystore, keys.DEVICE_KEY)
+        try:
+            self._header = self._file.load(self._secret)
+        except VaultDamaged:
+            self._refuse_foreign_keystore(raw)
+            raise
+        self.rolled_back = self._header.seq < self._mirrored_seq()
+        self._before = self._attempts()
+
+    @property
+    def header(self) -> Header:
+        """The header in force."""
+        return self._header
+
+    def begin_attempt(self, now: int) -> None:
+        """Count one attempt, durably, before anything is tried; UnlockDelayed when it is too early."""
+        self._before = self._attempts()
+        restarted = self._before.rewound(now)
+        if restarted is not None:
+            self._before = restarted
+            self._store_attempts(restarted)
+        self._before.check_delay(now)
+        self._store_attempts(self._before.begun(now))
+
+    def end_attempt(self, now: int) -> None:
+        """Take back the count of an attempt that succeeded."""
+        self._store_attempts(self._before.succeeded(now))
+
+    def open(self, stretched: bytes) -> tuple[int, SlotContent]:
+        """Return the slot that a stretched passphrase opens, with its number; WrongPassphrase when there is none."""
+        kek = key_encryption_key(stretched, self._secret, self._header.header_id)
+        found = open_slots(kek, self._header.slots, self._header.fixed)
+        if found is None:
+            raise WrongPassphrase("no slot")
+        return found
+
+    def rewrap(self, index: int, content: SlotContent, stretched: bytes) -> None:
+        """Write slot `index` anew under another stretched passphrase, durably in both copies.
+
+        The slot keeps its place: commitment and AAD bind the others to theirs, and which of them are in use nobody
+        can know without their passphrases.
+        """
+        header = self._header
+        kek = key_encryption_key(stretched, self._secret, header.header_id)
+        self._update(header.with_slot(index, seal_slot(kek, index, content, header.fixed)))
+
+    def _update(self, header: Header) -> None:
+        self._header = self._file.update(header, self._secret)
+        seq = max(self._header.seq, self._mirrored_seq())
+        keys.remember_if_possible(self._keystore, keys.HEADER_SEQ, seq.to_bytes(8, "little"))
+
+    def _store_attempts(self, record: AttemptRecord) -> None:
+        self._update(replace(self._header, attempts=record))
+        keys.remember_if_possible(self._keystore, keys.ATTEMPTS, record.pack())
+
+    def _attempts(self) -> AttemptRecord:
+        """Return the larger of the two records; a keystore entry that is none does not count."""
+        try:
+            data = keys.recall(self._keystore, keys.ATTEMPTS, attempts.SIZE)
+            mirrored = AttemptRecord() if data is None else AttemptRecord.unpack(data)
+        except (KeystoreUnavailable, VaultDamaged):
+            mirrored = AttemptRecord()
+        return self._header.attempts.larger(mirrored)
+
+    def _mirrored_seq(self) -> int:
+        try:
+            data = keys.recall(self._keystore, keys.HEADER_SEQ, 8)
+        except KeystoreUnavailable:
+            return 0
+        return 0 if data is None else int.from_bytes(data, "little")
+
+    def _refuse_foreign_keystore(self, raw: bytes) -> None:
+        owner = keys.recall(self._keystore, keys.INSTALL_ID, 16)
+        if owner is not None and owner != header_id_of(raw):
+            raise KeystoreUnavailable("keystore belongs to another installation")

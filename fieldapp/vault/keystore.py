@@ -1,0 +1,89 @@
+"""What the operating system keeps for a vault, and how the vault asks for it.
+
+Names: `ds` 32-byte device secret, `bk` 32-byte outbox key, `iid` the header's id (so that what survives an
+uninstallation is recognised as foreign), `seq` highest header seq, `att` attempt record, `gen0`, `gen1` the sealed
+generation of each partition.
+
+A keystore that raises or returns nothing never makes the vault erase or recreate anything.
+"""
+
+from collections.abc import Callable
+from typing import Final, Protocol, TypeVar
+
+from fieldapp.vault.errors import KeystoreUnavailable
+from sync.primitives import KEY_SIZE
+
+DEVICE_KEY: Final = "ds"
+OUTBOX_KEY: Final = "bk"
+INSTALL_ID: Final = "iid"
+HEADER_SEQ: Final = "seq"
+ATTEMPTS: Final = "att"
+GENERATION: Final = ("gen0", "gen1")
+
+T = TypeVar("T")
+
+
+class Keystore(Protocol):
+    """Small secrets under the protection of the operating system. Any method may raise any Exception."""
+
+    def get(self, name: str) -> bytes | None:
+        """Return the value, or None when there is none."""
+
+    def set(self, name: str, value: bytes) -> None:
+        """Store a value durably."""
+
+    def delete(self, name: str) -> None:
+        """Forget a value; nothing happens when there is none."""
+
+
+class NoKeystore:
+    """For a device without a keystore: device secret and outbox key are zeros and nothing is remembered.
+
+    Then only the passphrase protects the vault, and anyone with the files can read the sealed outbox's list.
+    """
+
+    def get(self, name: str) -> bytes | None:
+        """Return zeros for the two keys and None for everything else."""
+        return bytes(KEY_SIZE) if name in (DEVICE_KEY, OUTBOX_KEY) else None
+
+    def set(self, name: str, value: bytes) -> None:
+        """Remember nothing."""
+
+    def delete(self, name: str) -> None:
+        """Forget nothing."""
+
+
+def recall(keystore: Keystore, name: str, size: int) -> bytes | None:
+    """Read a value of exactly `size` bytes; None when there is none. KeystoreUnavailable for anything else."""
+    value = _ask(lambda: keystore.get(name))
+    if value is not None and (not isinstance(value, bytes) or len(value) != size):
+        raise KeystoreUnavailable(f"keystore entry {name} has an unexpected form")
+    return value
+
+
+def recall_key(keystore: Keystore, name: str) -> bytes:
+    """Read a 32-byte key that must be there; KeystoreUnavailable when it is not."""
+    value = recall(keystore, name, KEY_SIZE)
+    if value is None:
+        raise KeystoreUnavailable(f"keystore entry {name} is missing")
+    return value
+
+
+def remember(keystore: Keystore, name: str, value: bytes) -> None:
+    """Store a value; KeystoreUnavailable when the keystore refuses."""
+    _ask(lambda: keystore.set(name, value))
+
+
+def remember_if_possible(keystore: Keystore, name: str, value: bytes) -> None:
+    """Store a mirror whose lag is harmless: a keystore that refuses must not stop an officer."""
+    try:
+        remember(keystore, name, value)
+    except KeystoreUnavailable:
+        return
+
+
+def _ask(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except Exception as error:  # platform keystores raise whatever their binding raises
+        raise KeystoreUnavailable(f"keystore failed: {type(error).__name__}") from None
