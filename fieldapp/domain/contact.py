@@ -11,7 +11,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 
+from fieldapp.domain.strict import is_line, is_note
 from fieldapp.domain.triage import Band, Level
 from fieldapp.errors import ContactError
 
@@ -20,6 +22,9 @@ RULES_VALID = timedelta(days=14)
 
 CLOCK_TOLERANCE = timedelta(minutes=10)
 """How far in the future rules may have been made before the clock or the rules are not believed."""
+
+MAX_WINDOWS = 42
+"""Windows of a kind: six on each day of the week."""
 
 MINUTES_A_DAY = 24 * 60
 
@@ -126,6 +131,7 @@ class CheckIn:
 
     def __post_init__(self) -> None:
         """Refuse a time that is no waiting time."""
+        _require_texts(lines=(self.who_acts,))
         if not 1 <= self.after_hours <= 24 * 31:
             raise ContactError("A check-in is due after 1 hour to 31 days.")
 
@@ -150,6 +156,16 @@ class ContactRules:
     sms: bool = False
     check_in: CheckIn | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse texts and lists that would not fit, and a time that is not plain wall time to the minute."""
+        _require_texts(
+            lines=(self.code_word, self.distress_word),
+            notes=(self.who_may_answer, self.what_to_say, self.cover_story),
+        )
+        if len(self.safe) > MAX_WINDOWS or len(self.never) > MAX_WINDOWS:
+            raise ContactError(f"At most {MAX_WINDOWS} windows of a kind.")
+        _require_wall_time(self.made_at)
+
     @property
     def expires_at(self) -> datetime:
         """When the rules stop to hold."""
@@ -165,6 +181,10 @@ class SafeContact:
     number: str = ""
     seen_by: SeenBy = SeenBy.UNKNOWN
     contact_person: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse lines that would not fit."""
+        _require_texts(lines=(self.number, self.contact_person))
 
 
 class Permission(StrEnum):
@@ -257,9 +277,12 @@ class ContactEvent:
     reason: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse an id of the wrong length."""
+        """Refuse ids of the wrong length and texts that would not fit."""
         if len(self.id) != 16 or len(self.case_id) != 16:
             raise ContactError("An id has 16 bytes.")
+        _require_texts(lines=(self.alias,), notes=(self.note, self.reason))
+        if self.next_safe is not None:
+            _require_wall_time(self.next_safe)
 
 
 class AlarmCause(StrEnum):
@@ -290,7 +313,7 @@ def contact_alarm(events: Sequence[ContactEvent], missed: bool = False) -> Conta
     if Outcome.DISTRESS_WORD in outcomes:
         return ContactAlarm(AlarmCause.DISTRESS_WORD, Level.HIGH, Band.NOW)
     else_answered = Outcome.SOMEONE_ELSE_ANSWERED
-    if (else_answered, else_answered) in zip(outcomes, outcomes[1:], strict=False):
+    if (else_answered, else_answered) in pairwise(outcomes):
         return ContactAlarm(AlarmCause.SOMEONE_ELSE_TWICE, Level.SERIOUS, Band.WITHIN_24H)
     if missed:
         return ContactAlarm(AlarmCause.MISSED_CHECK_IN, Level.SERIOUS, Band.WITHIN_24H)
@@ -307,3 +330,13 @@ def missed_check_in(rules: ContactRules | None, last_safe: datetime | None, at: 
         return False
     since = max(last_safe, rules.made_at) if last_safe else rules.made_at
     return at - since > timedelta(hours=rules.check_in.after_hours)
+
+
+def _require_texts(lines: Sequence[str] = (), notes: Sequence[str] = ()) -> None:
+    if not all(map(is_line, lines)) or not all(map(is_note, notes)):
+        raise ContactError("A text is too long or holds odd characters.")
+
+
+def _require_wall_time(moment: datetime) -> None:
+    if moment.tzinfo is not None or moment.second or moment.microsecond:
+        raise ContactError("A time is local wall time in whole minutes.")

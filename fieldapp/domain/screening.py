@@ -16,18 +16,12 @@ from enum import StrEnum
 from fieldapp.domain.contact import SafeContact
 from fieldapp.domain.instrument import Answer, Instrument
 from fieldapp.domain.judgement import Override, Reason, check_reason, effective, explain
-from fieldapp.domain.strict import clean_text
+from fieldapp.domain.strict import MAX_NOTE, clean_text, is_line
 from fieldapp.domain.triage import Band, FollowUpValue, Level, TriageResult, triage
 from fieldapp.errors import ScreeningError
 
-MAX_NOTE = 1000
-"""Characters of one note."""
-
 MAX_NOTES = 10_000
 """Characters of all notes together, so that a record always fits the largest envelope (64,164 bytes)."""
-
-MAX_LINE = 120
-"""Characters of a one-line field such as a name."""
 
 
 class Mode(StrEnum):
@@ -114,6 +108,13 @@ class Identity:
     children_present: bool | None = None
     report_number: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse a line that is too long and an odd year."""
+        if not all(is_line(line) for line in (self.name, self.phone, self.report_number)):
+            raise ScreeningError("A line is too long or holds odd characters.")
+        if self.birth_year is not None and not 1900 <= self.birth_year <= 2100:
+            raise ScreeningError("A birth year is from 1900 to 2100.")
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class MustNotSee:
@@ -121,6 +122,11 @@ class MustNotSee:
 
     agencies: frozenset[Agency] = frozenset()
     person: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a line that is too long."""
+        if not is_line(self.person):
+            raise ScreeningError("A line is too long or holds odd characters.")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -186,6 +192,8 @@ class Screening:
             raise ScreeningError("A language is an ISO 639 code of two or three letters.")
         if not re.fullmatch(r"[a-z0-9_]{0,24}", self.position):
             raise ScreeningError("A position is a short key.")
+        if not is_line(self.alias):
+            raise ScreeningError("An alias is one short line.")
 
     # What the screening says
 
@@ -306,11 +314,7 @@ class Screening:
         )
 
     def with_identity(self, identity: Identity) -> Screening:
-        """Set who the person is; raises ScreeningError for a line that is too long or an odd year."""
-        lines = (identity.name, identity.phone, identity.report_number)
-        self._require(all(is_line(line) for line in lines), "This line is too long or holds odd characters.")
-        year = identity.birth_year
-        self._require(year is None or 1900 <= year <= 2100, "A birth year is from 1900 to 2100.")
+        """Set who the person is."""
         return replace(self, identity=identity)
 
     def with_safe_contact(self, safe_contact: SafeContact | None) -> Screening:
@@ -319,7 +323,6 @@ class Screening:
 
     def with_must_not_see(self, must_not_see: MustNotSee) -> Screening:
         """Set who must not see this."""
-        self._require(is_line(must_not_see.person), "This line is too long or holds odd characters.")
         return replace(self, must_not_see=must_not_see)
 
     def with_override(self, override: Override | None) -> Screening:
@@ -339,17 +342,12 @@ class Screening:
         self._require(
             self.mode is Mode.OUTREACH or choice.kind is FinishKind.SEND, "A police screening is sent."
         )
-        return replace(self, ended=at, finish=choice, handover=handover)
+        return replace(self, ended=at, finish=choice, handover=handover, position="")
 
     @staticmethod
     def _require(held: bool, message: str) -> None:
         if not held:
             raise ScreeningError(message)
-
-
-def is_line(text: str) -> bool:
-    """Say whether ``text`` can stand in a one-line field."""
-    return len(text) <= MAX_LINE and "\n" not in text and clean_text(text) == text
 
 
 def start_screening(

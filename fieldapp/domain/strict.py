@@ -16,6 +16,12 @@ EnumT = TypeVar("EnumT", bound=Enum)
 MAX_INTEGER = 2**53 - 1
 """Largest integer of a canonical body: what every JSON reader represents exactly (RFC 8259, 6)."""
 
+MAX_LINE = 120
+"""Characters of a one-line field such as a name."""
+
+MAX_NOTE = 1000
+"""Characters of one note."""
+
 
 def clean_text(value: str) -> str:
     """Return ``value`` in the one form that is stored: NFC, line feeds, no other control characters.
@@ -25,6 +31,16 @@ def clean_text(value: str) -> str:
     unified = unicodedata.normalize("NFC", value.replace("\r\n", "\n").replace("\r", "\n"))
     kept = (c for c in unified if c == "\n" or unicodedata.category(c) not in ("Cc", "Cs"))
     return unicodedata.normalize("NFC", "".join(kept))
+
+
+def is_line(text: str) -> bool:
+    """Say whether ``text`` can stand in a one-line field as it is."""
+    return len(text) <= MAX_LINE and "\n" not in text and clean_text(text) == text
+
+
+def is_note(text: str) -> bool:
+    """Say whether ``text`` can stand in a note as it is."""
+    return len(text) <= MAX_NOTE and clean_text(text) == text
 
 
 class Fields:
@@ -66,6 +82,10 @@ class Fields:
         if key not in self._left:
             self.fail(key, "is missing")
         return self._left.pop(key)
+
+    def null(self, key: str) -> bool:
+        """Take ``key`` if its value is null, and say whether it was."""
+        return self.has(key) and self._left[key] is None and self.take(key) is None
 
     def text(self, key: str, *, longest: int = 2000, empty: bool = False) -> str:
         """Take a text of at most ``longest`` characters in its stored form."""

@@ -34,6 +34,9 @@ from enum import IntEnum
 
 from fieldapp.domain.instrument import Answer, Instrument, Item, Time
 
+RULE_VERSION = 1
+"""Version of the rule in this module; it travels with every result, beside the instrument's version."""
+
 FollowUpValue = str | tuple[str, ...]
 """The value of a follow-up: one of its values, or for the kind ``several`` any number of them."""
 
