@@ -76,7 +76,14 @@ class OutboxError(SyncError):
 
 
 class RelayRefused(_Reasoned):
-    """The relay, or something that poses as it (a captive portal), gave an answer that is not a success."""
+    """The relay, or something that poses as it (a captive portal), gave an answer that is not a success.
+
+    `retry_after` is how many seconds the relay asks to wait, 0 when it did not say.
+    """
+
+    def __init__(self, reason: str, retry_after: int = 0) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
 
     def diagnostics(self) -> str:
         """Say that the record stays."""
