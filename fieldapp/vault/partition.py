@@ -55,12 +55,11 @@ class Partition:
         for n, blob in blobs:
             at = (n // 2 - 1) * TAG_SIZE
             tags[at : at + TAG_SIZE] = tag_of(blob)
-        taken, freed = staged.taken_and_freed()
         following = replace(
             root,
             generation=root.generation + 1,
             wall=now,
-            used=(root.used | bits_of(taken)) & ~bits_of(freed),
+            used=(root.used | bits_of(staged.taken)) & ~bits_of(staged.freed),
             cells_hash=cells_hash(self._content.vmk, tags),
             chain=chain,
         )

@@ -106,12 +106,16 @@ class Pool:
 
 
 class Staged:
-    """Changes to a pool that exist only in memory until they are written and applied."""
+    """Changes to a pool that exist only in memory until they are written and applied.
+
+    `taken` are free cells that become used, `freed` used ones that become free.
+    """
 
     def __init__(self, pool: Pool, full: type[VaultError]) -> None:
         self._pool = pool
         self._full = full
-        self._free = set(pool.free)
+        self.taken: set[int] = set()
+        self.freed: set[int] = set()
         self._changed: dict[bytes, _Place | None] = {}
         self._fragments: dict[int, Fragment | None] = {}
 
@@ -154,14 +158,11 @@ class Staged:
             for n, fragment in sorted(self._fragments.items())
         ]
 
-    def taken_and_freed(self) -> tuple[set[int], set[int]]:
-        """Return the cells that become used and those that become free."""
-        return self._pool.free - self._free, self._free - self._pool.free
-
     def apply(self) -> None:
         """Make the changes the pool's state; only after they are durable."""
         pool = self._pool
-        pool.free = self._free
+        pool.free -= self.taken
+        pool.free |= self.freed
         for record_id, place in self._changed.items():
             if place is None:
                 pool.places.pop(record_id, None)
@@ -176,13 +177,20 @@ class Staged:
         return self._pool.places.get(record_id)
 
     def _take(self, count: int) -> tuple[int, ...]:
-        if count > len(self._free):
+        if not count:
+            return ()
+        free = (self._pool.free - self.taken) | self.freed
+        if count > len(free):
             raise self._full("no free cell left")
-        chosen = secrets.SystemRandom().sample(sorted(self._free), count) if count else []
-        self._free.difference_update(chosen)
+        chosen = secrets.SystemRandom().sample(tuple(free), count)
+        self.taken.update(self._pool.free.intersection(chosen))
+        self.freed.difference_update(chosen)
         return tuple(chosen)
 
     def _release(self, cells: Iterable[int]) -> None:
         for n in cells:
-            self._free.add(n)
             self._fragments[n] = None
+            if n in self.taken:
+                self.taken.discard(n)
+            else:
+                self.freed.add(n)

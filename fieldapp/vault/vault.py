@@ -64,7 +64,8 @@ class Transaction:
     def __init__(self, partition: Partition, root: Root, box: Pool | None) -> None:
         """Use `Vault.transaction`."""
         self.records = Staged(partition.pool, VaultFull)
-        self.entries = None if box is None else StagedEntries(box)
+        self.entries: StagedEntries | None = None
+        self._box = box
         self.chain = root.chain
 
     def put(self, record_id: bytes, kind: int, payload: bytes, *, flags: int = 0) -> Record:
@@ -97,8 +98,10 @@ class Transaction:
         self._entries().remove(entry_id)
 
     def _entries(self) -> StagedEntries:
-        if self.entries is None:
+        if self._box is None:
             raise OutboxUnavailable("v.box does not open")
+        if self.entries is None:
+            self.entries = StagedEntries(self._box)
         return self.entries
 
 
