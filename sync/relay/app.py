@@ -59,15 +59,13 @@ from starlette.routing import Route
 
 from sync.relay import handlers
 from sync.relay.auth import Nonces
-from sync.relay.centres import Centres
+from sync.relay.centres import add_centre
 from sync.relay.database import Database
-from sync.relay.documents import Documents
 from sync.relay.drops import Drops
 from sync.relay.handlers import Services
 from sync.relay.limits import Clock, RateLimiter
 from sync.relay.maintenance import Maintenance
 from sync.relay.settings import RelaySettings
-from sync.relay.streams import Streams
 from sync.relay.web import Edge, refusal_response
 
 ROUTES = (
@@ -96,7 +94,14 @@ def create_app(settings: RelaySettings, *, clock: Clock = time.time) -> Starlett
     the parts, for tests and for the demo.
     """
     database = Database(settings.database)
-    services = _services(database, settings, clock)
+    services = Services(
+        settings=settings,
+        clock=clock,
+        database=database,
+        nonces=Nonces(database, clock),
+        drops=Drops(database, clock),
+        maintenance=Maintenance(database, clock),
+    )
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -133,16 +138,6 @@ async def register_centre(database: str, centre_id: bytes, key: bytes, name: str
     store = Database(database)
     try:
         await store.open()
-        await Centres(store, time.time).add(centre_id, key, name)
+        await store.write(add_centre, centre_id, key, name)
     finally:
         await store.close()
-
-
-def _services(database: Database, settings: RelaySettings, clock: Clock) -> Services:
-    nonces = Nonces(database, clock)
-    centres = Centres(database, clock)
-    drops = Drops(database, clock)
-    streams = Streams(database, clock)
-    documents = Documents(database, clock)
-    maintenance = Maintenance(database, streams, drops, centres, documents, nonces)
-    return Services(settings, nonces, centres, drops, streams, documents, maintenance)

@@ -26,6 +26,7 @@ from typing import Final
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 from sqlalchemy import delete, insert, select
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from sync.protocol import NONCE_LIFETIME, TAG_REQUEST
@@ -113,13 +114,7 @@ class Nonces:
 
     async def open(self) -> None:
         """Read the key that all processes of this relay share, or make it."""
-        async with self._database.write() as connection:
-            query = select(secret.c.value).where(secret.c.name == _NONCE_KEY)
-            key = (await connection.execute(query)).scalar_one_or_none()
-            if key is None:
-                key = secrets.token_bytes(32)
-                await connection.execute(insert(secret).values(name=_NONCE_KEY, value=key))
-        self._key = key
+        self._key = await self._database.write(_shared_key)
 
     def issue(self) -> str:
         """Return a fresh nonce."""
@@ -138,23 +133,34 @@ class Nonces:
 
     async def spend(self, nonce: str) -> bool:
         """Note durably that `nonce` was used; False when it was used before."""
-        row = {"nonce_hash": personal_hash(b"fs nonce", nonce.encode()), "day": day_number(self._clock())}
-        async with self._database.write() as connection:
-            try:
-                await connection.execute(insert(used_nonce).values(row))
-            except IntegrityError:
-                await connection.rollback()
-                return False
-        return True
-
-    async def forget_used(self) -> None:
-        """Delete used nonces of past days, long after they expired, so that a clock set back opens nothing."""
-        oldest = day_number(self._clock()) - _KEPT_DAYS
-        async with self._database.write() as connection:
-            await connection.execute(delete(used_nonce).where(used_nonce.c.day < oldest))
+        hashed = personal_hash(b"fs nonce", nonce.encode())
+        return await self._database.write(_spend, hashed, day_number(self._clock()))
 
     def _slot(self) -> int:
         return int(self._clock() // _SLOT_SECONDS)
 
     def _mac(self, random: bytes, slot: int) -> bytes:
         return personal_hash(b"fs nonce", random + slot.to_bytes(8, "little"), self._key)
+
+
+def forget_used_nonces(connection: Connection, now: float) -> None:
+    """Delete used nonces of past days, long after they expired, so that a clock set back opens nothing."""
+    connection.execute(delete(used_nonce).where(used_nonce.c.day < day_number(now) - _KEPT_DAYS))
+
+
+def _shared_key(connection: Connection) -> bytes:
+    query = select(secret.c.value).where(secret.c.name == _NONCE_KEY)
+    key: bytes | None = connection.execute(query).scalar_one_or_none()
+    if key is None:
+        key = secrets.token_bytes(32)
+        connection.execute(insert(secret).values(name=_NONCE_KEY, value=key))
+    return key
+
+
+def _spend(connection: Connection, nonce_hash: bytes, day: int) -> bool:
+    try:
+        connection.execute(insert(used_nonce).values(nonce_hash=nonce_hash, day=day))
+    except IntegrityError:
+        connection.rollback()
+        return False
+    return True

@@ -1,14 +1,16 @@
-"""Centres, the keys of their desks, and their tokens."""
+"""Centres, the keys of their desks, and their tokens.
+
+Every function works inside the transaction of the connection that it is given.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.engine import Connection
 
 from sync.protocol import SHARD_COUNT
-from sync.relay.database import Database
-from sync.relay.limits import DIRECTORY_QUARTERS, Clock, quarter_number
+from sync.relay.limits import DIRECTORY_QUARTERS, quarter_number
 from sync.relay.schema import BOX, SHARD, centre, desk, desk_box, drop_token, read_token, stream
 
 
@@ -34,148 +36,138 @@ class DeskEntry:
     boxes: frozenset[bytes]
 
 
-class Centres:
-    """Who belongs to which centre."""
+def add_centre(connection: Connection, centre_id: bytes, key: bytes, name: str) -> None:
+    """Register a centre, or one more centre key of it, by the relay's operator.
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-
-    async def add(self, centre_id: bytes, key: bytes, name: str) -> None:
-        """Register a centre, or one more centre key of it, by the relay's operator.
-
-        Adding the same again changes nothing; raise CentreConflictError when the key belongs to another centre.
-        """
-        async with self._database.write() as connection:
-            known = select(centre.c.centre_id).where(centre.c.centre_id == centre_id)
-            if (await connection.execute(known)).first() is None:
-                await connection.execute(insert(centre).values(centre_id=centre_id, name=name))
-                await connection.execute(
-                    insert(stream), [_new_stream(centre_id, SHARD, bytes([n])) for n in range(SHARD_COUNT)]
-                )
-            owners = await _owners(connection, {key})
-            if owners.get(key, centre_id) != centre_id:
-                raise CentreConflictError
-            if key in owners:
-                await connection.execute(update(desk).where(desk.c.key == key).values(is_centre=True))
-            else:
-                await connection.execute(insert(desk).values(key=key, centre_id=centre_id, is_centre=True))
-
-    async def signer(self, key: bytes) -> Signer | None:
-        """Return who signs with `key`, or None."""
-        query = select(desk.c.key, desk.c.centre_id, desk.c.is_centre).where(desk.c.key == key)
-        async with self._database.read() as connection:
-            row = (await connection.execute(query)).first()
-        return None if row is None else Signer(row.key, row.centre_id, row.is_centre)
-
-    async def replace_desks(self, signer: Signer, entries: Sequence[DeskEntry]) -> None:
-        """Replace the whole list of a centre's keys and boxes; cursors of desks that stay are kept.
-
-        Raise CentreConflictError when the list lacks the signer as a centre key (it would lock itself out),
-        names a key twice, or names another centre's key. A box that no desk reads any more takes no drops.
-        """
-        keys = {entry.key for entry in entries}
-        stays = any(entry.key == signer.key and entry.is_centre for entry in entries)
-        if not stays or len(keys) != len(entries):
-            raise CentreConflictError
-        async with self._database.write() as connection:
-            owners = await _owners(connection, keys)
-            if any(owner != signer.centre_id for owner in owners.values()):
-                raise CentreConflictError
-            gone = delete(desk).where(desk.c.centre_id == signer.centre_id, desk.c.key.not_in(keys))
-            await connection.execute(gone)
-            for entry in entries:
-                await _save_desk(connection, signer.centre_id, entry, known=entry.key in owners)
-            await _save_boxes(connection, signer.centre_id, entries)
-
-    async def change_tokens(
-        self,
-        centre_id: bytes,
-        drop: Collection[bytes],
-        read: Mapping[bytes, int],
-        withdraw: Collection[bytes],
-    ) -> int:
-        """Register hashes of drop tokens and of read tokens (hash to quarter), withdraw unused drop tokens.
-
-        A hash that is there already stays as it is, so that a centre can send its whole pool again after the
-        relay was restored. Return the number of new hashes.
-        """
-        async with self._database.write() as connection:
-            if withdraw:
-                await connection.execute(
-                    delete(drop_token).where(
-                        drop_token.c.token_hash.in_(withdraw),
-                        drop_token.c.centre_id == centre_id,
-                        drop_token.c.used_day.is_(None),
-                    )
-                )
-            known = select(drop_token.c.token_hash).where(drop_token.c.token_hash.in_(drop))
-            new_drop = set(drop) - set((await connection.execute(known)).scalars())
-            if new_drop:
-                rows = [{"token_hash": entry, "centre_id": centre_id} for entry in sorted(new_drop)]
-                await connection.execute(insert(drop_token), rows)
-            known = select(read_token.c.token_hash).where(read_token.c.token_hash.in_(read))
-            new_read = set(read) - set((await connection.execute(known)).scalars())
-            if new_read:
-                await connection.execute(
-                    insert(read_token),
-                    [
-                        {"token_hash": entry, "centre_id": centre_id, "quarter": read[entry]}
-                        for entry in sorted(new_read)
-                    ],
-                )
-        return len(new_drop) + len(new_read)
-
-    async def reader(self, token_hash: bytes, quarters: int) -> bytes | None:
-        """Return the centre of a read token of this quarter or of the `quarters - 1` before it, else None."""
-        now = quarter_number(self._clock())
-        query = select(read_token.c.centre_id).where(
-            read_token.c.token_hash == token_hash, read_token.c.quarter.between(now - quarters + 1, now)
+    Adding the same again changes nothing; raise CentreConflictError when the key belongs to another centre.
+    """
+    known = select(centre.c.centre_id).where(centre.c.centre_id == centre_id)
+    if connection.execute(known).first() is None:
+        connection.execute(insert(centre).values(centre_id=centre_id, name=name))
+        connection.execute(
+            insert(stream), [_new_stream(centre_id, SHARD, bytes([n])) for n in range(SHARD_COUNT)]
         )
-        async with self._database.read() as connection:
-            return (await connection.execute(query)).scalar_one_or_none()
+    owners = _owners(connection, {key})
+    if owners.get(key, centre_id) != centre_id:
+        raise CentreConflictError
+    if key in owners:
+        connection.execute(update(desk).where(desk.c.key == key).values(is_centre=True))
+    else:
+        connection.execute(insert(desk).values(key=key, centre_id=centre_id, is_centre=True))
 
-    async def forget_read_tokens(self) -> None:
-        """Delete read tokens that open nothing any more."""
-        oldest = quarter_number(self._clock()) - DIRECTORY_QUARTERS + 1
-        async with self._database.write() as connection:
-            await connection.execute(delete(read_token).where(read_token.c.quarter < oldest))
+
+def find_signer(connection: Connection, key: bytes) -> Signer | None:
+    """Return who signs with `key`, or None."""
+    query = select(desk.c.key, desk.c.centre_id, desk.c.is_centre).where(desk.c.key == key)
+    row = connection.execute(query).first()
+    return None if row is None else Signer(row.key, row.centre_id, row.is_centre)
+
+
+def replace_desks(connection: Connection, signer: Signer, entries: Sequence[DeskEntry]) -> None:
+    """Replace the whole list of a centre's keys and boxes; cursors of desks that stay are kept.
+
+    Raise CentreConflictError when the list lacks the signer as a centre key (it would lock itself out),
+    names a key twice, or names another centre's key. A box that no desk reads any more takes no drops.
+    """
+    keys = {entry.key for entry in entries}
+    stays = any(entry.key == signer.key and entry.is_centre for entry in entries)
+    if not stays or len(keys) != len(entries):
+        raise CentreConflictError
+    owners = _owners(connection, keys)
+    if any(owner != signer.centre_id for owner in owners.values()):
+        raise CentreConflictError
+    gone = delete(desk).where(desk.c.centre_id == signer.centre_id, desk.c.key.not_in(keys))
+    connection.execute(gone)
+    for entry in entries:
+        _save_desk(connection, signer.centre_id, entry, known=entry.key in owners)
+    _save_boxes(connection, signer.centre_id, entries)
+
+
+def change_tokens(
+    connection: Connection,
+    centre_id: bytes,
+    drop: Collection[bytes],
+    read: Mapping[bytes, int],
+    withdraw: Collection[bytes],
+) -> int:
+    """Register hashes of drop tokens and of read tokens (hash to quarter), withdraw unused drop tokens.
+
+    A hash that is there already stays as it is, so that a centre can send its whole pool again after the
+    relay was restored. Return the number of new hashes.
+    """
+    if withdraw:
+        connection.execute(
+            delete(drop_token).where(
+                drop_token.c.token_hash.in_(withdraw),
+                drop_token.c.centre_id == centre_id,
+                drop_token.c.used_day.is_(None),
+            )
+        )
+    known = select(drop_token.c.token_hash).where(drop_token.c.token_hash.in_(drop))
+    new_drop = set(drop) - set(connection.execute(known).scalars())
+    if new_drop:
+        rows = [{"token_hash": entry, "centre_id": centre_id} for entry in sorted(new_drop)]
+        connection.execute(insert(drop_token), rows)
+    known = select(read_token.c.token_hash).where(read_token.c.token_hash.in_(read))
+    new_read = set(read) - set(connection.execute(known).scalars())
+    if new_read:
+        connection.execute(
+            insert(read_token),
+            [
+                {"token_hash": entry, "centre_id": centre_id, "quarter": read[entry]}
+                for entry in sorted(new_read)
+            ],
+        )
+    return len(new_drop) + len(new_read)
+
+
+def find_reader(connection: Connection, token_hash: bytes, quarters: int, now: float) -> bytes | None:
+    """Return the centre of a read token of this quarter or of the `quarters - 1` before it, else None."""
+    current = quarter_number(now)
+    query = select(read_token.c.centre_id).where(
+        read_token.c.token_hash == token_hash, read_token.c.quarter.between(current - quarters + 1, current)
+    )
+    return connection.execute(query).scalar_one_or_none()
+
+
+def forget_read_tokens(connection: Connection, now: float) -> None:
+    """Delete read tokens that open nothing any more."""
+    oldest = quarter_number(now) - DIRECTORY_QUARTERS + 1
+    connection.execute(delete(read_token).where(read_token.c.quarter < oldest))
 
 
 def _new_stream(centre_id: bytes, kind: int, name: bytes) -> dict[str, object]:
     return {"centre_id": centre_id, "kind": kind, "name": name, "is_open": True, "last_position": 0}
 
 
-async def _owners(connection: AsyncConnection, keys: Collection[bytes]) -> dict[bytes, bytes]:
-    rows = await connection.execute(select(desk.c.key, desk.c.centre_id).where(desk.c.key.in_(keys)))
+def _owners(connection: Connection, keys: Collection[bytes]) -> dict[bytes, bytes]:
+    rows = connection.execute(select(desk.c.key, desk.c.centre_id).where(desk.c.key.in_(keys)))
     return {row.key: row.centre_id for row in rows}
 
 
-async def _save_desk(connection: AsyncConnection, centre_id: bytes, entry: DeskEntry, *, known: bool) -> None:
+def _save_desk(connection: Connection, centre_id: bytes, entry: DeskEntry, *, known: bool) -> None:
     if known:
         change = update(desk).where(desk.c.key == entry.key).values(is_centre=entry.is_centre)
-        await connection.execute(change)
+        connection.execute(change)
     else:
-        await connection.execute(
-            insert(desk).values(key=entry.key, centre_id=centre_id, is_centre=entry.is_centre)
-        )
+        connection.execute(insert(desk).values(key=entry.key, centre_id=centre_id, is_centre=entry.is_centre))
 
 
-async def _save_boxes(connection: AsyncConnection, centre_id: bytes, entries: Sequence[DeskEntry]) -> None:
+def _save_boxes(connection: Connection, centre_id: bytes, entries: Sequence[DeskEntry]) -> None:
     wanted = frozenset[bytes]().union(*(entry.boxes for entry in entries))
     mine = (stream.c.centre_id == centre_id, stream.c.kind == BOX)
-    await connection.execute(update(stream).where(*mine).values(is_open=stream.c.name.in_(wanted)))
-    known = set((await connection.execute(select(stream.c.name).where(*mine))).scalars())
+    connection.execute(update(stream).where(*mine).values(is_open=stream.c.name.in_(wanted)))
+    known = set(connection.execute(select(stream.c.name).where(*mine)).scalars())
     if wanted - known:
         rows = [_new_stream(centre_id, BOX, name) for name in sorted(wanted - known)]
-        await connection.execute(insert(stream), rows)
-    boxes = await connection.execute(select(stream.c.name, stream.c.stream_id).where(*mine))
+        connection.execute(insert(stream), rows)
+    boxes = connection.execute(select(stream.c.name, stream.c.stream_id).where(*mine))
     streams = {row.name: row.stream_id for row in boxes}
     for entry in entries:
         reads = {streams[name] for name in entry.boxes}
         own = desk_box.c.key == entry.key
-        await connection.execute(delete(desk_box).where(own, desk_box.c.stream_id.not_in(reads)))
-        had = set((await connection.execute(select(desk_box.c.stream_id).where(own))).scalars())
+        connection.execute(delete(desk_box).where(own, desk_box.c.stream_id.not_in(reads)))
+        had = set(connection.execute(select(desk_box.c.stream_id).where(own)).scalars())
         if reads - had:
             rows = [{"key": entry.key, "stream_id": s, "position": 0} for s in sorted(reads - had)]
-            await connection.execute(insert(desk_box), rows)
+            connection.execute(insert(desk_box), rows)

@@ -5,23 +5,25 @@ Everything that only SQLite needs is in this module; the rest of the store is po
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Concatenate, Final, Generic, ParamSpec, TypeVar
 
-from sqlalchemy import event
+from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from sync.relay.schema import migrate
 from sync.relay.settings import database_url
 
 T = TypeVar("T")
 R = TypeVar("R")
+P = ParamSpec("P")
 
 _READ_ONLY: Final = "relay_read_only"
+_READERS: Final = 4
 _BUSY_WAIT_MS: Final = 10_000
 _SCRUB_WAIT_MS: Final = 100
 _SQLITE_PRAGMAS: Final = (
@@ -40,65 +42,81 @@ class StoreUnavailableError(Exception):
 
 
 class Database:
-    """Connections to one database; `open` and `close` it inside the running event loop."""
+    """Connections to one database, and the threads that use them.
+
+    A piece of work is a plain function of a connection; it runs in a thread as a whole, one hop for a whole
+    transaction. One thread writes: SQLite has one writer anyway, and waiting here costs nothing while waiting in
+    SQLite means polling. More writers on PostgreSQL are more processes.
+    """
 
     def __init__(self, database: str) -> None:
         url = database_url(database)
         self._is_sqlite = url.get_backend_name() == "sqlite"
         # Without hide_parameters an error text, and so a log, would carry hashes and ciphertext.
-        options: dict[str, Any] = {"hide_parameters": True}
+        options: dict[str, Any] = {"hide_parameters": True, "pool_size": _READERS + 1}
         if self._is_sqlite:
             # The driver must not open transactions by itself: `_begin` decides how each one starts.
             options["connect_args"] = {"isolation_level": None}
-        self._engine: AsyncEngine = create_async_engine(url, **options)
-        self._reader = self._engine.execution_options(**{_READ_ONLY: True})
-        self._write_lock = asyncio.Lock()
+        self._engine = create_engine(url, **options)
+        self._reading = self._engine.execution_options(**{_READ_ONLY: True})
+        self._writer = ThreadPoolExecutor(1, "relay-writer")
+        self._readers = ThreadPoolExecutor(_READERS, "relay-reader")
         if self._is_sqlite:
-            event.listen(self._engine.sync_engine, "connect", _apply_pragmas)
-            event.listen(self._engine.sync_engine, "begin", _begin)
+            event.listen(self._engine, "connect", _apply_pragmas)
+            event.listen(self._engine, "begin", _begin)
 
     async def open(self) -> None:
         """Create or migrate the schema; raise SchemaTooNewError or StoreUnavailableError."""
-        async with self.write() as connection:
-            await migrate(connection)
+        await self.write(migrate)
 
     async def close(self) -> None:
-        """Close all connections."""
-        await self._engine.dispose()
+        """Finish what is under way and close all connections."""
+        await asyncio.to_thread(self._writer.shutdown)
+        await asyncio.to_thread(self._readers.shutdown)
+        self._engine.dispose()
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection for reading."""
-        with _unavailable():
-            async with self._reader.connect() as connection:
-                yield connection
+    async def read(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Return what `work(connection, ...)` reads; raise StoreUnavailableError when the database fails."""
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection in a transaction that is durable when the block ends without an exception.
+        def run() -> T:
+            with _unavailable(), self._reading.connect() as connection:
+                return work(connection, *args, **kwargs)
 
-        One process writes one transaction at a time: with SQLite there is one writer anyway, and waiting here
-        costs nothing while waiting in SQLite means polling.
+        return await asyncio.get_running_loop().run_in_executor(self._readers, run)
+
+    async def write(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Return what `work(connection, ...)` gives, when its transaction is durable.
+
+        An exception undoes all of it; a failure of the database is raised as StoreUnavailableError.
         """
-        with _unavailable():
-            async with self._write_lock, self._engine.begin() as connection:
-                yield connection
+
+        def run() -> T:
+            with _unavailable(), self._engine.begin() as connection:
+                return work(connection, *args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(self._writer, run)
 
     async def scrub(self) -> bool:
         """Move deleted pages out of the write-ahead log and cut it; False when a reader was in the way.
 
         With secure_delete the pages in the main file are zeros already, but the log still holds the old ones.
-        PostgreSQL keeps dead tuples until its own vacuum; the operations guide says so.
+        PostgreSQL keeps dead tuples until its own vacuum.
         """
         if not self._is_sqlite:
             return True
-        with _unavailable():
-            async with self._write_lock, self._reader.connect() as connection:
-                # Nobody waits for this: when a reader is in the way the next round tries again.
-                await connection.exec_driver_sql(f"PRAGMA busy_timeout={_SCRUB_WAIT_MS}")
-                row = (await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")).one()
-                await connection.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY_WAIT_MS}")
-                return bool(row[0] == 0)
+        return await asyncio.get_running_loop().run_in_executor(self._writer, self._checkpoint)
+
+    def _checkpoint(self) -> bool:
+        with _unavailable(), self._reading.connect() as connection:
+            # Nobody waits for this: when a reader is in the way the next round tries again.
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={_SCRUB_WAIT_MS}")
+            row = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY_WAIT_MS}")
+            return bool(row[0] == 0)
 
 
 class GroupCommit(Generic[T, R]):

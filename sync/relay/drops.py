@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from sqlalchemy import bindparam, delete, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.engine import Connection
 
 from sync.relay import streams
 from sync.relay.database import Database, GroupCommit
@@ -77,46 +77,49 @@ class Drops:
         await self._lookups.drain()
         await self._commits.drain()
 
-    async def forget_used(self) -> None:
-        """Delete used tokens after 46 days, one day after the last day of their items."""
-        oldest = day_number(self._clock()) - USED_TOKEN_DAYS
-        async with self._database.write() as connection:
-            await connection.execute(delete(drop_token).where(drop_token.c.used_day < oldest))
-
     async def _look_up(self, hashes: Sequence[bytes]) -> list[bool]:
-        query = select(drop_token.c.token_hash).where(drop_token.c.token_hash.in_(set(hashes)))
-        async with self._database.read() as connection:
-            known = set((await connection.execute(query)).scalars())
+        known = await self._database.read(_known, set(hashes))
         return [entry in known for entry in hashes]
 
     async def _commit(self, drops: Sequence[Drop]) -> list[Result]:
-        day = day_number(self._clock())
-        async with self._database.write() as connection:
-            tokens = await _lock_tokens(connection, {drop.token_hash for drop in drops})
-            boxes = await _open_boxes(connection, {drop.box for drop in drops})
-            accepted: dict[int, list[tuple[bytes, bytes]]] = defaultdict(list)
-            used: list[dict[str, object]] = []
-            results = []
-            for drop in drops:
-                result = _judge(drop, tokens, boxes)
-                results.append(result)
-                if result.outcome is Outcome.STORED:
-                    token = tokens[drop.token_hash]
-                    accepted[boxes[token.centre_id, drop.box]].append((result.item_id, drop.body))
-                    used.append(
-                        {
-                            "b_token": drop.token_hash,
-                            "b_day": day,
-                            "b_receipt": token.receipt,
-                            "b_item": token.item_id,
-                        }
-                    )
-            # In one order everywhere, so that two processes on PostgreSQL cannot lock each other out.
-            for stream_id in sorted(accepted):
-                await streams.append(connection, stream_id, accepted[stream_id], day)
-            if used:
-                await connection.execute(_MARK_USED, used)
-        return results
+        return await self._database.write(_store, drops, day_number(self._clock()))
+
+
+def forget_used(connection: Connection, now: float) -> None:
+    """Delete used tokens after 46 days, one day after the last day of their items."""
+    oldest = day_number(now) - USED_TOKEN_DAYS
+    connection.execute(delete(drop_token).where(drop_token.c.used_day < oldest))
+
+
+def _known(connection: Connection, hashes: set[bytes]) -> set[bytes]:
+    query = select(drop_token.c.token_hash).where(drop_token.c.token_hash.in_(hashes))
+    return set(connection.execute(query).scalars())
+
+
+def _store(connection: Connection, drops: Sequence[Drop], day: int) -> list[Result]:
+    tokens = _lock_tokens(connection, {drop.token_hash for drop in drops})
+    boxes = _open_boxes(connection, {drop.box for drop in drops})
+    results = [_judge(drop, tokens, boxes) for drop in drops]
+    accepted: dict[int, list[tuple[bytes, bytes]]] = defaultdict(list)
+    used: list[dict[str, object]] = []
+    for drop, result in zip(drops, results, strict=True):
+        if result.outcome is Outcome.STORED:
+            token = tokens[drop.token_hash]
+            accepted[boxes[token.centre_id, drop.box]].append((result.item_id, drop.body))
+            used.append(
+                {
+                    "b_token": drop.token_hash,
+                    "b_day": day,
+                    "b_receipt": token.receipt,
+                    "b_item": token.item_id,
+                }
+            )
+    # In one order everywhere, so that two processes on PostgreSQL cannot lock each other out.
+    for stream_id in sorted(accepted):
+        streams.append(connection, stream_id, accepted[stream_id], day)
+    if used:
+        connection.execute(_MARK_USED, used)
+    return results
 
 
 def _judge(drop: Drop, tokens: dict[bytes, _Token], boxes: dict[tuple[bytes, bytes], int]) -> Result:
@@ -134,8 +137,8 @@ def _judge(drop: Drop, tokens: dict[bytes, _Token], boxes: dict[tuple[bytes, byt
     return Result(Outcome.STORED, token.item_id)
 
 
-async def _lock_tokens(connection: AsyncConnection, hashes: set[bytes]) -> dict[bytes, _Token]:
-    rows = await connection.execute(
+def _lock_tokens(connection: Connection, hashes: set[bytes]) -> dict[bytes, _Token]:
+    rows = connection.execute(
         select(drop_token.c.token_hash, drop_token.c.centre_id, drop_token.c.receipt, drop_token.c.item_id)
         .where(drop_token.c.token_hash.in_(hashes))
         .order_by(drop_token.c.token_hash)
@@ -144,8 +147,8 @@ async def _lock_tokens(connection: AsyncConnection, hashes: set[bytes]) -> dict[
     return {row.token_hash: _Token(row.centre_id, row.receipt, row.item_id) for row in rows}
 
 
-async def _open_boxes(connection: AsyncConnection, names: set[bytes]) -> dict[tuple[bytes, bytes], int]:
-    rows = await connection.execute(
+def _open_boxes(connection: Connection, names: set[bytes]) -> dict[tuple[bytes, bytes], int]:
+    rows = connection.execute(
         select(stream.c.centre_id, stream.c.name, stream.c.stream_id).where(
             stream.c.kind == BOX, stream.c.name.in_(names), stream.c.is_open
         )

@@ -17,6 +17,7 @@ from sync.protocol import (
     SHARD_COUNT,
     TOKEN_SIZE,
 )
+from sync.relay import centres, documents, streams
 from sync.relay.auth import (
     Nonces,
     decode_bytes,
@@ -25,8 +26,9 @@ from sync.relay.auth import (
     signed_bytes,
     verify,
 )
-from sync.relay.centres import CentreConflictError, Centres, DeskEntry, Signer
-from sync.relay.documents import Direction, Documents, WrittenOnceError
+from sync.relay.centres import CentreConflictError, DeskEntry, Signer
+from sync.relay.database import Database
+from sync.relay.documents import Direction, WrittenOnceError
 from sync.relay.drops import Drop, Drops, Outcome
 from sync.relay.limits import (
     BOX_ID_SIZE,
@@ -40,11 +42,12 @@ from sync.relay.limits import (
     MAX_DIRECTORY,
     MAX_TOKEN_BATCH,
     SHARD_QUARTERS,
+    Clock,
     token_hash,
 )
 from sync.relay.maintenance import Maintenance
 from sync.relay.settings import RelaySettings
-from sync.relay.streams import CursorBehindError, CursorUnknownError, Page, Streams
+from sync.relay.streams import CursorBehindError, CursorUnknownError, Page
 from sync.relay.web import Refusal, bytes_response, json_response, read_body
 
 PAGE_MAGIC: Final = b"FSP1"
@@ -61,11 +64,10 @@ class Services:
     """Everything a handler needs, made once when the process starts."""
 
     settings: RelaySettings
+    clock: Clock
+    database: Database
     nonces: Nonces
-    centres: Centres
     drops: Drops
-    streams: Streams
-    documents: Documents
     maintenance: Maintenance
 
 
@@ -122,7 +124,7 @@ async def item(request: Request) -> Response:
     """GET /v1/item/{id}."""
     signer, _ = await _signed(request)
     item_id = decode_hex(request.path_params["id"], ITEM_ID_SIZE)
-    body = await _services(request).streams.item_for(signer.key, item_id) if item_id else None
+    body = await _services(request).database.read(streams.item_for, signer.key, item_id) if item_id else None
     if body is None:
         raise Refusal(404)
     return bytes_response(body)
@@ -135,7 +137,7 @@ async def move_cursor(request: Request) -> Response:
     stream_id = await _box(request, signer)
     cursor = _hex_field(_object(body, {"cursor"}), "cursor", ITEM_ID_SIZE)
     try:
-        await services.streams.move_cursor(signer.key, stream_id, cursor)
+        await services.database.write(streams.move_cursor, signer.key, stream_id, cursor)
     except CursorUnknownError:
         raise Refusal(410) from None
     except CursorBehindError:
@@ -148,7 +150,7 @@ async def shard_page(request: Request) -> Response:
     """GET /v1/shard/{s}?after=."""
     services = _services(request)
     centre_id = await _reader(request, SHARD_QUARTERS)
-    stream_id = await services.streams.shard_of(centre_id, _shard(request))
+    stream_id = await services.database.read(streams.shard_of, centre_id, _shard(request))
     return await _page(request, services, stream_id, MAX_PAGE)
 
 
@@ -159,8 +161,8 @@ async def shard_put(request: Request) -> Response:
     shard = _shard(request)
     if len(body) not in ENVELOPE_LENGTHS:
         raise Refusal(400)
-    stream_id = await services.streams.shard_of(signer.centre_id, shard)
-    item_id = await services.streams.put(stream_id, body)
+    stream_id = await services.database.read(streams.shard_of, signer.centre_id, shard)
+    item_id = await services.database.write(streams.put, stream_id, body, services.clock())
     return json_response({"id": item_id.hex()}, 201)
 
 
@@ -173,7 +175,9 @@ async def tokens(request: Request) -> Response:
     read = {_hex_field(entry, "hash", HASH_SIZE): _quarter(entry) for entry in _list(value.get("read", []))}
     if len(drop_hashes) + len(withdrawn) + len(read) > MAX_TOKEN_BATCH:
         raise Refusal(400)
-    new = await _services(request).centres.change_tokens(signer.centre_id, drop_hashes, read, withdrawn)
+    new = await _services(request).database.write(
+        centres.change_tokens, signer.centre_id, drop_hashes, read, withdrawn
+    )
     return json_response({"new": new})
 
 
@@ -186,7 +190,7 @@ async def desks(request: Request) -> Response:
     if len(entries) > MAX_DESKS:
         raise Refusal(400)
     try:
-        await _services(request).centres.replace_desks(signer, entries)
+        await _services(request).database.write(centres.replace_desks, signer, entries)
     except CentreConflictError:
         raise Refusal(409) from None
     return json_response({"desks": len(entries)})
@@ -201,7 +205,9 @@ async def directory_put(request: Request) -> Response:
     if version is None or not body:
         raise Refusal(400)
     try:
-        created = await _services(request).documents.put_directory(signer.centre_id, version, body)
+        created = await _services(request).database.write(
+            documents.put_directory, signer.centre_id, version, body
+        )
     except WrittenOnceError:
         raise Refusal(409) from None
     return json_response({"version": version}, 201 if created else 200)
@@ -217,7 +223,7 @@ async def directory_get(request: Request) -> Response:
     version = None if wanted == "latest" else _version(wanted)
     if version is None and wanted != "latest":
         raise Refusal(404)
-    found = await _services(request).documents.directory(centre_id, version)
+    found = await _services(request).database.read(documents.read_directory, centre_id, version)
     if found is None:
         raise Refusal(404)
     return bytes_response(found[1], {"ETag": f'"{found[0]}"'})
@@ -229,8 +235,11 @@ async def enrol_open(request: Request) -> Response:
     enrol_id = decode_hex(request.path_params["id"], ENROL_ID_SIZE)
     if enrol_id is None:
         raise Refusal(404)
+    services = _services(request)
     try:
-        created = await _services(request).documents.open_enrolment(signer.centre_id, enrol_id)
+        created = await services.database.write(
+            documents.open_enrolment, signer.centre_id, enrol_id, services.clock()
+        )
     except WrittenOnceError:
         raise Refusal(409) from None
     return json_response({"open": True}, 201 if created else 200)
@@ -240,13 +249,15 @@ async def enrol_put(request: Request) -> Response:
     """POST /v1/enrol/{id}/{up or down}: whether it is open is judged before the body is read."""
     services = _services(request)
     enrol_id, direction = _mailbox(request)
-    if not await services.documents.is_open(enrol_id):
+    if not await services.database.read(documents.is_open, enrol_id, services.clock()):
         raise Refusal(404)
     body = await read_body(request, ENROLMENT_SIZE, services.settings)
     if len(body) != ENROLMENT_SIZE:
         raise Refusal(400)
     try:
-        created = await services.documents.put_enrolment(enrol_id, direction, body)
+        created = await services.database.write(
+            documents.put_enrolment, enrol_id, direction, body, services.clock()
+        )
     except WrittenOnceError:
         raise Refusal(409) from None
     if created is None:
@@ -256,7 +267,8 @@ async def enrol_put(request: Request) -> Response:
 
 async def enrol_get(request: Request) -> Response:
     """GET /v1/enrol/{id}/{up or down}."""
-    body = await _services(request).documents.enrolment(*_mailbox(request))
+    services = _services(request)
+    body = await services.database.read(documents.read_enrolment, *_mailbox(request), services.clock())
     if body is None:
         raise Refusal(404)
     return bytes_response(body)
@@ -276,7 +288,10 @@ def _bearer(request: Request, scheme: str) -> bytes | None:
 
 async def _reader(request: Request, quarters: int) -> bytes:
     hashed = _bearer(request, READ_SCHEME)
-    centre_id = await _services(request).centres.reader(hashed, quarters) if hashed else None
+    if hashed is None:
+        raise Refusal(403)
+    services = _services(request)
+    centre_id = await services.database.read(centres.find_reader, hashed, quarters, services.clock())
     if centre_id is None:
         raise Refusal(403)
     return centre_id
@@ -292,7 +307,7 @@ async def _signed(request: Request, limit: int = 0) -> tuple[Signer, bytes]:
     host = request.headers.get("host", "").lower()
     if credentials is None or host not in services.settings.public_hosts:
         raise Refusal(401)
-    signer = await services.centres.signer(credentials.key)
+    signer = await services.database.read(centres.find_signer, credentials.key)
     if signer is None or not services.nonces.is_ours(credentials.nonce):
         raise Refusal(401)
     body = await read_body(request, limit, services.settings)
@@ -313,7 +328,7 @@ def _target(request: Request) -> str:
 
 async def _box(request: Request, signer: Signer) -> int:
     box = decode_hex(request.path_params["box"], BOX_ID_SIZE)
-    stream_id = await _services(request).streams.box_of(signer.key, box) if box else None
+    stream_id = await _services(request).database.read(streams.box_of, signer.key, box) if box else None
     if stream_id is None:
         raise Refusal(404)
     return stream_id
@@ -327,7 +342,7 @@ async def _page(request: Request, services: Services, stream_id: int, limit: int
     if after == bytes(ITEM_ID_SIZE):
         after = None
     try:
-        page = await services.streams.page(stream_id, after, limit)
+        page = await services.database.read(streams.page, stream_id, after, limit)
     except CursorUnknownError:
         raise Refusal(410) from None
     return bytes_response(encode_page(page, after))

@@ -4,12 +4,10 @@ import asyncio
 import logging
 from typing import NoReturn
 
-from sync.relay.auth import Nonces
-from sync.relay.centres import Centres
+from sync.relay import centres, documents, drops, streams
+from sync.relay.auth import forget_used_nonces
 from sync.relay.database import Database, StoreUnavailableError
-from sync.relay.documents import Documents
-from sync.relay.drops import Drops
-from sync.relay.streams import Streams
+from sync.relay.limits import Clock
 
 _log = logging.getLogger("fieldapp.relay")
 
@@ -17,37 +15,26 @@ _log = logging.getLogger("fieldapp.relay")
 class Maintenance:
     """Deletes, at once after a cursor moved and in rounds; every step can be repeated after a crash."""
 
-    def __init__(
-        self,
-        database: Database,
-        streams: Streams,
-        drops: Drops,
-        centres: Centres,
-        documents: Documents,
-        nonces: Nonces,
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
-        self._streams = streams
-        self._drops = drops
-        self._centres = centres
-        self._documents = documents
-        self._nonces = nonces
+        self._clock = clock
         # True at the start: a process that died may have deleted without cutting the log.
         self._unscrubbed = True
 
     async def collect(self, stream_id: int) -> None:
         """Delete what all desks of one box have passed."""
-        if await self._streams.collect(stream_id):
+        if await self._database.write(streams.collect, stream_id):
             await self._scrub()
 
     async def purge(self) -> None:
         """Run one whole round: passed by all desks, older than 45 days, expired enrolments, used tokens."""
-        deleted = await self._streams.collect_all()
-        deleted += await self._streams.expire()
-        deleted += await self._documents.close_expired()
-        await self._drops.forget_used()
-        await self._centres.forget_read_tokens()
-        await self._nonces.forget_used()
+        now = self._clock()
+        deleted = await self._database.write(streams.collect_all)
+        deleted += await self._database.write(streams.expire, now)
+        deleted += await self._database.write(documents.close_expired, now)
+        await self._database.write(drops.forget_used, now)
+        await self._database.write(centres.forget_read_tokens, now)
+        await self._database.write(forget_used_nonces, now)
         if deleted or self._unscrubbed:
             await self._scrub()
 

@@ -4,7 +4,7 @@ Everything belongs to one centre. Times are day numbers; the one exception is `e
 row that lives 15 minutes. No column holds a token, a client address or a key that opens anything.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
 from sqlalchemy import (
@@ -24,7 +24,7 @@ from sqlalchemy import (
     inspect,
     select,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.engine import Connection
 
 BOX: Final = 0
 SHARD: Final = 1
@@ -138,11 +138,11 @@ used_nonce = Table(
 )
 
 
-async def _create_all(connection: AsyncConnection) -> None:
-    await connection.run_sync(metadata.create_all)
+def _create_all(connection: Connection) -> None:
+    metadata.create_all(connection)
 
 
-MIGRATIONS: Final[tuple[Callable[[AsyncConnection], Awaitable[None]], ...]] = (_create_all,)
+MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_create_all,)
 """Step n leads from version n to n + 1. A released step is never edited; a later one changes its result."""
 
 
@@ -153,14 +153,14 @@ class SchemaTooNewError(Exception):
         super().__init__("the database was made by a newer version of the relay")
 
 
-async def migrate(connection: AsyncConnection) -> None:
+def migrate(connection: Connection) -> None:
     """Bring the schema to the newest version inside the caller's transaction; raise SchemaTooNewError."""
-    exists = await connection.run_sync(lambda sync: inspect(sync).has_table(schema_version.name))
+    exists = inspect(connection).has_table(schema_version.name)
     version = 0
     if exists:
-        version = (await connection.execute(select(func.max(schema_version.c.version)))).scalar() or 0
+        version = connection.execute(select(func.max(schema_version.c.version))).scalar() or 0
     if version > len(MIGRATIONS):
         raise SchemaTooNewError
     for step, apply in enumerate(MIGRATIONS[version:], start=version + 1):
-        await apply(connection)
-        await connection.execute(insert(schema_version).values(version=step))
+        apply(connection)
+        connection.execute(insert(schema_version).values(version=step))

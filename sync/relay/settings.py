@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+_DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
 
 
 class SettingsError(ValueError):
@@ -42,4 +42,4 @@ def database_url(database: str) -> URL:
     backend = url.get_backend_name()
     if backend not in _DRIVERS:
         raise SettingsError(f"the database must be SQLite or PostgreSQL, not {backend}")
-    return url if "+" in url.drivername else url.set(drivername=_DRIVERS[backend])
+    return url.set(drivername=_DRIVERS[backend])

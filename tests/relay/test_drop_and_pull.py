@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sync.relay import streams
 from sync.relay.limits import token_hash
 from tests.relay.harness import Centre, Desk, FakeClock, envelope, relay, run
 
@@ -216,13 +217,17 @@ def test_a_crash_between_cursor_and_deletion_loses_nothing_and_is_made_good(tmp_
             (token,) = await centre.tokens(1)
             body = envelope()
             cursor = (await r.drop(centre.box, token, body)).json()["id"]
-            stream_id = await r.services.streams.box_of(centre.desk.public, centre.box_bytes)
+            stream_id = await r.services.database.read(streams.box_of, centre.desk.public, centre.box_bytes)
             assert stream_id is not None
-            await r.services.streams.move_cursor(centre.desk.public, stream_id, bytes.fromhex(cursor))
+            await r.services.database.write(
+                streams.move_cursor, centre.desk.public, stream_id, bytes.fromhex(cursor)
+            )
         async with relay(tmp_path / "relay.db") as r:
             centre.desk.client = other.client = r.client
             assert (await other.page(centre.box)).bodies == [body]
-            await r.services.streams.move_cursor(other.public, stream_id, bytes.fromhex(cursor))
+            await r.services.database.write(
+                streams.move_cursor, other.public, stream_id, bytes.fromhex(cursor)
+            )
         async with relay(tmp_path / "relay.db") as r:
             other.client = r.client
             await r.services.maintenance.purge()
