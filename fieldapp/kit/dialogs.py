@@ -43,11 +43,11 @@ def use_confirm(
         spacing=theme.gap,
         tight=True,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
-        scroll=ft.ScrollMode.AUTO,
     )
     ft.use_dialog(
         ft.AlertDialog(
             modal=True,
+            scrollable=True,
             content=ft.Container(content, width=theme.dialog_width),
             bgcolor=p.card,
             barrier_color=p.scrim,

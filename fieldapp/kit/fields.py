@@ -37,9 +37,11 @@ def _field(ui: Interface, label: str, value: str, **changes: Any) -> ft.TextFiel
         filled=True,
         fill_color=p.card,
         hover_color=p.card,
-        border=ft.OutlineInputBorder(side=ft.BorderSide(theme.hair, p.edge), border_radius=theme.radius_chip),
-        focused_border_color=p.accent.solid,
-        focused_border_width=theme.stroke,
+        border={
+            ft.ControlState.FOCUSED: _border(ui, p.accent.solid, theme.stroke),
+            ft.ControlState.ERROR: _border(ui, p.high.ink, theme.stroke),
+            ft.ControlState.DEFAULT: _border(ui, p.edge, theme.hair),
+        },
         content_padding=ft.Padding.symmetric(
             horizontal=theme.gap + theme.tight, vertical=theme.gap + theme.tight
         ),
@@ -50,6 +52,10 @@ def _field(ui: Interface, label: str, value: str, **changes: Any) -> ft.TextFiel
         error_max_lines=3,
         **changes,
     )
+
+
+def _border(ui: Interface, color: str, width: float) -> ft.InputBorder:
+    return ft.OutlineInputBorder(side=ft.BorderSide(width, color), border_radius=ui.theme.radius_chip)
 
 
 def text_field(
@@ -172,14 +178,14 @@ def dropdown(
     menu = ft.Dropdown(
         label=label,
         value=chosen,
-        expanded_insets=0,
+        expanded_insets=ft.Padding.all(0),
         options=[ft.DropdownOption(key=option.key, text=option.words) for option in options],
         text_size=theme.text,
         color=p.ink,
         filled=True,
         fill_color=p.card,
         bgcolor=p.card,
-        border=ft.OutlineInputBorder(side=ft.BorderSide(theme.hair, p.edge), border_radius=theme.radius_chip),
+        border=_border(ui, p.edge, theme.hair),
         label_style=ft.TextStyle(size=theme.text, color=p.muted),
         on_select=on_select,
     )

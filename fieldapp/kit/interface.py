@@ -105,7 +105,6 @@ class Interface(ft.Observable):
         self._page = page
         self._system_dark = page.platform_brightness is ft.Brightness.DARK
         self.width = Width.of(page.width or 0)
-        page.padding = 0
         page.enable_screenshots = False
         page.locale_configuration = _locales(self.t)
         page.on_resize = self._on_resize
@@ -128,7 +127,6 @@ class Interface(ft.Observable):
         if self._page is not None:
             self._page.theme = self._page.dark_theme = self.theme.material()
             self._page.theme_mode = ft.ThemeMode.DARK if dark else ft.ThemeMode.LIGHT
-            self._page.bgcolor = self.theme.palette.paper
 
 
 def _locales(t: Translator) -> ft.LocaleConfiguration:

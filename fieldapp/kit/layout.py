@@ -65,7 +65,8 @@ def screen(
         return _plain_view(ui, route, [])
     covers = unlocked and ui.cover is not None
     column: list[ft.Control] = [_top_bar(ui, title, step, on_back, actions, covers)]
-    scrolled = [*_trouble(ui), *content]
+    # The label of a field stands above its edge: it needs room below the top bar.
+    scrolled = [ft.Container(height=theme.tight), *_trouble(ui), *content]
     if theme.stacked:
         # With very large text a fixed bottom would leave no room to read: everything scrolls.
         column.append(_scrolling(ui, [*scrolled, *bottom]))

@@ -1,0 +1,227 @@
+"""Fixtures that drive a real browser, and the habits that make it reliable with Flet's client.
+
+The app runs in a process of its own (``tests.browser.serve_app``), or wherever a test starts it: `phone` and
+`desktop` only need its address. Every browser context fails its test if a request outside 127.0.0.1 finishes.
+Screenshots go to ``shots/``, which git ignores; look at them after a change.
+
+Without chromium these tests are skipped, unless ``FIELDAPP_BROWSER=required`` is set: then they fail.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, sync_playwright
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+SHOTS: Final = ROOT / "shots"
+FLAGS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-unsafe-swiftshader",
+)
+PHONE: Final = {"width": 412, "height": 915}
+DESKTOP: Final = {"width": 1360, "height": 800}
+PAUSE_BEFORE_TYPING: Final = 150
+"""Milliseconds Flutter needs between focus and the first key, else it loses it."""
+
+OpenApp = Callable[..., "AppWindow"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything in this folder as a browser test."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Flet runs on asyncio only."""
+    return "asyncio"
+
+
+def chromium_path() -> str:
+    """Return the path of a chromium, or skip (or fail, where a browser is required)."""
+    found = os.environ.get("FIELDAPP_CHROMIUM") or shutil.which("chromium")
+    if found is None:
+        if os.environ.get("FIELDAPP_BROWSER") == "required":
+            pytest.fail("FIELDAPP_BROWSER=required, but there is no chromium")
+        pytest.skip("no chromium")
+    return found
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One chromium for the whole run."""
+    path = chromium_path()
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+class AppWindow:
+    """A browser window with a Flet app in it, driven through its semantics tree."""
+
+    def __init__(self, page: Page, name: str) -> None:
+        self.page = page
+        self.name = name
+
+    def open(self, url: str) -> None:
+        """Go to `url` and wait until the app can be driven."""
+        self.page.goto(url)
+        self.enable_semantics()
+
+    def reload(self) -> None:
+        """Reload the page, as the browser's button does."""
+        self.page.reload()
+        self.enable_semantics()
+
+    def enable_semantics(self) -> None:
+        """Switch the accessibility tree on; without it a Flutter page is one picture."""
+        self.page.locator("flt-semantics-placeholder").dispatch_event("click", timeout=30_000)
+        self.page.locator("flt-semantics").first.wait_for(state="attached", timeout=30_000)
+
+    def by_id(self, identifier: str) -> Locator:
+        """Return the part with this test identifier; of several views the newest."""
+        return self.page.locator(f'[flt-semantics-identifier="{identifier}"]').last
+
+    def button(self, words: str) -> Locator:
+        """Return the button with these words."""
+        return self.page.get_by_role("button", name=words).last
+
+    def click(self, target: str | Locator) -> None:
+        """Press a part by test identifier or locator, also inside scrolled content."""
+        part = self.by_id(target) if isinstance(target, str) else target
+        part.wait_for(state="attached")
+        part.dispatch_event("click")
+
+    def fill(self, label: str, value: str) -> None:
+        """Type `value` into the field with this accessible name, replacing what is there."""
+        field = self.page.get_by_label(label).last
+        field.click(force=True)
+        self.page.wait_for_timeout(PAUSE_BEFORE_TYPING)
+        field.fill(value)
+        self.page.wait_for_timeout(PAUSE_BEFORE_TYPING)
+
+    def wait_text(self, words: str, *, seconds: float = 20) -> None:
+        """Wait until `words` are somewhere on the screen."""
+        self.page.get_by_text(words).last.wait_for(state="attached", timeout=seconds * 1000)
+
+    def text(self) -> str:
+        """Return all words on the screen."""
+        return self.page.locator("flt-semantics-host").inner_text()
+
+    def shot(self, name: str) -> Path:
+        """Write a screenshot of the settled screen to ``shots/<window>-<name>.png`` and return its path."""
+        self.page.wait_for_timeout(400)
+        SHOTS.mkdir(exist_ok=True)
+        path = SHOTS / f"{self.name}-{name}.png"
+        self.page.screenshot(path=path)
+        return path
+
+
+@contextmanager
+def _window(browser: Browser, shape: dict[str, int], scheme: Literal["light", "dark"]) -> Iterator[AppWindow]:
+    phone = shape == PHONE
+    context: BrowserContext = browser.new_context(
+        viewport={"width": shape["width"], "height": shape["height"]},
+        has_touch=phone,
+        color_scheme=scheme,
+        reduced_motion="reduce",
+        locale="en-GB",
+        timezone_id="Europe/Brussels",
+    )
+    outside: list[str] = []
+
+    def watch(request: Request) -> None:
+        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:http://127.0.0.1:")):
+            outside.append(request.url)
+
+    context.on("requestfinished", watch)
+    try:
+        yield AppWindow(context.new_page(), f"{'phone' if phone else 'desktop'}-{scheme}")
+    finally:
+        context.close()
+    assert outside == [], "a request left this machine"
+
+
+@pytest.fixture
+def open_window(browser: Browser) -> Iterator[OpenApp]:
+    """Return a function ``open_window(url, phone=True, scheme="light")`` that opens windows for one test."""
+    contexts: list[Any] = []
+
+    def open_it(url: str, *, phone: bool = True, scheme: Literal["light", "dark"] = "light") -> AppWindow:
+        context = _window(browser, PHONE if phone else DESKTOP, scheme)
+        window = context.__enter__()
+        contexts.append(context)
+        window.open(url)
+        return window
+
+    yield open_it
+    for context in reversed(contexts):
+        context.__exit__(None, None, None)
+
+
+class AppProcess:
+    """An app of the tests in its own process; talks with it in lines."""
+
+    def __init__(self, module: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.browser.serve_app", module],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.url = self._line()
+
+    def ask(self, question: str) -> str:
+        """Send a line to the process and return its answer."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(question + "\n")
+        self.process.stdin.flush()
+        return self._line()
+
+    def new_url(self) -> str:
+        """Return a fresh address that opens the app once."""
+        return self.ask("url")
+
+    def _line(self) -> str:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline().strip()
+        assert line, "the app's process ended"
+        return line
+
+    def stop(self) -> None:
+        """End the process and check that it ended well."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        assert self.process.wait(timeout=20) == 0
+
+
+@pytest.fixture
+def start_app() -> Iterator[Callable[[str], AppProcess]]:
+    """Return a function that serves the ``main`` of a test module through the loopback guard."""
+    started: list[AppProcess] = []
+
+    def start(module: str) -> AppProcess:
+        started.append(AppProcess(module))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.stop()

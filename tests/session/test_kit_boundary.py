@@ -1,0 +1,167 @@
+"""T1 and T2: an error in a screen neither freezes the app nor reaches the client."""
+
+import logging
+from typing import Any
+
+import flet as ft
+import pytest
+
+from fieldapp.kit import buttons, layout, text
+from fieldapp.kit.boundary import component, install_error_handler
+from fieldapp.kit.interface import Interface
+from tests.fakes.fake_flet import FakeSession, Main
+
+pytestmark = pytest.mark.anyio
+
+CANARY = "made-up-canary-7Q"
+
+
+class State(Interface):
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken = False
+        self.taps = 0
+        self.with_effect = False
+
+    def tap(self) -> None:
+        self.taps += 1
+
+    def break_screen(self) -> None:
+        self.broken = True
+
+    def mend(self) -> None:
+        self.broken = False
+
+    def fail(self) -> None:
+        raise ValueError(f"{CANARY}\n{CANARY}")
+
+    async def fail_later(self) -> None:
+        raise KeyError(CANARY)
+
+
+@component
+def fragile(state: State) -> ft.Control:
+    if state.broken:
+        raise ValueError(CANARY)
+    return text.body(state, "whole")
+
+
+@component
+def effect(state: State) -> ft.Control:
+    def fail() -> None:
+        raise RuntimeError(CANARY)
+
+    ft.use_effect(fail, [state.taps])
+    return text.body(state, "effect")
+
+
+@component
+def some_screen(state: State) -> ft.View:
+    if state.taps > 100:
+        raise ValueError(CANARY)
+    actions = {
+        "tap": state.tap,
+        "break": state.break_screen,
+        "mend": state.mend,
+        "fail": state.fail,
+        "fail later": state.fail_later,
+    }
+    return layout.screen(
+        state,
+        "/",
+        [
+            fragile(state),
+            *([effect(state)] if state.with_effect else []),
+            text.body(state, f"taps {state.taps}"),
+            *(buttons.secondary_button(state, words, do) for words, do in actions.items()),
+        ],
+    )
+
+
+@component
+def root(state: State) -> list[ft.View]:
+    return [some_screen(state)]  # type: ignore[list-item]
+
+
+def app(state: State) -> Main:
+    def main(page: ft.Page) -> None:
+        install_error_handler(page, state)
+        state.attach(page)
+        page.render_views(root, state)
+
+    return main
+
+
+def everything_sent(session: FakeSession) -> bytes:
+    return b"".join(session.client.sent)
+
+
+async def test_a_render_error_shows_a_calm_line_and_the_app_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    async with FakeSession(app(State())) as session:
+        await session.press("break")
+        assert "This part cannot be shown. What you saved is safe." in session.texts()
+        await session.press("tap")
+        assert "taps 1" in session.texts(), "the rest of the screen still lives"
+        await session.press("mend")
+        assert "whole" in session.texts(), "and so does the part itself"
+        assert CANARY.encode() not in everything_sent(session)
+    assert "fragile failed: ValueError" in caplog.messages
+
+
+async def test_a_whole_screen_that_fails_falls_back_to_a_view() -> None:
+    state = State()
+    async with FakeSession(app(state)) as session:
+        state.taps = 101
+        await session.settle()
+        assert session.texts() == ["This part cannot be shown. What you saved is safe."]
+
+
+@pytest.mark.parametrize("button", ["fail", "fail later"])
+async def test_a_handler_error_keeps_the_screen_and_sends_no_traceback(
+    button: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with FakeSession(app(State())) as session:
+        await session.press("tap")
+        await session.press(button)
+        assert "taps 1" in session.texts()
+        assert any(words.startswith("That did not work.") for words in session.texts())
+        assert CANARY.encode() not in everything_sent(session)
+        assert b"Traceback" not in everything_sent(session)
+        await session.press("trouble")
+        assert not any(words.startswith("That did not work.") for words in session.texts())
+    ours = [record.getMessage() for record in caplog.records if record.name == "fieldapp"]
+    assert ours[-1] in ("State.fail failed: ValueError", "State.fail_later failed: KeyError")
+    assert not any(CANARY in message for message in ours)
+
+
+async def test_an_effect_error_sends_no_traceback() -> None:
+    state = State()
+    state.with_effect = True
+    async with FakeSession(app(state)) as session:
+        await session.press("tap")
+        assert "effect" in session.texts()
+        assert state.trouble
+        assert CANARY.encode() not in everything_sent(session)
+
+
+async def test_without_the_handler_flet_sends_the_traceback() -> None:
+    """The reason for the boundary, and the alarm if a new Flet changes how errors are reported."""
+
+    def main(page: ft.Page) -> None:
+        state = State()
+        state.attach(page)
+        page.render_views(root, state)
+
+    async with FakeSession(main) as session:
+        with pytest.raises(AssertionError, match="Traceback"):
+            await session.press("fail")
+
+
+def test_the_log_of_a_failure_names_function_and_class_only(caplog: pytest.LogCaptureFixture) -> None:
+    from fieldapp.kit.boundary import record_failure
+
+    with caplog.at_level(logging.ERROR, "fieldapp"):
+        record_failure("screen", ValueError(CANARY))
+    assert caplog.messages == ["screen failed: ValueError"]
+    record: Any = caplog.records[0]
+    assert record.exc_info is None
