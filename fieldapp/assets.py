@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from fieldapp.domain.actions import Action, Card, load_actions, load_cards
 from fieldapp.domain.instrument import Instrument, load_instrument
+from fieldapp.domain.law import Law, load_law
 from fieldapp.errors import AssetError, InstrumentError
 
 INSTRUMENT_ID = "htp-q20"
@@ -69,3 +72,21 @@ def _words(name: str) -> tuple[str, ...]:
     """Read one word a line; lines that start with ``#`` are comments."""
     lines = read_asset(name).decode("ascii").split("\n")
     return tuple(line for line in lines if line and not line.startswith("#"))
+
+
+@cache
+def default_law() -> Law:
+    """Return the law file of the country that the app is made for first."""
+    return load_law(read_asset("law/be.toml"))
+
+
+@cache
+def actions() -> Mapping[str, Action]:
+    """Return the actions by id."""
+    return load_actions(read_asset("guidance/actions.toml"))
+
+
+@cache
+def cards() -> Mapping[str, Card]:
+    """Return the guidance cards by id."""
+    return load_cards(read_asset("guidance/cards.toml"))

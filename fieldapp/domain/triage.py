@@ -122,9 +122,9 @@ class Form:
         return self.answer(item_id) in (Answer.UNKNOWN, Answer.NOT_ASKED)
 
     def value(self, key: str) -> FollowUpValue | None:
-        """Return a follow-up's value, or None when it is absent or left over from another answer."""
-        followup = self._instrument.followups[key]
-        return self._followups.get(key) if self.yes(followup.parent) else None
+        """Return a follow-up's value, or None when absent, left over, or not in this instrument."""
+        followup = self._instrument.followups.get(key)
+        return self._followups.get(key) if followup and self.yes(followup.parent) else None
 
     def time(self, item: Item) -> Time:
         """Return when an item happened or is expected; a missing time is unknown."""
