@@ -158,8 +158,10 @@ class RelayClient:
     async def _exchange(self, request: httpx.Request) -> Answer:
         response = await self._http.send(request, stream=True)
         try:
+            if "content-encoding" in response.headers:  # we ask for none: this is another server
+                raise RelayRefused(Refusal.CAPTIVE_PORTAL)
             body = bytearray()
-            async for part in response.aiter_raw():
+            async for part in response.aiter_bytes():
                 body += part
                 if len(body) > _LARGEST_ANSWER:
                     raise RelayRefused(Refusal.ANSWER)
