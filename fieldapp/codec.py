@@ -136,7 +136,12 @@ def safe_contact_body(screening: Screening) -> Body | None:
     """Return how the person can be reached, or None when unknown or it stays on the device."""
     if not screening.carries_identity or screening.safe_contact is None:
         return None
-    return {"v": VERSION, "id": screening.id.hex(), **_safe_contact(screening.safe_contact)}
+    return case_contact_body(screening.id, screening.safe_contact)
+
+
+def case_contact_body(case_id: bytes, contact: SafeContact) -> Body:
+    """Return how the person of a case (16 bytes) can be reached: the same form as after a screening."""
+    return {"v": VERSION, "id": case_id.hex(), **_safe_contact(contact)}
 
 
 def _core(screening: Screening) -> Body:

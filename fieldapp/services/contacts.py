@@ -1,0 +1,213 @@
+"""Cases and discreet contact: aliases, safe-contact rules, logged contacts and the alarms that they raise.
+
+A case begins with a screening or on its own. Its rules stay on the device as long as the worker needs them; every
+logged contact and every change of the rules is also filed for the centre.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import cast
+
+from fieldapp.codec import case_contact_body, contact_body, parse_safe_contact_body
+from fieldapp.domain.contact import (
+    Channel,
+    ContactAlarm,
+    ContactEvent,
+    ContactState,
+    Direction,
+    Outcome,
+    SafeContact,
+    SeenBy,
+    contact_alarm,
+    contact_state,
+)
+from fieldapp.errors import CodecError, ContactError
+from fieldapp.services.filed import Filed, What
+from fieldapp.services.filing import Book, Damaged
+from fieldapp.services.kinds import Kind
+from sync.canonical import Value, dumps
+from sync.primitives import blake
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One person whom this worker is in touch with. Id 16 bytes; `opened` in seconds; an alias, never a name."""
+
+    id: bytes
+    alias: str
+    opened: int
+    contact: SafeContact | None = field(default=None, repr=False)
+    rules_version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the worker taps when logging a contact; `next_safe` is local wall time."""
+
+    outcome: Outcome
+    direction: Direction = Direction.OUT
+    channel: Channel = Channel.CALL
+    seen_by: SeenBy = SeenBy.UNKNOWN
+    next_safe: datetime | None = None
+    note: str = field(default="", repr=False)
+    reason: str = field(default="", repr=False)
+
+
+class Contacts:
+    """All cases of one unlocked device."""
+
+    def __init__(self, book: Book, holidays: Collection[date] = frozenset()) -> None:
+        self._book = book
+        self._holidays = holidays
+        self._cases: dict[bytes, Case] = {}
+        for body in book.stored(Kind.CASE).values():
+            try:
+                case = _read_case(body)
+                self._cases[case.id] = case
+            except (CodecError, KeyError, TypeError, ValueError):
+                book.damaged.append(Damaged(Kind.CASE))
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """All cases, the newest first."""
+        return tuple(sorted(self._cases.values(), key=lambda case: case.opened, reverse=True))
+
+    def case(self, case_id: bytes) -> Case | None:
+        """Return one case."""
+        return self._cases.get(case_id)
+
+    def history(self, case_id: bytes) -> tuple[Filed, ...]:
+        """Return what was filed about a case, the newest first."""
+        return tuple(record for record in self._book.filed if record.case_id == case_id)
+
+    def state(self, case: Case) -> ContactState:
+        """Tell whether contact is safe now; if not, the number stays hidden and `next_safe` may say when."""
+        rules = case.contact.rules if case.contact else None
+        return contact_state(rules, self._book.clock.local(), self._holidays)
+
+    def alarm(self, case: Case) -> ContactAlarm | None:
+        """Return the strongest alarm that the logged contacts raise, as far as this device still knows them."""
+        return contact_alarm(self._events(case))
+
+    async def open_case(self, case_id: bytes, alias: str, contact: SafeContact | None = None) -> Case:
+        """Begin a case: after a screening with its id and alias, or on its own with new ones."""
+        case = Case(case_id, alias, self._book.clock.now(), contact, 1 if contact else 0)
+        await self._save(case)
+        return case
+
+    async def set_rules(self, case: Case, contact: SafeContact) -> Case:
+        """Keep new safe-contact rules here and file them for the centre, in one transaction."""
+        changed = replace(case, contact=contact, rules_version=case.rules_version + 1)
+        body = cast(Mapping[str, Value], case_contact_body(case.id, contact))
+        record = Filed(
+            record_id=self._book.ids.new_id(),
+            case_id=case.id,
+            what=What.RULES,
+            alias=case.alias,
+            at=self._book.clock.now(),
+            level="",
+            band="",
+            version=changed.rules_version,
+            content=body,
+        )
+        payload = _case_bytes(changed)
+        await self._book.file(record, lambda tx: tx.put(_record_id(case.id), Kind.CASE, payload))
+        self._cases = {**self._cases, case.id: changed}
+        self._book.changes.ring()
+        return changed
+
+    async def log(self, case: Case, entry: Entry) -> tuple[Filed, ContactAlarm | None]:
+        """Log one contact and file it; returns it with the alarm that it raises in the light of the case.
+
+        ContactError when the number was hidden and no reason is given (product: screen 5). Contacts that the person
+        began need none.
+        """
+        if entry.direction is Direction.OUT and not self.state(case).may_call and not entry.reason.strip():
+            raise ContactError("Say why contact was made although it was not a safe moment.")
+        event = ContactEvent(
+            id=self._book.ids.new_id(),
+            case_id=case.id,
+            alias=case.alias,
+            at=self._book.clock.now(),
+            outcome=entry.outcome,
+            direction=entry.direction,
+            channel=entry.channel,
+            seen_by=entry.seen_by,
+            next_safe=entry.next_safe,
+            note=entry.note,
+            reason=entry.reason,
+        )
+        alarm = contact_alarm([*self._events(case), event])
+        record = Filed(
+            record_id=event.id,
+            case_id=case.id,
+            what=What.CONTACT,
+            alias=case.alias,
+            at=event.at,
+            level=alarm.level.code if alarm else "",
+            band=alarm.band.code if alarm else "",
+            outcome=entry.outcome.value,
+            content=cast(Mapping[str, Value], contact_body(event, alarm)),
+        )
+        return await self._book.file(record), alarm
+
+    async def close_case(self, case: Case) -> Case:
+        """Take a case off this device and return it, so that the screen can offer to take that back with `restore`."""
+        await self._book.commit(lambda tx: tx.erase(_record_id(case.id)))
+        self._cases = {key: c for key, c in self._cases.items() if key != case.id}
+        self._book.changes.ring()
+        return case
+
+    async def restore(self, case: Case) -> None:
+        """Put back a case that was just closed."""
+        await self._save(case)
+
+    async def _save(self, case: Case) -> None:
+        payload = _case_bytes(case)
+        await self._book.commit(lambda tx: tx.put(_record_id(case.id), Kind.CASE, payload))
+        self._cases = {**self._cases, case.id: case}
+        self._book.changes.ring()
+
+    def _events(self, case: Case) -> list[ContactEvent]:
+        """The contacts of a case, oldest first, as far as the stubs tell: what matters for an alarm is kept."""
+        records = [r for r in reversed(self.history(case.id)) if r.what is What.CONTACT and r.outcome]
+        return [
+            ContactEvent(
+                r.record_id, case.id, case.alias, r.at, Outcome(r.outcome), Direction.OUT, Channel.OTHER
+            )
+            for r in records
+        ]
+
+
+def _record_id(case_id: bytes) -> bytes:
+    """The vault record of a case. A case has the id of the screening that opened it, which is a record of its own."""
+    return blake(b"fsv1 case", case_id, n=16)
+
+
+def _case_bytes(case: Case) -> bytes:
+    contact = None if case.contact is None else case_contact_body(case.id, case.contact)
+    return dumps(
+        cast(
+            Value,
+            {
+                "alias": case.alias,
+                "case_id": case.id.hex(),
+                "contact": contact,
+                "opened": case.opened,
+                "rules_version": case.rules_version,
+                "v": 1,
+            },
+        )
+    )
+
+
+def _read_case(body: Mapping[str, object]) -> Case:
+    contact = body["contact"]
+    return Case(
+        id=bytes.fromhex(str(body["case_id"])),
+        alias=str(body["alias"]),
+        opened=int(str(body["opened"])),
+        contact=None if contact is None else parse_safe_contact_body(contact)[1],
+        rules_version=int(str(body["rules_version"])),
+    )

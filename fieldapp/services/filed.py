@@ -1,0 +1,150 @@
+"""A finished record on the device: what the worker may still see of it, and how far it has come.
+
+A filed record holds its content until a person at the centre has opened it (policy `keep`), then only this stub: an
+alias, a time, a level. The content is the codec's plain dictionary, so that a record filed before enrolment can be
+sealed later by exactly the same path.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from enum import IntEnum, StrEnum
+
+from sync import canonical
+from sync.canonical import Value
+from sync.fields import Fields, hex_list
+from sync.protocol import MsgType
+
+
+class What(StrEnum):
+    """What was recorded."""
+
+    SCREENING = "screening"
+    CONTACT = "contact"
+    RULES = "rules"
+
+
+class Stage(IntEnum):
+    """How far a record has come; the number orders them."""
+
+    KEPT = 0
+    """The worker chose to keep it here until a date."""
+    LOCAL = 1
+    """Finished, waits for enrolment or for room in the outbox."""
+    SEALED = 2
+    """Sealed for the centre, waits to be sent."""
+    STORED = 3
+    """The relay has it."""
+    RECEIVED = 4
+    """The centre has it, nobody has opened it."""
+    OPENED = 5
+    """A person at the centre has opened it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One envelope of a record: its type, its chain hash (32), and whether it is provably opened."""
+
+    msg_type: MsgType
+    env_hash: bytes
+    opened: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """One finished record. Ids 16 bytes, times in seconds (0: not yet); `level` and `band` are their codes or ""."""
+
+    record_id: bytes
+    case_id: bytes
+    what: What
+    alias: str
+    at: int
+    level: str
+    band: str
+    outcome: str = ""
+    handover: tuple[str, ...] = ()
+    keep_until: date | None = None
+    withheld: int = 0
+    version: int = 1
+    content: Mapping[str, Value] | None = field(default=None, repr=False)
+    parts: tuple[Part, ...] = ()
+    opened_at: int = 0
+    acted_at: int = 0
+
+    @property
+    def sealed(self) -> bool:
+        """Whether its envelopes exist."""
+        return bool(self.parts)
+
+    @property
+    def urgent(self) -> bool:
+        """Whether it is sent without a random delay."""
+        return self.band in ("NOW", "24H")
+
+    def with_opened(self, env_hash: bytes, at: int) -> "Filed":
+        """Mark one part as opened; the record is opened when all its parts are."""
+        parts = tuple(replace(p, opened=True) if p.env_hash == env_hash else p for p in self.parts)
+        done = all(part.opened for part in parts)
+        return replace(self, parts=parts, opened_at=(self.opened_at or at) if done else 0)
+
+    def without_content(self) -> "Filed":
+        """The stub that stays."""
+        return replace(self, content=None)
+
+    def to_bytes(self) -> bytes:
+        """Encode for the vault: canonical JSON."""
+        return canonical.dumps(
+            {
+                "acted_at": self.acted_at,
+                "alias": self.alias,
+                "at": self.at,
+                "band": self.band,
+                "case_id": self.case_id.hex(),
+                "content": None if self.content is None else dict(self.content),
+                "handover": list(self.handover),
+                "keep_until": self.keep_until.isoformat() if self.keep_until else "",
+                "level": self.level,
+                "opened_at": self.opened_at,
+                "outcome": self.outcome,
+                "part_hashes": hex_list(part.env_hash for part in self.parts),
+                "part_opened": [part.opened for part in self.parts],
+                "part_types": [int(part.msg_type) for part in self.parts],
+                "record_id": self.record_id.hex(),
+                "v": 1,
+                "version": self.version,
+                "what": self.what.value,
+                "withheld": self.withheld,
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Filed":
+        """Read what `to_bytes` made; CanonicalError or ValueError when it is damaged."""
+        value = canonical.loads_object(data)
+        fields = Fields(value)
+        content = value.get("content")
+        kept = fields.text("keep_until")
+        parts = zip(
+            fields.items("part_types"),
+            fields.binaries("part_hashes", 32),
+            fields.items("part_opened"),
+            strict=True,
+        )
+        return cls(
+            record_id=fields.binary("record_id", 16),
+            case_id=fields.binary("case_id", 16),
+            what=What(fields.text("what")),
+            alias=fields.text("alias"),
+            at=fields.number("at"),
+            level=fields.text("level"),
+            band=fields.text("band"),
+            outcome=fields.text("outcome"),
+            handover=fields.texts("handover"),
+            keep_until=date.fromisoformat(kept) if kept else None,
+            withheld=fields.number("withheld"),
+            version=fields.number("version", 1),
+            content=content if isinstance(content, dict) else None,
+            parts=tuple(Part(MsgType(int(str(t))), h, bool(opened)) for t, h, opened in parts),
+            opened_at=fields.number("opened_at"),
+            acted_at=fields.number("acted_at"),
+        )

@@ -1,0 +1,110 @@
+"""What enrolment gave this device: its keys, its certificate, where to send, and what it has heard from each desk.
+
+One vault record (kind DEVICE); the trusted directory and the drop tokens are records of their own, because they change
+at other times. Before enrolment there is none of them, and nothing is signed or sealed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from sync import canonical
+from sync.fields import Fields, hex_list
+from sync.keys import DevicePrekeys
+from sync.primitives import SigningKey
+from sync.protocol import QUARTER
+
+
+class Standing(StrEnum):
+    """Where a device stands with its centre."""
+
+    LOCAL = "local"
+    """Not enrolled: records are kept until it is."""
+    PENDING = "pending"
+    """A hello was sent; the clerk at the centre has not confirmed the digits yet."""
+    ENROLLED = "enrolled"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The end of one desk's chain to this device: the last seq and the hash of that envelope (32 bytes)."""
+
+    seq: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """An enrolled device. Ids are 16 bytes; `read_tokens` maps a quarter (seconds // QUARTER) to a token."""
+
+    device_id: bytes
+    signing: SigningKey
+    prekeys: DevicePrekeys
+    certificate: bytes
+    box: str
+    shard: int
+    cursor: str
+    centre_time: int
+    read_tokens: Mapping[int, bytes] = field(repr=False)
+    heard: Mapping[bytes, Heard] = field(default_factory=dict)
+
+    def read_token(self, now: int) -> bytes | None:
+        """Return the token of this quarter, or else the newest one; None when there is none."""
+        return self.read_tokens.get(now // QUARTER) or self.read_tokens.get(max(self.read_tokens, default=-1))
+
+    def announcing(self, now: int) -> "Membership":
+        """Return the membership to seal with: its downstream prekey is renewed once a day."""
+        return replace(self, prekeys=self.prekeys.announce(now).destroy_expired(now))
+
+    def listened(self, cursor: str, centre_time: int, heard: Mapping[bytes, Heard]) -> "Membership":
+        """Return the membership after messages from desks were read."""
+        return replace(
+            self,
+            cursor=cursor,
+            centre_time=max(self.centre_time, centre_time),
+            heard={**self.heard, **heard},
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode for the vault: canonical JSON."""
+        return canonical.dumps(
+            {
+                "box": self.box,
+                "centre_time": self.centre_time,
+                "certificate": self.certificate.hex(),
+                "cursor": self.cursor,
+                "device_id": self.device_id.hex(),
+                "heard": [
+                    {"desk": desk.hex(), "hash": heard.hash.hex(), "seq": heard.seq}
+                    for desk, heard in sorted(self.heard.items())
+                ],
+                "prekeys": self.prekeys.to_bytes().hex(),
+                "read_quarters": list(self.read_tokens),
+                "read_tokens": hex_list(self.read_tokens.values()),
+                "shard": self.shard,
+                "signing": self.signing.seed.hex(),
+                "v": 1,
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Membership":
+        """Read what `to_bytes` made; CanonicalError when it is damaged."""
+        fields = Fields.parse(data)
+        quarters = [quarter for quarter in fields.items("read_quarters") if isinstance(quarter, int)]
+        tokens = fields.binaries("read_tokens", 32)
+        return cls(
+            device_id=fields.binary("device_id", 16),
+            signing=SigningKey.from_seed(fields.binary("signing", 32)),
+            prekeys=DevicePrekeys.from_bytes(fields.binary("prekeys")),
+            certificate=fields.binary("certificate"),
+            box=fields.text("box"),
+            shard=fields.number("shard"),
+            cursor=fields.text("cursor"),
+            centre_time=fields.number("centre_time"),
+            read_tokens=dict(zip(quarters, tokens, strict=True)),
+            heard={
+                row.binary("desk", 16): Heard(row.number("seq"), row.binary("hash", 32))
+                for row in fields.objects("heard")
+            },
+        )

@@ -1,0 +1,28 @@
+"""The unlocked device: what the screens of the field app talk to. It exists from unlock to lock."""
+
+from collections.abc import Collection
+from datetime import date
+
+from fieldapp.services.contacts import Contacts
+from fieldapp.services.delivery import Delivery, RelayFactory
+from fieldapp.services.enrolling import Enrolling
+from fieldapp.services.filing import Book
+from fieldapp.services.screenings import Screenings
+
+
+class Notebook:
+    """One worker's records on one device, with everything that can be done with them."""
+
+    def __init__(self, book: Book, relays: RelayFactory, holidays: Collection[date] = frozenset()) -> None:
+        """Use `Gate.create` or `Gate.unlock`."""
+        self.book = book
+        self.screenings = Screenings(book)
+        self.contacts = Contacts(book, holidays)
+        self.enrolling = Enrolling(book, relays)
+        self.delivery = Delivery(book, relays)
+
+    async def lock(self) -> None:
+        """Stop sending, finish what is being written, drop keys and records. Idempotent."""
+        await self.delivery.stop()
+        await self.enrolling.cancel()
+        await self.book.close()
