@@ -198,6 +198,7 @@ class Vault:
         try:
             transaction = Transaction(files.partition, root, files.box)
             yield transaction
+            self._open()
             self._commit(files, root, transaction, now)
         finally:
             self._in_transaction = False
