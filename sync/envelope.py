@@ -266,26 +266,7 @@ class Reader:
     def open_header(self, envelope: bytes) -> OpenedHeader:
         """Decrypt and parse the header; EnvelopeRejected with a reason from `length` to `header_form`."""
         check_outer(envelope)
-        opened, k_h, k_b = self._open_slots(envelope)
-        nonce_h = envelope[NONCE_H_OFFSET:NONCE_B_OFFSET]
-        if not same(blake(b"fse1 hcommit", nonce_h, key=k_h), envelope[HCOMMIT_OFFSET:BCOMMIT_OFFSET]):
-            raise EnvelopeRejected(Reason.HEADER_COMMITMENT)
-        try:
-            plain = aead_open(k_h, nonce_h, envelope[HEADER_OFFSET:BODY_OFFSET], envelope[:OUTER_SIZE])
-        except PrimitiveError:
-            raise EnvelopeRejected(Reason.HEADER_CIPHER) from None
-        header, body_hash, recipients_hash = _parse_header(plain)
-        return OpenedHeader(
-            header=header,
-            body_hash=body_hash,
-            recip_hash=recipients_hash,
-            k_h=k_h,
-            k_b=k_b,
-            opened=opened,
-            signed_part=plain[:HEADER_SIGNED_SIZE],
-            signature=plain[HEADER_SIGNED_SIZE : HEADER_SIGNED_SIZE + SIGNATURE_SIZE],
-            envelope=envelope,
-        )
+        return _open_with(envelope, *self._open_slots(envelope))
 
     def _open_slots(self, envelope: bytes) -> tuple[tuple[tuple[int, LivePrekey], ...], bytes, bytes | None]:
         found: list[tuple[int, LivePrekey]] = []
@@ -315,6 +296,39 @@ class Reader:
                 continue
             hits.append((slot, plain[:KEY_SIZE], plain[KEY_SIZE:]))
         return hits
+
+
+def reopen(envelope: bytes, k_h: bytes, k_b: bytes | None) -> OpenedHeader:
+    """Open an envelope with keys kept from the first time: prekeys are destroyed, the original bytes stay.
+
+    EnvelopeRejected as in `Reader.open_header`. Nothing but the commitment to K_h and the ciphers is checked again.
+    """
+    check_outer(envelope)
+    return _open_with(envelope, (), k_h, k_b)
+
+
+def _open_with(
+    envelope: bytes, opened: tuple[tuple[int, LivePrekey], ...], k_h: bytes, k_b: bytes | None
+) -> OpenedHeader:
+    nonce_h = envelope[NONCE_H_OFFSET:NONCE_B_OFFSET]
+    if not same(blake(b"fse1 hcommit", nonce_h, key=k_h), envelope[HCOMMIT_OFFSET:BCOMMIT_OFFSET]):
+        raise EnvelopeRejected(Reason.HEADER_COMMITMENT)
+    try:
+        plain = aead_open(k_h, nonce_h, envelope[HEADER_OFFSET:BODY_OFFSET], envelope[:OUTER_SIZE])
+    except PrimitiveError:
+        raise EnvelopeRejected(Reason.HEADER_CIPHER) from None
+    header, body_hash, recipients_hash = _parse_header(plain)
+    return OpenedHeader(
+        header=header,
+        body_hash=body_hash,
+        recip_hash=recipients_hash,
+        k_h=k_h,
+        k_b=k_b,
+        opened=opened,
+        signed_part=plain[:HEADER_SIGNED_SIZE],
+        signature=plain[HEADER_SIGNED_SIZE : HEADER_SIGNED_SIZE + SIGNATURE_SIZE],
+        envelope=envelope,
+    )
 
 
 def check_outer(envelope: bytes) -> None:
