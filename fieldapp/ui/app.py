@@ -1,0 +1,48 @@
+"""One session of the field app: error handler first, then state, presence, and the map of screens."""
+
+from collections.abc import Callable
+from typing import Final
+
+import flet as ft
+
+from fieldapp.domain.law import Law
+from fieldapp.kit.boundary import component, install_error_handler
+from fieldapp.kit.i18n import best_language
+from fieldapp.kit.presence import LiveSessions, Presence
+from fieldapp.services.gate import Gate
+from fieldapp.ui.routes import SCREENS
+from fieldapp.ui.state import FieldState
+
+TITLE: Final = "Notebook"
+"""What a window or a task list shows: nothing of the app's purpose."""
+
+
+def field_app(gate: Gate, law: Law) -> Callable[[ft.Page], object]:
+    """Return Flet's `main` for one device. One vault has one live session: a new one locks and ends the older."""
+    live = LiveSessions()
+
+    async def main(page: ft.Page) -> None:
+        state = FieldState(gate, law, language=_language_of(page))
+        install_error_handler(page, state)
+        page.title = TITLE
+        state.attach(page)
+        state.presence = Presence(page, state, state.forget)
+        await live.claim("notebook", state.presence)
+        page.on_view_pop = state.back
+        page.render_views(app_screen, state)
+
+    return main
+
+
+@component
+def app_screen(state: FieldState) -> list[ft.View]:
+    """Draw the present place above an empty one, so that the system's back gesture has something to pop."""
+    _ = state.beat
+    view = SCREENS[state.place.screen](state)
+    below = ft.View(route="/", bgcolor=state.theme.palette.paper)
+    return [below, view] if len(state.places) > 1 else [view]  # type: ignore[list-item]
+
+
+def _language_of(page: ft.Page) -> str:
+    locales = page.media and getattr(page, "locales", None)
+    return best_language([str(locale) for locale in locales or ()])

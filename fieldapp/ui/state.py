@@ -1,0 +1,179 @@
+"""What one session of the field app shows: where the worker is, and what is open.
+
+A screen is a function of this state. There are no addresses: a place is kept here and not in the browser's history,
+so that nothing of it can be read there, and locking is one change of state. Whoever locks drops everything that names
+a person; only the choice of language and look outlives it.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from fieldapp.domain.law import Law
+from fieldapp.domain.screening import Screening
+from fieldapp.kit.interface import Interface
+from fieldapp.kit.presence import LockPolicy, Presence
+from fieldapp.kit.theme import ThemeChoice
+from fieldapp.services.gate import Gate
+from fieldapp.services.notebook import Notebook
+from fieldapp.services.settings import Look, Settings
+
+SECONDS_UNTIL_PROGRESS = 0.3
+"""A wait that lasts longer shows that something is going on."""
+
+
+class Screen(StrEnum):
+    """Every place of the field app."""
+
+    FIRST_START = "first_start"
+    LOCK = "lock"
+    HOME = "home"
+    ENROL = "enrol"
+    SETTINGS = "settings"
+    PASSPHRASE = "passphrase"
+    ABOUT = "about"
+    OUTBOX = "outbox"
+    RECORD = "record"
+    CASES = "cases"
+    CASE = "case"
+    RULES = "rules"
+    CONTACT = "contact"
+    OPENING = "opening"
+    ALONE = "alone"
+    OBSERVE = "observe"
+    WHO = "who"
+    QUESTION = "question"
+    OVERVIEW = "overview"
+    SHOW = "show"
+    ACT_NOW = "act_now"
+    SAFE_CONTACT = "safe_contact"
+    WITHHOLD = "withhold"
+    RESULT = "result"
+    RAISE = "raise"
+    FINISH = "finish"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A screen and what it is about: a record or case id, the key of a question, or nothing."""
+
+    screen: Screen
+    about: bytes | str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """Something that was just done and can be taken back once."""
+
+    words: str
+    take_back: Callable[[], object]
+
+
+class FieldState(Interface):
+    """The state of one session; made by `ui.app.main`, never shared."""
+
+    def __init__(self, gate: Gate, law: Law, *, language: str = "en") -> None:
+        super().__init__(language)
+        self.gate = gate
+        self.law = law
+        self.notebook: Notebook | None = None
+        self.screening: Screening | None = None
+        self.places: tuple[Place, ...] = (self._door(),)
+        self.busy = False
+        self.undo: Undo | None = None
+        self.beat = 0
+        """Grows when a service changed: components that show services read it, and so are drawn again."""
+        self.presence: Presence
+        self._unsubscribe: Callable[[], None] = lambda: None
+
+    # --- Where the worker is ---------------------------------------------------------------------------
+
+    @property
+    def place(self) -> Place:
+        """The place that is shown."""
+        return self.places[-1]
+
+    def go(self, screen: Screen, about: bytes | str = "") -> None:
+        """Show a screen; back returns to where the worker was."""
+        self.places = (*self.places, Place(screen, about))
+
+    def swap(self, screen: Screen, about: bytes | str = "") -> None:
+        """Show a screen in place of the present one; back returns to the one before."""
+        self.places = (*self.places[:-1], Place(screen, about))
+
+    def back(self) -> None:
+        """Return to the place before; at the first one nothing happens."""
+        if len(self.places) > 1:
+            self.places = self.places[:-1]
+
+    def home(self) -> None:
+        """Return to the home screen."""
+        self.screening = None
+        self.places = (Place(Screen.HOME),)
+
+    # --- What is open ----------------------------------------------------------------------------------
+
+    @property
+    def open(self) -> Notebook:
+        """The unlocked notebook; RuntimeError while locked (no screen that needs it is shown then)."""
+        if self.notebook is None:
+            raise RuntimeError("locked")
+        return self.notebook
+
+    async def create(self, passphrase: str, settings: Settings) -> None:
+        """Set this device up and open it; errors as `Gate.create`."""
+        await self._with_progress(self.gate.create(passphrase, settings))
+
+    async def unlock(self, passphrase: str) -> None:
+        """Open this device; errors as `Gate.unlock`."""
+        await self._with_progress(self.gate.unlock(passphrase))
+
+    async def save(self, screening: Screening) -> None:
+        """Write a draft, then show it: what is on the screen is on the disk."""
+        await self.open.screenings.save(screening)
+        self.screening = screening
+
+    async def forget(self) -> None:
+        """Lock: drop keys, records and places. The kit's presence calls this, after it has blanked the screen."""
+        self._unsubscribe()
+        self.notebook = self.screening = self.undo = None
+        self.places = (self._door(),)
+        await self.gate.lock()
+
+    def apply(self, settings: Settings) -> None:
+        """Show the worker's choices at once."""
+        self.set_language(settings.language)
+        self.set_theme(ThemeChoice[Look(settings.look).name])
+        self.set_text_scale(settings.text_scale / 100)
+        self.presence.policy = LockPolicy(settings.background_seconds, settings.idle_seconds)
+
+    async def change_settings(self, **changes: object) -> None:
+        """Save changed settings and show them."""
+        settings = self.open.book.settings.with_(**changes)
+        await self.open.book.save_settings(settings)
+        self.apply(settings)
+
+    async def _with_progress(self, opening: Coroutine[Any, Any, Notebook]) -> None:
+        task = asyncio.ensure_future(opening)
+        await asyncio.wait({task}, timeout=SECONDS_UNTIL_PROGRESS)
+        self.busy = not task.done()
+        try:
+            self._opened(await task)
+        finally:
+            self.busy = False
+
+    def _opened(self, notebook: Notebook) -> None:
+        self.notebook = notebook
+        self._unsubscribe = notebook.book.changes.subscribe(self._refresh)
+        self.presence.opened()
+        self.apply(notebook.book.settings)
+        self.places = (Place(Screen.HOME),)
+
+    def _refresh(self) -> None:
+        self.beat += 1
+
+    def _door(self) -> Place:
+        return Place(Screen.FIRST_START if self.gate.is_new else Screen.LOCK)
