@@ -77,6 +77,10 @@ class Kind(StrEnum):
     SEVERAL = "several"
 
 
+TIME_KINDS = frozenset({Kind.TIME_PAST, Kind.TIME_EXPECTED})
+"""The kinds whose values are those of ``Time``."""
+
+
 class Asked(StrEnum):
     """When a follow-up is asked under *yes*; ``never``: accepted when given, but not asked."""
 
@@ -138,8 +142,8 @@ class Item:
 
     @property
     def time(self) -> FollowUp | None:
-        """The item's time follow-up: its id plus ``t``."""
-        return next((f for f in self.followups if f.key == f"{self.id}t"), None)
+        """The item's time follow-up, whose key is its id plus ``t``; S13's discovery is no ``Time``."""
+        return next((f for f in self.followups if f.kind in TIME_KINDS), None)
 
     @property
     def expected(self) -> bool:
@@ -328,6 +332,8 @@ def _followup(
     key = _matching(table, "key", re.compile(rf"{parent}t|F{parent[1:]}[a-z]"))
     kind = table.member("kind", Kind)
     options = _options(table, "options") if table.has("options") else sets.get(_set_name(table, kind), ())
+    if (kind in TIME_KINDS) and key != f"{parent}t":
+        table.fail("kind", "a time follow-up has the item's id plus t as its key")
     values = frozenset(option.value for option in options)
     fixed = {Kind.TIME_PAST: _TIMES, Kind.TIME_EXPECTED: _TIMES, Kind.YES_NO_UNKNOWN: _YES_NO_UNKNOWN}
     allowed = fixed.get(kind, values)
