@@ -14,9 +14,10 @@ unlocked; everything that may end that is here:
 """
 
 import asyncio
+import contextvars
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -73,12 +74,13 @@ class Presence:
         policy: LockPolicy | None = None,
         clock: Clock = seconds_awake_or_asleep,
     ) -> None:
-        """Watch `page`; `on_lock` forgets every key and shows the lock screen. `on_lock` may be called twice."""
+        """Watch `page`; `on_lock` forgets every key and shows the lock screen. Call this inside ``main``."""
         self.policy = policy or LockPolicy()
         self._page = page
         self._ui = ui
         self._on_lock = on_lock
         self._clock = clock
+        self._context = contextvars.copy_context()
         self._unlocked = False
         self._locking = False
         self._ending = False
@@ -104,19 +106,20 @@ class Presence:
         self._unlocked = True
         self._active_at = self._clock()
         self._ui.cover = self.cover
-        self._watch = asyncio.create_task(self._watch_time())
+        if self._watch is None or self._watch.done():
+            self._watch = asyncio.create_task(self._watch_time(), context=self._context)
 
     async def lock(self) -> None:
         """Veil, call `on_lock`, and lift the veil over the lock screen. Does nothing when already locked."""
+        await self._here(self._lock())
+
+    async def _lock(self) -> None:
         if not self._unlocked:
             return
         self._unlocked = False
         self._locking = True
         self._ui.veiled = True
         self._ui.cover = None
-        if self._watch is not None and self._watch is not asyncio.current_task():
-            self._watch.cancel()
-        self._watch = None
         try:
             await self._on_lock()
         except Exception as error:
@@ -137,14 +140,23 @@ class Presence:
 
     async def end(self) -> None:
         """Lock and delete the session; it answers no event any more."""
+        await self._here(self._end())
+
+    async def _end(self) -> None:
         if self._ending:
             return
         self._ending = True
-        await self.lock()
+        await self._lock()
+        if self._watch is not None:
+            self._watch.cancel()
         self._ui.ended = True
         # A window that still shows this session paints the end before it is cut off.
         await asyncio.sleep(SECONDS_TO_PAINT)
         await _delete(self._page)
+
+    async def _here(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` in this session's context: Flet paints on the page of whoever changes the state."""
+        await asyncio.create_task(work, context=self._context)
 
     async def check(self) -> None:
         """Lock if a time is over. The process timer calls it every second, and every event before it counts."""

@@ -209,6 +209,8 @@ async def test_a_new_session_locks_and_ends_the_older_one() -> None:
         async with FakeSession(newer.main) as second:
             assert not older.presence.unlocked
             assert SECRET not in first.texts()
+            told = b"".join(first.client.sent[-5:])
+            assert b"This window is closed." in told, "the older window itself is told, not the newer one"
             assert "locked" in second.texts()
             assert live.live("vault") is newer.presence
             older.unlock()
