@@ -11,7 +11,15 @@ from sqlalchemy.engine import Connection
 
 from sync.relay import streams
 from sync.relay.database import Database, GroupCommit
-from sync.relay.limits import MAX_DROPS_PER_COMMIT, USED_TOKEN_DAYS, Clock, day_number, personal_hash
+from sync.relay.limits import (
+    COMMIT_PAUSE,
+    LOOK_UP_PAUSE,
+    MAX_DROPS_PER_COMMIT,
+    USED_TOKEN_DAYS,
+    Clock,
+    day_number,
+    personal_hash,
+)
 from sync.relay.schema import BOX, drop_token, stream
 
 
@@ -61,8 +69,8 @@ class Drops:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._lookups = GroupCommit(self._look_up, MAX_DROPS_PER_COMMIT)
-        self._commits = GroupCommit(self._commit, MAX_DROPS_PER_COMMIT)
+        self._lookups = GroupCommit(self._look_up, MAX_DROPS_PER_COMMIT, LOOK_UP_PAUSE)
+        self._commits = GroupCommit(self._commit, MAX_DROPS_PER_COMMIT, COMMIT_PAUSE)
 
     async def knows(self, token_hash: bytes) -> bool:
         """Say whether a token exists, used or not: asked before the first byte of a body is read."""

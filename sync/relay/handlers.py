@@ -1,9 +1,7 @@
 """What each call of the HTTP interface does; the table of calls stands in `sync.relay.app`."""
 
-import json
-import struct
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,10 +24,20 @@ from sync.relay.auth import (
     signed_bytes,
     verify,
 )
-from sync.relay.centres import CentreConflictError, DeskEntry, Signer
+from sync.relay.centres import CentreConflictError, Signer
 from sync.relay.database import Database
 from sync.relay.documents import Direction, WrittenOnceError
 from sync.relay.drops import Drop, Drops, Outcome
+from sync.relay.forms import (
+    encode_page,
+    parse_desk,
+    parse_hex_field,
+    parse_hex_list,
+    parse_list,
+    parse_object,
+    parse_quarter,
+    parse_version,
+)
 from sync.relay.limits import (
     BOX_ID_SIZE,
     DIRECTORY_QUARTERS,
@@ -37,7 +45,6 @@ from sync.relay.limits import (
     ENVELOPE_LENGTHS,
     HASH_SIZE,
     ITEM_ID_SIZE,
-    KEY_SIZE,
     MAX_DESKS,
     MAX_DIRECTORY,
     MAX_TOKEN_BATCH,
@@ -47,16 +54,8 @@ from sync.relay.limits import (
 )
 from sync.relay.maintenance import Maintenance
 from sync.relay.settings import RelaySettings
-from sync.relay.streams import CursorBehindError, CursorUnknownError, Page
+from sync.relay.streams import CursorBehindError, CursorUnknownError
 from sync.relay.web import Refusal, bytes_response, json_response, read_body
-
-PAGE_MAGIC: Final = b"FSP1"
-PAGE_HEAD: Final = struct.Struct("<4sBxH16s")
-"""magic | flags (bit 0: more follows) | zero | number of items | cursor behind the last item (zeros: none)."""
-PAGE_ITEM: Final = struct.Struct("<16sII")
-"""item id | day number | length of the body that follows."""
-
-_MAX_INTEGER: Final = 2**53 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +68,6 @@ class Services:
     nonces: Nonces
     drops: Drops
     maintenance: Maintenance
-
-
-def encode_page(page: Page, after: bytes | None) -> bytes:
-    """Return the binary page: head, then each item's head and body. An empty page repeats the cursor given."""
-    cursor = page.items[-1].item_id if page.items else after or bytes(ITEM_ID_SIZE)
-    parts = [PAGE_HEAD.pack(PAGE_MAGIC, int(page.more), len(page.items), cursor)]
-    for item in page.items:
-        parts.append(PAGE_ITEM.pack(item.item_id, item.day, len(item.body)))
-        parts.append(item.body)
-    return b"".join(parts)
 
 
 async def health(_request: Request) -> Response:
@@ -135,7 +124,7 @@ async def move_cursor(request: Request) -> Response:
     services = _services(request)
     signer, body = await _signed(request, MAX_BODY)
     stream_id = await _box(request, signer)
-    cursor = _hex_field(_object(body, {"cursor"}), "cursor", ITEM_ID_SIZE)
+    cursor = parse_hex_field(parse_object(body, {"cursor"}), "cursor", ITEM_ID_SIZE)
     try:
         await services.database.write(streams.move_cursor, signer.key, stream_id, cursor)
     except CursorUnknownError:
@@ -169,10 +158,13 @@ async def shard_put(request: Request) -> Response:
 async def tokens(request: Request) -> Response:
     """POST /v1/tokens."""
     signer, body = await _signed(request, MAX_BODY)
-    value = _object(body, {"drop", "read", "withdraw"}, optional=True)
-    drop_hashes = _hex_list(value.get("drop", []), HASH_SIZE)
-    withdrawn = _hex_list(value.get("withdraw", []), HASH_SIZE)
-    read = {_hex_field(entry, "hash", HASH_SIZE): _quarter(entry) for entry in _list(value.get("read", []))}
+    value = parse_object(body, {"drop", "read", "withdraw"}, optional=True)
+    drop_hashes = parse_hex_list(value.get("drop", []), HASH_SIZE)
+    withdrawn = parse_hex_list(value.get("withdraw", []), HASH_SIZE)
+    read = {
+        parse_hex_field(entry, "hash", HASH_SIZE): parse_quarter(entry)
+        for entry in parse_list(value.get("read", []))
+    }
     if len(drop_hashes) + len(withdrawn) + len(read) > MAX_TOKEN_BATCH:
         raise Refusal(400)
     new = await _services(request).database.write(
@@ -186,7 +178,7 @@ async def desks(request: Request) -> Response:
     signer, body = await _signed(request, MAX_BODY)
     if not signer.is_centre:
         raise Refusal(403)
-    entries = [_desk(entry) for entry in _list(_object(body, {"desks"})["desks"])]
+    entries = [parse_desk(entry) for entry in parse_list(parse_object(body, {"desks"})["desks"])]
     if len(entries) > MAX_DESKS:
         raise Refusal(400)
     try:
@@ -201,7 +193,7 @@ async def directory_put(request: Request) -> Response:
     signer, body = await _signed(request, MAX_DIRECTORY)
     if not signer.is_centre:
         raise Refusal(403)
-    version = _version(request.path_params["v"])
+    version = parse_version(request.path_params["v"])
     if version is None or not body:
         raise Refusal(400)
     try:
@@ -220,7 +212,7 @@ async def directory_get(request: Request) -> Response:
     else:
         centre_id = (await _signed(request))[0].centre_id
     wanted = request.path_params["v"]
-    version = None if wanted == "latest" else _version(wanted)
+    version = None if wanted == "latest" else parse_version(wanted)
     if version is None and wanted != "latest":
         raise Refusal(404)
     found = await _services(request).database.read(documents.read_directory, centre_id, version)
@@ -362,62 +354,3 @@ def _mailbox(request: Request) -> tuple[bytes, Direction]:
     if enrol_id is None or direction is None:
         raise Refusal(404)
     return enrol_id, direction
-
-
-def _version(text: str) -> int | None:
-    if not (text.isascii() and text.isdecimal() and len(text) <= 16 and str(int(text)) == text):
-        return None
-    return int(text) if 1 <= int(text) <= _MAX_INTEGER else None
-
-
-def _object(body: bytes, names: set[str], *, optional: bool = False) -> dict[str, Any]:
-    """Return a JSON object with exactly (or, if `optional`, at most) these names; raise Refusal 400."""
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        raise Refusal(400) from None
-    return _with_names(value, names, optional=optional)
-
-
-def _with_names(value: object, names: set[str], *, optional: bool = False) -> dict[str, Any]:
-    if not isinstance(value, dict) or not value.keys() <= names or (not optional and value.keys() != names):
-        raise Refusal(400)
-    return value
-
-
-def _list(value: object) -> list[Any]:
-    if not isinstance(value, list):
-        raise Refusal(400)
-    return value
-
-
-def _hex(value: object, size: int) -> bytes:
-    decoded = decode_hex(value, size) if isinstance(value, str) else None
-    if decoded is None:
-        raise Refusal(400)
-    return decoded
-
-
-def _hex_field(value: object, name: str, size: int) -> bytes:
-    if not isinstance(value, dict):
-        raise Refusal(400)
-    return _hex(value.get(name), size)
-
-
-def _hex_list(value: object, size: int) -> set[bytes]:
-    return {_hex(entry, size) for entry in _list(value)}
-
-
-def _quarter(value: object) -> int:
-    quarter = _with_names(value, {"hash", "quarter"})["quarter"]
-    if type(quarter) is not int or not 0 <= quarter <= 40_000:
-        raise Refusal(400)
-    return quarter
-
-
-def _desk(value: object) -> DeskEntry:
-    entry = _with_names(value, {"key", "role", "boxes"})
-    if entry["role"] not in ("centre", "desk"):
-        raise Refusal(400)
-    boxes = frozenset(_hex_list(entry["boxes"], BOX_ID_SIZE))
-    return DeskEntry(_hex(entry["key"], KEY_SIZE), entry["role"] == "centre", boxes)

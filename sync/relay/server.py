@@ -45,7 +45,7 @@ async def serving(app: Starlette, bound: socket.socket) -> AsyncIterator[None]:
     server = uvicorn.Server(server_config(app))
     # uvicorn would take over SIGINT, which belongs to whoever runs the loop.
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
-    task = asyncio.create_task(server.serve(sockets=[bound]))
+    task = asyncio.create_task(_serve(server, bound))
     try:
         while not server.started:
             if task.done():
@@ -54,5 +54,10 @@ async def serving(app: Starlette, bound: socket.socket) -> AsyncIterator[None]:
         yield
     finally:
         server.should_exit = True
-        with contextlib.suppress(SystemExit):
-            await task
+        await task
+
+
+async def _serve(server: uvicorn.Server, bound: socket.socket) -> None:
+    # uvicorn ends a failed start with sys.exit, which would end the whole loop.
+    with contextlib.suppress(SystemExit):
+        await server.serve(sockets=[bound])
