@@ -1,1 +1,1 @@
-"""The field app's screens: functions of one state. `routes` is the map, `state` what they show and do, `app` the session."""
+"""The field app: screens as functions of one state. `routes` is the map, `state` what it shows, `app` the session."""

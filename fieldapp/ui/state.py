@@ -32,7 +32,7 @@ class Screen(StrEnum):
     HOME = "home"
     ENROL = "enrol"
     SETTINGS = "settings"
-    PASSPHRASE = "passphrase"
+    PASSPHRASE = "passphrase"  # noqa: S105 - a place, not a secret
     ABOUT = "about"
     OUTBOX = "outbox"
     RECORD = "record"

@@ -1,0 +1,1 @@
+"""The places of the field app, one module for each group of screens."""

@@ -1,0 +1,97 @@
+"""The command `fieldapp`. Every wrong option or file is one clear line and exit code 2."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import click
+
+from fieldapp.config import DESK_FOLDER, FIELD_FOLDER, Config, default_data_dir
+from fieldapp.errors import FieldappError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class OneLineGroup(click.Group):
+    """A group whose every complaint is one line and exit code 2."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command line."""
+        options["standalone_mode"] = False
+        try:
+            result = super().main(*args, **options)
+        except click.ClickException as error:
+            _fail(error.format_message())
+        except FieldappError as error:
+            _fail(str(error))
+        except click.Abort:
+            sys.exit(130)
+        sys.exit(result if isinstance(result, int) else 0)
+
+
+def _fail(message: str) -> None:
+    click.echo("fieldapp: " + " ".join(message.split()), err=True)
+    sys.exit(2)
+
+
+_port = click.option(
+    "--port", default=0, type=click.IntRange(0, 65535), help="Port on 127.0.0.1; a free one by default."
+)
+_no_browser = click.option("--no-browser", is_flag=True, help="Print the address only.")
+
+
+def _data_dir(folder: str) -> Callable[[Command], Command]:
+    return click.option(
+        "--data-dir",
+        type=click.Path(path_type=Path),
+        default=lambda: default_data_dir(folder),
+        help="Folder of the encrypted data.",
+    )
+
+
+@click.group(cls=OneLineGroup, invoke_without_command=True)
+@_data_dir(FIELD_FOLDER)
+@_port
+@_no_browser
+@click.pass_context
+def main(context: click.Context, data_dir: Path, port: int, no_browser: bool) -> None:
+    """Open the field app: screenings and contacts, encrypted from the first tap, with no network."""
+    if context.invoked_subcommand is None:
+        from fieldapp.bootstrap import run_field
+
+        run_field(Config(data_dir, port, not no_browser))
+
+
+@main.command()
+@_data_dir(DESK_FOLDER)
+@_port
+@_no_browser
+def desk(data_dir: Path, port: int, no_browser: bool) -> None:
+    """Open the centre's desk."""
+    from fieldapp.desk_bootstrap import run_desk
+
+    run_desk(Config(data_dir, port, not no_browser))
+
+
+@main.command()
+@click.option("--keep", type=click.Path(path_type=Path), help="Keep the made-up data in this folder.")
+@_no_browser
+def demo(keep: Path | None, no_browser: bool) -> None:
+    """Show everything on this machine with made-up cases: relay, desk and field app."""
+    from fieldapp.demo import run_demo
+
+    run_demo(keep, browser=not no_browser)
+
+
+@main.command()
+@click.argument("source", metavar="FILE|-", type=click.File("rb"))
+def triage(source: IO[bytes]) -> None:
+    """Triage the answers in a JSON file, or on standard input with "-"."""
+    from fieldapp.triage_command import run_triage
+
+    click.echo(run_triage(source.read()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""The composition root: the one place that knows every part, and puts the field app together.
+
+    vault + services (Gate)  ->  screens (ui.app.field_app)  ->  a browser on this machine, or the phone itself
+
+On a phone Flet embeds Python and `FLET_PLATFORM` is set; on a desktop the same app is served through the loopback
+guard. The desk and the demo are put together in `fieldapp.desk` and `fieldapp.demo` from the same pieces.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import webbrowser
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import flet as ft
+
+from fieldapp.assets import default_law
+from fieldapp.config import Config
+from fieldapp.errors import InputError
+from fieldapp.kit.logs import pin_loggers, refuse_debug_logging
+from fieldapp.services.delivery import RelayFactory
+from fieldapp.services.gate import Gate
+from fieldapp.system import SystemClock, SystemIds
+from fieldapp.ui.app import field_app
+from fieldapp.vault import NoKeystore
+from sync.client import RelayClient
+
+if TYPE_CHECKING:
+    from fieldapp.loopback import Served
+
+Main = Callable[[ft.Page], object]
+
+
+def field_gate(config: Config, relays: RelayFactory = RelayClient) -> Gate:
+    """Make the door of the device whose data is in `config.data_dir`; InputError when that is not a folder.
+
+    The operating system's key store comes in a later release: until then the passphrase alone protects the vault.
+    """
+    check_folder(config)
+    return Gate(config.data_dir, NoKeystore(), SystemClock(), SystemIds(), relays)
+
+
+def run_field(config: Config) -> None:
+    """Run the field app until it is told to stop."""
+    prepare()
+    gate = field_gate(config)
+    main = field_app(gate, default_law())
+    if os.environ.get("FLET_PLATFORM"):
+        ft.run(main)
+    else:
+        asyncio.run(serve_until_stopped(config, main, gate.shut))
+
+
+def prepare() -> None:
+    """Hold every logger that could write what a person said, before anything else runs."""
+    refuse_debug_logging()
+    pin_loggers()
+
+
+def check_folder(config: Config) -> None:
+    """Refuse a data folder that is a file or lies below one; InputError."""
+    for folder in (config.data_dir, *config.data_dir.parents):
+        if folder.exists():
+            if not folder.is_dir():
+                raise InputError("--data-dir: this is a file, a folder is needed.")
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise InputError("--data-dir: this folder cannot be written.")
+            return
+
+
+async def serve_until_stopped(config: Config, main: Main, shut: Callable[[], Awaitable[None]]) -> None:
+    """Serve one app on this machine, open it, and shut it in order when Ctrl-C or a stop signal comes."""
+    async with stop_signal() as stopped, served(main, config.port, shut) as app:
+        announce(app.url, browser=config.browser)
+        await stopped.wait()
+
+
+@contextlib.asynccontextmanager
+async def served(main: Main, port: int, shut: Callable[[], Awaitable[None]]) -> AsyncIterator["Served"]:
+    """Serve `main` on 127.0.0.1 for as long as the block runs, then lock; InputError when the port is taken."""
+    from fieldapp.loopback import serve  # not on a phone: it needs Flet's web server
+
+    try:
+        app = await serve(main, port)
+    except OSError as error:
+        raise InputError(f"--port: cannot listen on 127.0.0.1:{port}: {error.strerror}.") from None
+    try:
+        yield app
+    finally:
+        await app.stop()
+        await shut()
+
+
+@contextlib.asynccontextmanager
+async def stop_signal() -> AsyncIterator[asyncio.Event]:
+    """Give an event that Ctrl-C and SIGTERM set, in place of an exception in the middle of a write."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stopped.set)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
+    try:
+        yield stopped
+    finally:
+        with contextlib.suppress(NotImplementedError):
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+
+def announce(url: str, *, browser: bool) -> None:
+    """Print the one-time address, and open it where there is a browser."""
+    print(url, flush=True)  # noqa: T201
+    if browser:
+        with contextlib.suppress(webbrowser.Error):
+            webbrowser.open(url)
