@@ -25,13 +25,11 @@ from fieldapp.vault.keystore import Keystore
 from fieldapp.vault.outbox_file import BOX_CELLS, BOX_FILE
 from fieldapp.vault.root import MAX_PARTITION
 from fieldapp.vault.slots import COUNT, SlotContent, seal_slot
-from fieldapp.vault.store import CellStore, create_cells
+from fieldapp.vault.store import BLOCK, CellStore, create_cells
 from fieldapp.vault.unlocking import CELLS_FILE, UnlockAttempt
 from fieldapp.vault.vault import Vault
 from sync.primitives import KEY_SIZE, random_bytes
 
-BLOCK: Final = 1024
-"""A partition is a whole number of blocks of so many cells."""
 _NEW: Final = ".new"
 _FILES: Final = (BOX_FILE, CELLS_FILE, guard.HEADER_FILE)
 """In the order in which they get their names."""

@@ -43,6 +43,7 @@ class Partition:
             root = _open_root(cipher, content, blobs.get(part))
         except VaultDamaged:
             return cls(content, None, tags, _salvage(cipher, others, part))
+        others |= {n: None for n in root.used_cells(part) if n not in blobs}
         if not root.altered and not same(cells_hash(content.vmk, tags), root.cells_hash):
             root = replace(root, altered=now)
         return cls(content, root, tags, Pool.load(cipher, others, root.is_used))

@@ -47,6 +47,10 @@ class Root:
         """Tell whether cell `n` is in use."""
         return bool(self.used >> (n // 2) & 1)
 
+    def used_cells(self, part: int) -> list[int]:
+        """Return the numbers of all cells in use, the root cell included."""
+        return [2 * i + part for i in range(self.used.bit_length()) if self.used >> i & 1]
+
     def seal(self, cipher: CellCipher, vault_id: bytes, part: int) -> bytes:
         """Return the 4040 bytes of the root cell."""
         payload = _FORMAT.pack(

@@ -25,6 +25,8 @@ from sync.primitives import random_bytes
 
 PAGE_SIZE: Final = 4096
 TABLE: Final = "cell"
+BLOCK: Final = 1024
+"""A partition, and the outbox, is a whole number of blocks of so many cells."""
 Blobs = Iterable[tuple[int, bytes]]
 """Cell numbers with their 4040 bytes."""
 
@@ -35,7 +37,6 @@ _SETTINGS: Final = (
     "synchronous=EXTRA",
 )
 _CONNECTION_SETTINGS: Final = (
-    "locking_mode=EXCLUSIVE",
     "temp_store=MEMORY",
     "trusted_schema=OFF",
     "cell_size_check=ON",
@@ -97,12 +98,19 @@ class CellStore:
 
         VaultDamaged when the table itself cannot be read.
         """
+        numbers = self._numbers(schema, part)
         where = "" if part is None else f" WHERE n % 2 = {part:d}"
         try:
-            rows = self._connection.execute(f"SELECT n, b FROM {schema}.cell{where} ORDER BY n")  # noqa: S608
-            return {n: _blob(b) for n, b in rows}
+            query = f"SELECT n, b FROM {schema}.cell{where} ORDER BY n"  # noqa: S608
+            rows = self._connection.execute(query).fetchall()
         except sqlite3.DatabaseError:
-            return self._read_one_by_one(schema, part)
+            rows = []
+        if [n for n, _ in rows] == list(numbers):
+            return {n: _blob(b) for n, b in rows}
+        found = {n: self.read_one(n, schema) for n in numbers}  # around the damaged pages
+        if not any(found.values()):
+            raise VaultDamaged("no cell can be read")
+        return found
 
     def read_one(self, n: int, schema: str = "main") -> bytes | None:
         """Return one cell; None when it cannot be read."""
@@ -134,24 +142,25 @@ class CellStore:
         """Close the files and release their locks; idempotent."""
         self._connection.close()
 
-    def _read_one_by_one(self, schema: str, part: int | None) -> dict[int, bytes | None]:
-        """Read around damaged pages. The number of rows comes from the size of the file, one page each."""
+    def _numbers(self, schema: str, part: int | None) -> range:
+        """Return the cell numbers that must be there: whole blocks of 1024, one page each, and a few pages more."""
         try:
-            pages = self._connection.execute(f"PRAGMA {schema}.page_count").fetchone()[0]
+            pages: int = self._connection.execute(f"PRAGMA {schema}.page_count").fetchone()[0]
         except sqlite3.DatabaseError:
             raise VaultDamaged("not a database of cells") from None
-        count = pages // 1024 * 1024
-        numbers = range(count) if part is None else range(part, count, 2)
-        found = {n: self.read_one(n, schema) for n in numbers}
-        if not any(found.values()):
-            raise VaultDamaged("no cell can be read")
-        return found
+        count = pages // BLOCK * BLOCK
+        return range(count) if part is None else range(part, count, 2)
 
     def _lock(self, schema: str) -> None:
-        """Take the exclusive lock now and, with locking_mode=EXCLUSIVE, keep it until the file is closed."""
+        """Take the exclusive lock now and keep it until the file is closed.
+
+        The first read is done before that: it plays back what a crash left, and only in normal locking mode does
+        SQLite then remove the journals.
+        """
         tables = self._connection.execute(f"SELECT name FROM {schema}.sqlite_master").fetchall()  # noqa: S608
         if tables != [(TABLE,)]:
             raise sqlite3.DatabaseError("not a database of cells")
+        self._set(("locking_mode=EXCLUSIVE",), f"{schema}.")
         self._connection.execute("BEGIN EXCLUSIVE")
         self._connection.execute("COMMIT")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fieldapp.vault import FLOOR, KeystoreUnavailable, Vault, VaultReadOnly, create, unlock
+from fieldapp.vault import FLOOR, KeystoreUnavailable, Vault, VaultDamaged, VaultReadOnly, create, unlock
 from tests.fakes.keystore import MemoryKeystore
 from tests.unit.vault.conftest import NOW, PASSPHRASE
 
@@ -143,5 +143,5 @@ def test_the_keystore_learns_of_a_sealing_at_once(vault: Vault, keystore: Memory
 def test_the_vault_belongs_to_this_device(vault: Vault, directory: Path) -> None:
     vault.lock()
     stranger = MemoryKeystore({"ds": b"\1" * 32, "bk": b"\1" * 32})
-    with pytest.raises(Exception, match="authentic|valid"):
+    with pytest.raises(VaultDamaged):
         unlock(directory, PASSPHRASE, stranger, now=NOW)

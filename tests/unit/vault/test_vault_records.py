@@ -60,7 +60,7 @@ def test_every_length_up_to_twenty_cells_survives(vault: Vault, reopen: Reopen, 
 
 def test_a_longer_record_is_refused_and_nothing_changes(vault: Vault) -> None:
     generation = vault.generation
-    with pytest.raises(RecordTooLarge), vault.transaction(NOW) as tx:
+    with pytest.raises(RecordTooLarge), vault.transaction(NOW) as tx:  # noqa: PT012
         tx.put(B, 1, b"fits")
         tx.put(A, 1, bytes(MAX_RECORD_SIZE + 1))
     assert (vault.records(), vault.generation) == ([], generation)
@@ -123,7 +123,7 @@ def test_an_exception_in_the_block_changes_nothing(vault: Vault, directory: Path
     with vault.transaction(NOW) as tx:
         tx.put(A, 1, b"kept")
     before = {name: (directory / name).read_bytes() for name in ("v.db", "v.box")}
-    with pytest.raises(KeyError), vault.transaction(NOW) as tx:
+    with pytest.raises(KeyError), vault.transaction(NOW) as tx:  # noqa: PT012
         tx.put(A, 1, b"lost")
         tx.put(B, 1, b"lost")
         tx.enqueue(entry())
@@ -223,7 +223,7 @@ def test_a_full_outbox_keeps_the_record_out_of_the_transaction(vault: Vault) -> 
     with vault.transaction(NOW) as tx:
         for number in range(vault.outbox_room // 17):
             tx.enqueue(entry(number, envelope=bytes(65_536)))
-    with pytest.raises(OutboxFull), vault.transaction(NOW) as tx:
+    with pytest.raises(OutboxFull), vault.transaction(NOW) as tx:  # noqa: PT012
         tx.put(A, 1, b"sealed")
         tx.enqueue(entry(9_999, envelope=bytes(65_536)))
     assert vault.get(A) is None
@@ -276,7 +276,7 @@ def test_after_lock_nothing_is_reachable(vault: Vault) -> None:
 
 
 def test_a_lock_inside_a_block_loses_the_block_and_says_so(vault: Vault, reopen: Reopen) -> None:
-    with pytest.raises(VaultLocked), vault.transaction(NOW) as tx:
+    with pytest.raises(VaultLocked), vault.transaction(NOW) as tx:  # noqa: PT012
         tx.put(A, 1, b"x")
         vault.lock()
     assert reopen().records() == []
