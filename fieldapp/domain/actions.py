@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fieldapp.domain.instrument import Texts, read_texts
-from fieldapp.domain.law import parse_toml
 from fieldapp.domain.screening import AgeGroup, Screening
-from fieldapp.domain.strict import Fields
+from fieldapp.domain.strict import Fields, parse_toml
 from fieldapp.domain.triage import Band, Form, Level
 from fieldapp.errors import AssetError
 
@@ -108,7 +107,7 @@ def _several(form: Form, key: str) -> set[str]:
 
 def load_actions(data: bytes) -> dict[str, Action]:
     """Read the actions (TOML), by id. Raises AssetError that names the table and the key."""
-    root = Fields(parse_toml(data), "", AssetError)
+    root = Fields(parse_toml(data, AssetError), "", AssetError)
     table = root.table("action")
     actions = {name: Action(name, read_texts(table, name)) for name in ACTION_IDS}
     table.done()
@@ -118,7 +117,7 @@ def load_actions(data: bytes) -> dict[str, Action]:
 
 def load_cards(data: bytes) -> dict[str, Card]:
     """Read the cards (TOML), by id. Raises AssetError that names the table and the key."""
-    root = Fields(parse_toml(data), "", AssetError)
+    root = Fields(parse_toml(data, AssetError), "", AssetError)
     cards = {name: _card(name, root.table(name)) for name in CARD_IDS}
     root.done()
     return cards

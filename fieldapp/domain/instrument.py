@@ -8,12 +8,11 @@ key and then immutable. Keys of answers and follow-ups are those of the file: ``
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from fieldapp.domain.strict import Fields
+from fieldapp.domain.strict import Fields, parse_toml
 from fieldapp.errors import InstrumentError
 
 
@@ -232,7 +231,7 @@ def load_instrument(data: bytes) -> Instrument:
     Raises InstrumentError that names the table and the key: unknown or missing keys, a text without one
     of the four languages, an id used twice, a rule that refers to nothing, weights that do not add up.
     """
-    root = Fields(_parse(data), "", InstrumentError)
+    root = Fields(parse_toml(data, InstrumentError), "", InstrumentError)
     option_sets = _option_sets(root.table("options"))
     quiet_times = root.table("quiet")
     quiet = {kind: read_texts(quiet_times, kind) for kind in (Kind.TIME_PAST, Kind.TIME_EXPECTED)}
@@ -272,13 +271,6 @@ def read_texts(table: Fields, key: str) -> Texts:
     texts = Texts(**{lang.value: languages.text(lang.value) for lang in Language})
     languages.done()
     return texts
-
-
-def _parse(data: bytes) -> dict[str, object]:
-    try:
-        return tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InstrumentError(f"the file is not valid TOML: {type(error).__name__}") from None
 
 
 def _matching(table: Fields, key: str, pattern: re.Pattern[str]) -> str:

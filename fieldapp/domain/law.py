@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from fieldapp.domain.instrument import Texts, read_texts
-from fieldapp.domain.strict import Fields
+from fieldapp.domain.strict import Fields, parse_toml
 from fieldapp.errors import AssetError
 
 
@@ -49,7 +48,7 @@ class Law:
 
 def load_law(data: bytes) -> Law:
     """Read and validate a law file (TOML). Raises AssetError that names the table and the key."""
-    root = Fields(parse_toml(data), "", AssetError)
+    root = Fields(parse_toml(data, AssetError), "", AssetError)
     numbers, services = root.table("numbers"), root.table("services")
     law = Law(
         country=root.text("country", longest=2),
@@ -64,14 +63,6 @@ def load_law(data: bytes) -> Law:
             root.fail(f"numbers.{key}", "is missing")
     root.done()
     return law
-
-
-def parse_toml(data: bytes) -> dict[str, object]:
-    """Parse TOML bytes; raises AssetError."""
-    try:
-        return tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise AssetError(f"A data file is not valid TOML: {type(error).__name__}.") from None
 
 
 def _date(table: Fields, key: str) -> date:

@@ -6,6 +6,7 @@ misspelt key is an error with a path ("items.S04.prompt.fr: is missing") and nev
 
 from __future__ import annotations
 
+import tomllib
 import unicodedata
 from collections.abc import Callable, Iterator
 from enum import Enum
@@ -41,6 +42,14 @@ def is_line(text: str) -> bool:
 def is_note(text: str) -> bool:
     """Say whether ``text`` can stand in a note as it is."""
     return len(text) <= MAX_NOTE and clean_text(text) == text
+
+
+def parse_toml(data: bytes, error: Callable[[str], Exception]) -> dict[str, object]:
+    """Parse a shipped TOML file; ``error`` makes the exception to raise from a message."""
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as reason:
+        raise error(f"the file is not valid TOML: {type(reason).__name__}") from None
 
 
 class Fields:
