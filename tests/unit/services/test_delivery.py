@@ -1,0 +1,305 @@
+"""From a finished screening to OPENED, over a real relay, with everything that goes wrong on the way."""
+
+import httpx
+import pytest
+
+from fieldapp.domain.instrument import Answer
+from fieldapp.domain.screening import (
+    Agency,
+    FinishChoice,
+    FinishKind,
+    Identity,
+    Mode,
+    MustNotSee,
+)
+from fieldapp.services.delivery import Network
+from fieldapp.services.filed import Filed, Stage
+from fieldapp.services.gate import Gate
+from fieldapp.services.notebook import Notebook
+from sync.client import CentreClient
+from sync.code import EnrolmentCode
+from sync.protocol import DAY, MsgType, Withheld
+from sync.receipts import ReceiptKind
+from tests.fakes.centre import ScriptedCentre
+from tests.fakes.clock import FixedClock
+from tests.unit.services.conftest import PASSPHRASE, Switchable
+
+pytestmark = pytest.mark.anyio
+SEND = FinishChoice(FinishKind.SEND)
+
+
+async def screen(notebook: Notebook, *, withhold: frozenset[Agency] = frozenset()) -> Filed:
+    screening = await notebook.screenings.begin(Mode.OFFICER, language="nl")
+    screening = screening.with_answer("G1", Answer.YES).with_answer("S02", Answer.YES)
+    screening = screening.with_identity(Identity(name="Madeup Person"))
+    screening = screening.with_must_not_see(MustNotSee(withhold))
+    await notebook.screenings.save(screening)
+    return await notebook.screenings.finish(screening, SEND)
+
+
+@pytest.fixture
+async def notebook(gate: Gate, centre: ScriptedCentre, desk: CentreClient) -> Notebook:
+    """An enrolled device."""
+    assert gate.notebook
+    await gate.notebook.book.join(centre.member(), centre.trust, await centre.tokens(desk))
+    return gate.notebook
+
+
+async def post(centre: ScriptedCentre, desk: CentreClient, *kinds: ReceiptKind) -> None:
+    arrived = await centre.pull(desk)
+    for kind in kinds:
+        await desk.post(3, centre.receipt(arrived, kind))
+
+
+async def test_a_screening_goes_from_sealed_to_opened_and_leaves_only_a_stub(
+    notebook: Notebook, centre: ScriptedCentre, desk: CentreClient
+) -> None:
+    record = await screen(notebook)
+    assert notebook.book.stage(record) is Stage.SEALED
+    await notebook.delivery.once()
+    assert notebook.delivery.network is Network.ONLINE
+    assert notebook.book.stage(record) is Stage.STORED
+
+    arrived = await centre.pull(desk)
+    assert [a.header.msg_type for a in arrived] == [MsgType.SCREENING, MsgType.IDENTITY]
+    assert [a.header.seq for a in arrived] == [1, 2]
+    assert arrived[1].header.prev_hash == arrived[0].opened.hash
+    assert arrived[0].body["result"]["band"] == record.band == "NOW"
+    assert "Madeup" not in str(arrived[0].body)
+    assert arrived[1].body["name"] == "Madeup Person"
+
+    await post(centre, desk, ReceiptKind.RECEIVED)
+    await notebook.delivery.once()
+    assert notebook.book.stage(record) is Stage.RECEIVED
+    await post(centre, desk, ReceiptKind.OPENED, ReceiptKind.ACTED)
+    await notebook.delivery.once()
+    stub = notebook.book.record(record.record_id)
+    assert stub
+    assert notebook.book.stage(stub) is Stage.OPENED
+    assert stub.content is None
+    assert stub.opened_at
+    assert stub.acted_at
+    assert notebook.book.on_the_way == ()
+
+
+async def test_records_made_before_enrolment_are_sealed_right_after_it_in_their_order(
+    gate: Gate, centre: ScriptedCentre, desk: CentreClient, clock: FixedClock
+) -> None:
+    notebook = gate.notebook
+    assert notebook
+    first = await screen(notebook)
+    clock.advance(60)
+    second = await screen(notebook)
+    assert notebook.book.stage(first) is Stage.LOCAL
+    code = EnrolmentCode.generate(centre.root.centre_id, "https://relay.example")
+    from sync.enrolment import enrol_id
+
+    await desk.open_enrolment(enrol_id(code))
+    digits = await notebook.enrolling.begin("-".join(code.typed()), "relay.example")
+    assert not await notebook.enrolling.finish()
+    assert await centre.answer(desk, code) == digits
+    assert await notebook.enrolling.finish()
+    assert notebook.delivery.waiting == 2
+    await notebook.delivery.once()
+    arrived = await centre.pull(desk)
+    assert [a.header.record_id for a in arrived] == [first.record_id] * 2 + [second.record_id] * 2
+
+
+async def test_what_must_not_be_seen_by_the_police_is_sealed_without_them(
+    notebook: Notebook, centre: ScriptedCentre, desk: CentreClient
+) -> None:
+    await screen(notebook, withhold=frozenset({Agency.POLICE}))
+    await notebook.delivery.once()
+    for arrived in await centre.pull(desk):
+        assert arrived.header.flags == Withheld.POLICE
+        assert len(arrived.opened.opened) == 2  # registrar and intake: the police slot is not there
+
+
+ODD_ANSWERS = {
+    "no network": None,
+    "login page": httpx.Response(200, html="<html>Welcome, please log in</html>"),
+    "redirect": httpx.Response(302, headers={"location": "https://portal.example"}),
+    "network login required": httpx.Response(511, text="log in"),
+    "server fault": httpx.Response(500, json={"error": "internal"}),
+    "success without a body": httpx.Response(201),
+    "success cut short": httpx.Response(
+        201, content=b'{"id":"00', headers={"content-type": "application/json"}
+    ),
+    "success of something else": httpx.Response(200, json={"ok": True}),
+    "portal that refuses": httpx.Response(403, text="Forbidden by your provider"),
+}
+
+
+@pytest.mark.parametrize("name", ODD_ANSWERS)
+async def test_no_odd_answer_marks_a_record_as_stored_and_all_drains_afterwards(
+    name: str,
+    notebook: Notebook,
+    network: Switchable,
+    centre: ScriptedCentre,
+    desk: CentreClient,
+    clock: FixedClock,
+) -> None:
+    record = await screen(notebook)
+    answer = ODD_ANSWERS[name]
+    if answer is None:
+        network.off()
+    else:
+        network.instead = lambda _: answer
+    left = notebook.book.tokens_left
+    for _ in range(3):
+        await notebook.delivery.once()
+        clock.advance(DAY)
+    assert notebook.book.stage(record) is Stage.SEALED
+    assert notebook.book.tokens_left == left
+    network.on()
+    clock.advance(-3 * DAY)
+    await notebook.delivery.once()
+    clock.advance(DAY)
+    await notebook.delivery.once()
+    assert notebook.book.stage(record) is Stage.STORED
+    assert len(await centre.pull(desk)) == 2
+
+
+async def test_fifty_failures_then_success_delivers_the_same_bytes(
+    notebook: Notebook, network: Switchable, centre: ScriptedCentre, desk: CentreClient, clock: FixedClock
+) -> None:
+    record = await screen(notebook)
+    network.instead = lambda _: httpx.Response(500, json={"error": "internal"})
+    for _ in range(50):
+        await notebook.delivery.once()
+        clock.advance(DAY)
+    network.on()
+    await notebook.delivery.once()
+    assert notebook.book.stage(record) is Stage.STORED
+    offered = {body for call, body in network.requests if call.startswith("POST /v1/drop")}
+    assert len(offered) == 2
+
+
+async def test_an_answer_lost_after_the_relays_commit_makes_one_record(
+    notebook: Notebook, network: Switchable, centre: ScriptedCentre, desk: CentreClient, clock: FixedClock
+) -> None:
+    record = await screen(notebook)
+
+    def lose(request: httpx.Request) -> None:
+        raise httpx.ReadError("cut after the commit")
+
+    network.after = lose
+    for _ in range(10):
+        await notebook.delivery.once()
+        clock.advance(60)
+    assert notebook.book.stage(record) is Stage.SEALED
+    network.after = None
+    await notebook.delivery.once()
+    assert notebook.book.stage(record) is Stage.STORED
+    assert len(await centre.pull(desk)) == 2
+
+
+async def test_one_record_that_is_refused_does_not_block_the_next(
+    notebook: Notebook, network: Switchable, centre: ScriptedCentre, desk: CentreClient
+) -> None:
+    bad = await screen(notebook)
+    good = await screen(notebook)
+    refused = {
+        meta.drop_token for entry, meta in notebook.book.on_the_way if entry.record_id == bad.record_id
+    }
+
+    import base64
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        token = request.headers.get("authorization", "").removeprefix("Drop ")
+        if base64.urlsafe_b64decode(token + "==") in refused:
+            return httpx.Response(400, json={"error": "bad_request"})
+        return httpx.Response(201, json={"id": "00" * 16})
+
+    network.instead = refuse
+    await notebook.delivery.once()
+    assert notebook.book.stage(good) is Stage.STORED
+    assert notebook.book.stage(bad) is Stage.SEALED
+    assert notebook.book.last_reason(bad) == "bad_request"
+
+
+async def test_a_token_that_the_relay_does_not_know_is_replaced_and_the_bytes_stay(
+    gate: Gate, network: Switchable, centre: ScriptedCentre, desk: CentreClient, clock: FixedClock
+) -> None:
+    notebook = gate.notebook
+    assert notebook
+    unknown = (b"x" * 32, b"y" * 32)
+    await notebook.book.join(centre.member(), centre.trust, (*unknown, *await centre.tokens(desk, 4)))
+    record = await screen(notebook)
+    await notebook.delivery.once()
+    assert notebook.book.stage(record) is Stage.SEALED
+    clock.advance(DAY)
+    await notebook.delivery.once()
+    assert notebook.book.stage(record) is Stage.STORED
+    bodies = [body for call, body in network.requests if call.startswith("POST /v1/drop")]
+    assert len(bodies) == 4
+    assert len(set(bodies)) == 2
+
+
+async def test_without_tokens_a_record_stays_says_so_and_goes_when_tokens_come(
+    gate: Gate, centre: ScriptedCentre, desk: CentreClient
+) -> None:
+    notebook = gate.notebook
+    assert notebook
+    await notebook.book.join(centre.member(), centre.trust, ())
+    record = await screen(notebook)
+    assert notebook.book.stage(record) is Stage.LOCAL
+    assert "upload passes" in notebook.book.blocked[record.record_id]
+    member = notebook.book.membership
+    assert member
+    await notebook.book.hear(member, (), (), await centre.tokens(desk, 4))
+    sealed = notebook.book.record(record.record_id)
+    assert sealed
+    assert notebook.book.stage(sealed) is Stage.SEALED
+
+
+async def test_only_a_true_proof_of_opening_erases(
+    notebook: Notebook, centre: ScriptedCentre, desk: CentreClient
+) -> None:
+    record = await screen(notebook)
+    await notebook.delivery.once()
+    arrived = await centre.pull(desk)
+    await desk.post(3, centre.receipt(arrived, ReceiptKind.OPENED, proof=b"f" * 32))
+    await notebook.delivery.once()
+    forged = notebook.book.record(record.record_id)
+    assert forged
+    assert forged.content is not None
+    assert notebook.book.stage(forged) is Stage.STORED
+    await desk.post(3, centre.receipt(arrived[:1], ReceiptKind.OPENED))
+    await notebook.delivery.once()
+    half = notebook.book.record(record.record_id)
+    assert half
+    assert half.content is not None, "one part is not opened yet"
+
+
+async def test_locking_and_unlocking_in_the_middle_changes_nothing(
+    notebook: Notebook, gate: Gate, centre: ScriptedCentre, desk: CentreClient
+) -> None:
+    record = await screen(notebook)
+    await gate.lock()
+    assert notebook.book.filed == ()
+    again = await gate.unlock(PASSPHRASE)
+    await again.delivery.stop()
+    assert again.book.damaged == []
+    assert again.book.stage(again.book.filed[0]) is Stage.SEALED
+    await again.delivery.once()
+    await post(centre, desk, ReceiptKind.OPENED)
+    await again.delivery.once()
+    assert again.book.filed[0].record_id == record.record_id
+    assert again.book.stage(again.book.filed[0]) is Stage.OPENED
+
+
+async def test_two_uploads_share_no_credential(notebook: Notebook, network: Switchable) -> None:
+    seen: list[str] = []
+
+    def note(request: httpx.Request) -> httpx.Response:
+        if "/drop/" in request.url.path:
+            seen.append(request.headers["authorization"])
+            assert "cookie" not in request.headers
+        return httpx.Response(201, json={"id": "00" * 16})
+
+    network.instead = note
+    await screen(notebook)
+    await screen(notebook)
+    await notebook.delivery.once()
+    assert len(seen) == len(set(seen)) == 4
