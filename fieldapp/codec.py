@@ -66,6 +66,7 @@ __all__ = [
     "ContactReport",
     "Instruments",
     "ScreeningReport",
+    "case_contact_body",
     "contact_body",
     "draft_body",
     "identity_body",

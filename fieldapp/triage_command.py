@@ -51,15 +51,8 @@ def _object(pairs: list[tuple[str, object]]) -> _Object:
     return found
 
 
-class _NotANumber:
-    """NaN or Infinity, which JSON does not have; as a value it fits no field."""
-
-    def __init__(self, _name: str) -> None:
-        """Take the name that the parser gives."""
-
-
 def _whole_number(_digits: str) -> int:
-    """Numbers fit no field, so their value is not needed: a huge one must not cost time to convert."""
+    """Numbers (and NaN) fit no field, so their value is not needed: a huge one must not fail to convert."""
     return 0
 
 
@@ -69,9 +62,7 @@ def _parse(source: str | bytes) -> object:
     except UnicodeDecodeError as error:
         raise InputError(f"the file: is not UTF-8 (byte {error.start + 1})") from None
     try:
-        return json.loads(
-            text, object_pairs_hook=_object, parse_constant=_NotANumber, parse_int=_whole_number
-        )
+        return json.loads(text, object_pairs_hook=_object, parse_int=_whole_number)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise InputError(f"the file: is not JSON ({error.msg}, {where})") from None
