@@ -58,11 +58,11 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from sync.relay import handlers
+from sync.relay.access import Services
 from sync.relay.auth import Nonces
 from sync.relay.centres import add_centre
 from sync.relay.database import Database
 from sync.relay.drops import Drops
-from sync.relay.handlers import Services
 from sync.relay.limits import Clock, RateLimiter
 from sync.relay.maintenance import Maintenance
 from sync.relay.settings import RelaySettings

@@ -1,7 +1,6 @@
 """What each call of the HTTP interface does; the table of calls stands in `sync.relay.app`."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,21 +12,13 @@ from sync.protocol import (
     MAX_PAGE,
     READ_SCHEME,
     SHARD_COUNT,
-    TOKEN_SIZE,
 )
 from sync.relay import centres, documents, streams
-from sync.relay.auth import (
-    Nonces,
-    decode_bytes,
-    decode_hex,
-    parse_credentials,
-    signed_bytes,
-    verify,
-)
-from sync.relay.centres import CentreConflictError, Signer
-from sync.relay.database import Database
+from sync.relay.access import Services, bearer, own_box, reading_centre, services_of, signed
+from sync.relay.auth import decode_hex
+from sync.relay.centres import CentreConflictError
 from sync.relay.documents import Direction, WrittenOnceError
-from sync.relay.drops import Drop, Drops, Outcome
+from sync.relay.drops import Drop, Outcome
 from sync.relay.forms import (
     encode_page,
     parse_desk,
@@ -49,25 +40,11 @@ from sync.relay.limits import (
     MAX_DIRECTORY,
     MAX_TOKEN_BATCH,
     SHARD_QUARTERS,
-    Clock,
-    token_hash,
 )
-from sync.relay.maintenance import Maintenance
-from sync.relay.settings import RelaySettings
 from sync.relay.streams import CursorBehindError, CursorUnknownError
 from sync.relay.web import Refusal, bytes_response, json_response, read_body
 
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """Everything a handler needs, made once when the process starts."""
-
-    settings: RelaySettings
-    clock: Clock
-    database: Database
-    nonces: Nonces
-    drops: Drops
-    maintenance: Maintenance
+_DIRECTIONS: Final[dict[str, Direction]] = {"up": "up", "down": "down"}
 
 
 async def health(_request: Request) -> Response:
@@ -77,13 +54,13 @@ async def health(_request: Request) -> Response:
 
 async def nonce(request: Request) -> Response:
     """POST /v1/nonce."""
-    return json_response({"nonce": _services(request).nonces.issue()})
+    return json_response({"nonce": services_of(request).nonces.issue()})
 
 
 async def drop(request: Request) -> Response:
     """POST /v1/drop/{box}: the token is judged before the first byte of the body is read."""
-    services = _services(request)
-    hashed = _bearer(request, DROP_SCHEME)
+    services = services_of(request)
+    hashed = bearer(request, DROP_SCHEME)
     box = decode_hex(request.path_params["box"], BOX_ID_SIZE)
     if hashed is None or box is None or not await services.drops.knows(hashed):
         raise Refusal(403)
@@ -100,9 +77,9 @@ async def drop(request: Request) -> Response:
 
 async def box_page(request: Request) -> Response:
     """GET /v1/box/{box}?after=&limit=."""
-    services = _services(request)
-    signer, _ = await _signed(request)
-    stream_id = await _box(request, signer)
+    services = services_of(request)
+    signer, _ = await signed(request)
+    stream_id = await own_box(request, signer)
     limit = request.query_params.get("limit", str(MAX_PAGE))
     if not (limit.isascii() and limit.isdecimal() and len(limit) <= 3 and 1 <= int(limit) <= MAX_PAGE):
         raise Refusal(400)
@@ -111,9 +88,11 @@ async def box_page(request: Request) -> Response:
 
 async def item(request: Request) -> Response:
     """GET /v1/item/{id}."""
-    signer, _ = await _signed(request)
+    signer, _ = await signed(request)
     item_id = decode_hex(request.path_params["id"], ITEM_ID_SIZE)
-    body = await _services(request).database.read(streams.item_for, signer.key, item_id) if item_id else None
+    body = (
+        await services_of(request).database.read(streams.item_for, signer.key, item_id) if item_id else None
+    )
     if body is None:
         raise Refusal(404)
     return bytes_response(body)
@@ -121,9 +100,9 @@ async def item(request: Request) -> Response:
 
 async def move_cursor(request: Request) -> Response:
     """POST /v1/box/{box}/cursor."""
-    services = _services(request)
-    signer, body = await _signed(request, MAX_BODY)
-    stream_id = await _box(request, signer)
+    services = services_of(request)
+    signer, body = await signed(request, MAX_BODY)
+    stream_id = await own_box(request, signer)
     cursor = parse_hex_field(parse_object(body, {"cursor"}), "cursor", ITEM_ID_SIZE)
     try:
         await services.database.write(streams.move_cursor, signer.key, stream_id, cursor)
@@ -137,16 +116,16 @@ async def move_cursor(request: Request) -> Response:
 
 async def shard_page(request: Request) -> Response:
     """GET /v1/shard/{s}?after=."""
-    services = _services(request)
-    centre_id = await _reader(request, SHARD_QUARTERS)
+    services = services_of(request)
+    centre_id = await reading_centre(request, SHARD_QUARTERS)
     stream_id = await services.database.read(streams.shard_of, centre_id, _shard(request))
     return await _page(request, services, stream_id, MAX_PAGE)
 
 
 async def shard_put(request: Request) -> Response:
     """POST /v1/shard/{s}."""
-    services = _services(request)
-    signer, body = await _signed(request, MAX_BODY)
+    services = services_of(request)
+    signer, body = await signed(request, MAX_BODY)
     shard = _shard(request)
     if len(body) not in ENVELOPE_LENGTHS:
         raise Refusal(400)
@@ -157,7 +136,7 @@ async def shard_put(request: Request) -> Response:
 
 async def tokens(request: Request) -> Response:
     """POST /v1/tokens."""
-    signer, body = await _signed(request, MAX_BODY)
+    signer, body = await signed(request, MAX_BODY)
     value = parse_object(body, {"drop", "read", "withdraw"}, optional=True)
     drop_hashes = parse_hex_list(value.get("drop", []), HASH_SIZE)
     withdrawn = parse_hex_list(value.get("withdraw", []), HASH_SIZE)
@@ -167,7 +146,7 @@ async def tokens(request: Request) -> Response:
     }
     if len(drop_hashes) + len(withdrawn) + len(read) > MAX_TOKEN_BATCH:
         raise Refusal(400)
-    new = await _services(request).database.write(
+    new = await services_of(request).database.write(
         centres.change_tokens, signer.centre_id, drop_hashes, read, withdrawn
     )
     return json_response({"new": new})
@@ -175,14 +154,14 @@ async def tokens(request: Request) -> Response:
 
 async def desks(request: Request) -> Response:
     """PUT /v1/desks."""
-    signer, body = await _signed(request, MAX_BODY)
+    signer, body = await signed(request, MAX_BODY)
     if not signer.is_centre:
         raise Refusal(403)
     entries = [parse_desk(entry) for entry in parse_list(parse_object(body, {"desks"})["desks"])]
     if len(entries) > MAX_DESKS:
         raise Refusal(400)
     try:
-        await _services(request).database.write(centres.replace_desks, signer, entries)
+        await services_of(request).database.write(centres.replace_desks, signer, entries)
     except CentreConflictError:
         raise Refusal(409) from None
     return json_response({"desks": len(entries)})
@@ -190,14 +169,14 @@ async def desks(request: Request) -> Response:
 
 async def directory_put(request: Request) -> Response:
     """PUT /v1/dir/{v}."""
-    signer, body = await _signed(request, MAX_DIRECTORY)
+    signer, body = await signed(request, MAX_DIRECTORY)
     if not signer.is_centre:
         raise Refusal(403)
     version = parse_version(request.path_params["v"])
     if version is None or not body:
         raise Refusal(400)
     try:
-        created = await _services(request).database.write(
+        created = await services_of(request).database.write(
             documents.put_directory, signer.centre_id, version, body
         )
     except WrittenOnceError:
@@ -208,14 +187,14 @@ async def directory_put(request: Request) -> Response:
 async def directory_get(request: Request) -> Response:
     """GET /v1/dir/{v or latest}."""
     if request.headers.get("authorization", "").startswith(READ_SCHEME + " "):
-        centre_id = await _reader(request, DIRECTORY_QUARTERS)
+        centre_id = await reading_centre(request, DIRECTORY_QUARTERS)
     else:
-        centre_id = (await _signed(request))[0].centre_id
+        centre_id = (await signed(request))[0].centre_id
     wanted = request.path_params["v"]
     version = None if wanted == "latest" else parse_version(wanted)
     if version is None and wanted != "latest":
         raise Refusal(404)
-    found = await _services(request).database.read(documents.read_directory, centre_id, version)
+    found = await services_of(request).database.read(documents.read_directory, centre_id, version)
     if found is None:
         raise Refusal(404)
     return bytes_response(found[1], {"ETag": f'"{found[0]}"'})
@@ -223,11 +202,11 @@ async def directory_get(request: Request) -> Response:
 
 async def enrol_open(request: Request) -> Response:
     """POST /v1/enrol/{id}/open."""
-    signer, _ = await _signed(request)
+    signer, _ = await signed(request)
     enrol_id = decode_hex(request.path_params["id"], ENROL_ID_SIZE)
     if enrol_id is None:
         raise Refusal(404)
-    services = _services(request)
+    services = services_of(request)
     try:
         created = await services.database.write(
             documents.open_enrolment, signer.centre_id, enrol_id, services.clock()
@@ -239,7 +218,7 @@ async def enrol_open(request: Request) -> Response:
 
 async def enrol_put(request: Request) -> Response:
     """POST /v1/enrol/{id}/{up or down}: whether it is open is judged before the body is read."""
-    services = _services(request)
+    services = services_of(request)
     enrol_id, direction = _mailbox(request)
     if not await services.database.read(documents.is_open, enrol_id, services.clock()):
         raise Refusal(404)
@@ -259,71 +238,11 @@ async def enrol_put(request: Request) -> Response:
 
 async def enrol_get(request: Request) -> Response:
     """GET /v1/enrol/{id}/{up or down}."""
-    services = _services(request)
+    services = services_of(request)
     body = await services.database.read(documents.read_enrolment, *_mailbox(request), services.clock())
     if body is None:
         raise Refusal(404)
     return bytes_response(body)
-
-
-def _services(request: Request) -> Services:
-    services: Services = request.app.state.services
-    return services
-
-
-def _bearer(request: Request, scheme: str) -> bytes | None:
-    """Return the hash of the token in the Authorization header, or None when there is none of that form."""
-    given, _, text = request.headers.get("authorization", "").partition(" ")
-    token = decode_bytes(text, TOKEN_SIZE) if given == scheme else None
-    return None if token is None else token_hash(token)
-
-
-async def _reader(request: Request, quarters: int) -> bytes:
-    hashed = _bearer(request, READ_SCHEME)
-    if hashed is None:
-        raise Refusal(403)
-    services = _services(request)
-    centre_id = await services.database.read(centres.find_reader, hashed, quarters, services.clock())
-    if centre_id is None:
-        raise Refusal(403)
-    return centre_id
-
-
-async def _signed(request: Request, limit: int = 0) -> tuple[Signer, bytes]:
-    """Return who signed, and the body of at most `limit` bytes; raise Refusal 401 for every other case.
-
-    Key, host and nonce are judged before the body is read, the signature before the nonce is spent.
-    """
-    services = _services(request)
-    credentials = parse_credentials(request.headers.get("authorization", ""))
-    host = request.headers.get("host", "").lower()
-    if credentials is None or host not in services.settings.public_hosts:
-        raise Refusal(401)
-    signer = await services.database.read(centres.find_signer, credentials.key)
-    if signer is None or not services.nonces.is_ours(credentials.nonce):
-        raise Refusal(401)
-    body = await read_body(request, limit, services.settings)
-    message = signed_bytes(request.method, host, _target(request), body, credentials.nonce)
-    if not verify(credentials, message) or not await services.nonces.spend(credentials.nonce):
-        raise Refusal(401)
-    return signer, body
-
-
-def _target(request: Request) -> str:
-    """Return path?query as the client sent it."""
-    path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
-    query: bytes = request.scope["query_string"]
-    # Some servers put the query into raw_path; the path itself cannot hold a question mark.
-    raw = path.partition(b"?")[0] + (b"?" + query if query else b"")
-    return raw.decode("latin-1")
-
-
-async def _box(request: Request, signer: Signer) -> int:
-    box = decode_hex(request.path_params["box"], BOX_ID_SIZE)
-    stream_id = await _services(request).database.read(streams.box_of, signer.key, box) if box else None
-    if stream_id is None:
-        raise Refusal(404)
-    return stream_id
 
 
 async def _page(request: Request, services: Services, stream_id: int, limit: int) -> Response:
@@ -350,7 +269,7 @@ def _shard(request: Request) -> int:
 
 def _mailbox(request: Request) -> tuple[bytes, Direction]:
     enrol_id = decode_hex(request.path_params["id"], ENROL_ID_SIZE)
-    direction: Literal["up", "down"] | None = {"up": "up", "down": "down"}.get(request.path_params["dir"])  # type: ignore[assignment]
+    direction = _DIRECTIONS.get(request.path_params["dir"])
     if enrol_id is None or direction is None:
         raise Refusal(404)
     return enrol_id, direction

@@ -28,8 +28,8 @@ MAX_DESKS: Final = 256
 MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
 """Bodies in one page; a page always holds at least one item."""
 MAX_DROPS_PER_COMMIT: Final = 256
-LOOK_UP_PAUSE: Final = 0.004
-COMMIT_PAUSE: Final = 0.01
+LOOK_UP_PAUSE: Final = 0.01
+COMMIT_PAUSE: Final = 0.02
 """Seconds between two batches under load: nothing beside a phone's round trip."""
 ITEM_DAYS: Final = protocol.ITEM_LIFETIME // protocol.DAY
 USED_TOKEN_DAYS: Final = ITEM_DAYS + 1

@@ -15,9 +15,9 @@ from nacl.signing import SigningKey
 from starlette.applications import Starlette
 
 from sync.protocol import DAY
+from sync.relay.access import Services
 from sync.relay.app import create_app, register_centre
 from sync.relay.auth import signed_bytes
-from sync.relay.handlers import Services
 from sync.relay.limits import quarter_number, token_hash
 from sync.relay.settings import RelaySettings
 
