@@ -8,6 +8,7 @@ from sync.envelope import (
     chain_hash,
     open_body,
     recip_hash,
+    reopen,
     seal,
     verify_recipients,
     verify_signature,
@@ -188,6 +189,20 @@ def test_recipients_are_compared_with_the_directory() -> None:
 def test_recip_hash_puts_the_registrar_first_and_sorts_the_rest() -> None:
     a, b, c = b"\x03" * 32, b"\x02" * 32, b"\x01" * 32
     assert recip_hash(a, [b, c]) == blake(b"fse1 recip", a + c + b)
+
+
+def test_an_envelope_is_reopened_with_its_own_keys_when_the_prekeys_are_gone() -> None:
+    parties = Parties()
+    envelope = sealed(parties)
+    opened = parties.reader().open_header(envelope)
+    again = reopen(envelope, opened.k_h, opened.k_b)
+    verify_signature(again, parties.sender.public)
+    assert (again.header, open_body(again), again.hash) == (opened.header, BODY, opened.hash)
+    assert reopen(envelope, opened.k_h, None).k_b is None
+    with pytest.raises(EnvelopeRejected, match=Reason.HEADER_COMMITMENT):
+        reopen(envelope, bytes(32), opened.k_b)
+    with pytest.raises(EnvelopeRejected, match=Reason.BODY_COMMITMENT):
+        open_body(reopen(envelope, opened.k_h, bytes(32)))
 
 
 def test_no_key_in_a_repr() -> None:

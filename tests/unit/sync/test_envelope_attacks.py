@@ -136,7 +136,7 @@ def test_every_other_value_of_the_first_bytes_is_rejected(offset: int, reason: R
 @pytest.mark.parametrize(
     "deviation", [{"version": 0}, {"version": 2}, {"suite": 0}, {"suite": 2}, {"nslots": 7}]
 )
-def test_a_signed_downgrade_is_rejected_too(deviation: dict[str, int]) -> None:
+def test_a_signed_downgrade_is_rejected_too(deviation: dict[str, Any]) -> None:
     parties = Parties()
     with pytest.raises(EnvelopeRejected):
         parties.receive(malicious(parties, **deviation))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from sync.canonical import Value
 from sync.errors import CanonicalError
 from sync.fields import Fields
 from sync.keys import (
@@ -126,9 +127,15 @@ def test_a_ring_survives_the_vault() -> None:
 
 
 def test_prekey_times_must_fit_the_week() -> None:
-    good = {"naf": (FIRST + 1) * WEEK, "nbf": FIRST * WEEK, "pk": "11" * 32, "week": FIRST}
+    good: dict[str, Value] = {"naf": (FIRST + 1) * WEEK, "nbf": FIRST * WEEK, "pk": "11" * 32, "week": FIRST}
     assert Prekey.from_fields(Fields(dict(good))).week == FIRST
-    for change in ({"nbf": FIRST * WEEK + 1}, {"naf": FIRST * WEEK}, {"week": FIRST + 1}, {"pk": "11" * 31}):
+    changes: list[dict[str, Value]] = [
+        {"nbf": FIRST * WEEK + 1},
+        {"naf": FIRST * WEEK},
+        {"week": FIRST + 1},
+        {"pk": "11" * 31},
+    ]
+    for change in changes:
         with pytest.raises(CanonicalError):
             Prekey.from_fields(Fields({**good, **change}))
 

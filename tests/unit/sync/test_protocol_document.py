@@ -10,17 +10,15 @@ from sync import (
     certificate,
     chain,
     code,
-    directory,
     enrolment,
     envelope,
-    keys,
     outbox,
     protocol,
     receipts,
     root,
     signed,
 )
-from sync.canonical import MAX_DEPTH, MAX_SIZE
+from sync.canonical import MAX_DEPTH, MAX_SIZE, loads_object
 from sync.directory import Directory
 from sync.outbox import TRANSITIONS, OutboxState
 from sync.protocol import (
@@ -181,7 +179,7 @@ def test_container_layout() -> None:
 def test_document_fields() -> None:
     assert "`{" + ", ".join(root._FIELDS) + "}`" in TEXT
     assert "`{" + ", ".join(certificate._FIELDS) + "}`" in TEXT
-    document = directory.canonical.loads_object(make_centre().directory.to_bytes())
+    document = loads_object(make_centre().directory.to_bytes())
     assert {word(row[0]) for row in rows(TEXT, "### 6.3", "field")} == set(document)
     assert Directory.from_bytes(make_centre().directory.to_bytes()).shards == protocol.SHARD_COUNT
 
@@ -224,8 +222,8 @@ def test_every_personalisation_of_the_code_is_in_the_document() -> None:
 
 
 def test_prekey_rules_in_words() -> None:
-    assert keys.PREKEY_WEEKS_AHEAD == 26
-    assert "min(wall clock, `issued` + 26 weeks)" in TEXT
+    assert f"min(wall clock, `issued` + {protocol.PREKEY_WEEKS_AHEAD} weeks)" in TEXT
+    assert f"{protocol.PREKEY_GRACE // protocol.DAY} days after naf" in TEXT
 
 
 def test_every_attack_names_a_test_that_exists() -> None:
