@@ -12,7 +12,7 @@ counter would tell how often a vault was written, so it starts at a random value
 import os
 import sqlite3
 from collections.abc import Callable, Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -69,6 +69,7 @@ class CellStore:
         """Open and lock an existing file; VaultBusy when somebody else has it, VaultDamaged when it is no database."""
         if not path.is_file():
             raise VaultDamaged("no file of cells")
+        self._path = path
         try:
             self._connection = _connect(path, create=False)
         except sqlite3.Error as error:
@@ -87,6 +88,7 @@ class CellStore:
             self._connection.execute("ATTACH ? AS box", (_uri(path, create=False),))
             self._set(_SETTINGS, "box.")
             self._lock("box")
+            self._remove_super_journals()
         except sqlite3.Error as error:
             self._detach()
             if isinstance(reason := _reason(error), VaultBusy):
@@ -163,6 +165,16 @@ class CellStore:
         self._set(("locking_mode=EXCLUSIVE",), f"{schema}.")
         self._connection.execute("BEGIN EXCLUSIVE")
         self._connection.execute("COMMIT")
+
+    def _remove_super_journals(self) -> None:
+        """Remove what a crash left of commits over both files.
+
+        Both files are recovered and locked now, so nothing can refer to a super-journal any more; SQLite itself
+        leaves one behind for ever when the crash came before the first journal named it.
+        """
+        for path in self._path.parent.glob(f"{self._path.name}-mj*"):
+            with suppress(OSError):
+                path.unlink()
 
     def _set(self, settings: Iterable[str], prefix: str = "") -> None:
         for setting in settings:
