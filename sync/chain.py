@@ -8,15 +8,12 @@ and holds nothing back; only a fork quarantines.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
 
 from sync import canonical
 from sync.canonical import Value
 from sync.errors import CanonicalError
 from sync.fields import Fields
-
-GENESIS: Final = bytes(32)
-"""`prev_hash` of a sender's first envelope."""
+from sync.header import GENESIS
 
 
 class ChainOutcome(Enum):

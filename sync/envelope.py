@@ -13,18 +13,17 @@ judgements that need the directory and the sender's history (`sync.intake`):
 Every failure is `EnvelopeRejected` with a `Reason`; no step returns part of what it could not verify.
 """
 
-import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from sync import canonical
 from sync.errors import CanonicalError, EnvelopeRejected, PrimitiveError, SealRefused
+from sync.header import GENESIS, Header, check_header, complete, pack, parse
 from sync.keys import LivePrekey, SlotRole
 from sync.primitives import (
     KEY_SIZE,
     NONCE_SIZE,
-    SIGNATURE_SIZE,
     BoxKeyPair,
     SigningKey,
     aead_open,
@@ -43,18 +42,12 @@ from sync.protocol import (
     ENVELOPE_MAGIC,
     ENVELOPE_SIZES,
     ENVELOPE_VERSION,
-    HEADER_MAGIC,
-    HEADER_SIGNED_SIZE,
-    HEADER_SIZE,
-    HEADER_VERSION,
-    MAX_COUNTER,
     MAX_RECIPIENTS,
     OUTER_SIZE,
     SLOT_COUNT,
     SLOT_SIZE,
     SUITE,
     TAG_ENVELOPE,
-    MsgType,
     Reason,
 )
 from sync.receipts import opened_proof, received_proof
@@ -65,31 +58,26 @@ HCOMMIT_OFFSET: Final = 56
 BCOMMIT_OFFSET: Final = 88
 SLOTS_OFFSET: Final = 120
 HEADER_OFFSET: Final = OUTER_SIZE
-SIGNED_PART: Final = struct.Struct("<4sBB16s16sQQ32s32s16sIII32s32s32s")
-"""The signed part of the header: FSH1 to the recipients' hash, 242 bytes."""
 NO_KEY: Final = bytes(KEY_SIZE)
-GENESIS: Final = bytes(32)
-"""`prev_hash` of a sender's first envelope."""
-_U32: Final = 1 << 32
-_MSG_TYPES: Final = frozenset(int(msg_type) for msg_type in MsgType)  # `in MsgType` needs Python 3.12
 
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What the registrar may read. Ids are 16 bytes, hashes and keys 32; `week` is that of the prekey time."""
-
-    msg_type: MsgType
-    sender_id: bytes
-    centre_id: bytes
-    seq: int
-    dir_version: int
-    prev_hash: bytes
-    dir_hash: bytes
-    record_id: bytes
-    rec_ver: int
-    flags: int
-    week: int
-    next_prekey: bytes
+__all__ = [
+    "GENESIS",
+    "Header",
+    "OpenedHeader",
+    "Reader",
+    "Sealed",
+    "chain_hash",
+    "check_centre",
+    "check_outer",
+    "open_body",
+    "parse_body",
+    "recip_hash",
+    "reopen",
+    "seal",
+    "verify_body_hash",
+    "verify_recipients",
+    "verify_signature",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +145,7 @@ def seal(
     Takes the smallest class that holds the body unless `size_class` says otherwise. Raises SealRefused
     (recipients | prekey | header | too_long) and then has produced nothing.
     """
-    _check_header(header)
+    check_header(header)
     content = _check_recipients(registrar, recipients)
     size_class = _fitting_class(len(body), size_class)
     k_h, k_b, nonce_h, nonce_b = map(random_bytes, (KEY_SIZE, KEY_SIZE, NONCE_SIZE, NONCE_SIZE))
@@ -174,33 +162,11 @@ def seal(
     )
     padded = len(body).to_bytes(4, "little") + body.ljust(BODY_CAPACITY[size_class], b"\0")
     body_ct = aead_seal(k_b, nonce_b, padded, outer)
-    signed_part = _pack(header, blake(b"fse1 body", body_ct), recip_hash(registrar, content))
+    signed_part = pack(header, blake(b"fse1 body", body_ct), recip_hash(registrar, content))
     signature = key.sign(TAG_ENVELOPE, _signing_message(outer, signed_part))
-    envelope = (
-        outer + aead_seal(k_h, nonce_h, (signed_part + signature).ljust(HEADER_SIZE, b"\0"), outer) + body_ct
-    )
+    envelope = outer + aead_seal(k_h, nonce_h, complete(signed_part, signature), outer) + body_ct
     env_hash = chain_hash(envelope)
     return Sealed(envelope, env_hash, received_proof(k_h, env_hash), opened_proof(k_b, env_hash))
-
-
-def _check_header(header: Header) -> None:
-    sizes = (
-        (header.sender_id, 16),
-        (header.centre_id, 16),
-        (header.record_id, 16),
-        (header.prev_hash, 32),
-        (header.dir_hash, 32),
-        (header.next_prekey, 32),
-    )
-    numbers = (header.rec_ver, header.flags, header.week)
-    if (
-        any(len(value) != size for value, size in sizes)
-        or any(not 0 <= number < _U32 for number in numbers)
-        or not 1 <= header.seq <= MAX_COUNTER
-        or not 0 <= header.dir_version <= MAX_COUNTER
-        or (header.seq == 1) != (header.prev_hash == GENESIS)
-    ):
-        raise SealRefused("header")
 
 
 def _check_recipients(registrar: bytes, recipients: Sequence[bytes]) -> list[bytes]:
@@ -225,27 +191,6 @@ def _slots(registrar: bytes, content: Sequence[bytes], k_h: bytes, k_b: bytes) -
     while len(slots) < SLOT_COUNT:
         slots.append(box_seal(BoxKeyPair.generate().public, random_bytes(2 * KEY_SIZE)))
     return b"".join(slots)
-
-
-def _pack(header: Header, body_hash: bytes, recipients_hash: bytes) -> bytes:
-    return SIGNED_PART.pack(
-        HEADER_MAGIC,
-        HEADER_VERSION,
-        header.msg_type,
-        header.sender_id,
-        header.centre_id,
-        header.seq,
-        header.dir_version,
-        header.prev_hash,
-        header.dir_hash,
-        header.record_id,
-        header.rec_ver,
-        header.flags,
-        header.week,
-        header.next_prekey,
-        body_hash,
-        recipients_hash,
-    )
 
 
 def _signing_message(outer: bytes, signed_part: bytes) -> bytes:
@@ -317,16 +262,16 @@ def _open_with(
         plain = aead_open(k_h, nonce_h, envelope[HEADER_OFFSET:BODY_OFFSET], envelope[:OUTER_SIZE])
     except PrimitiveError:
         raise EnvelopeRejected(Reason.HEADER_CIPHER) from None
-    header, body_hash, recipients_hash = _parse_header(plain)
+    parsed = parse(plain)
     return OpenedHeader(
-        header=header,
-        body_hash=body_hash,
-        recip_hash=recipients_hash,
+        header=parsed.header,
+        body_hash=parsed.body_hash,
+        recip_hash=parsed.recip_hash,
         k_h=k_h,
         k_b=k_b,
         opened=opened,
-        signed_part=plain[:HEADER_SIGNED_SIZE],
-        signature=plain[HEADER_SIGNED_SIZE : HEADER_SIGNED_SIZE + SIGNATURE_SIZE],
+        signed_part=parsed.signed_part,
+        signature=parsed.signature,
         envelope=envelope,
     )
 
@@ -410,33 +355,3 @@ def _agreed(keys: Sequence[bytes]) -> bytes:
     if any(not same(key, keys[0]) for key in keys):
         raise EnvelopeRejected(Reason.SLOTS_DISAGREE)
     return keys[0]
-
-
-def _parse_header(plain: bytes) -> tuple[Header, bytes, bytes]:
-    magic, version, msg_type, *rest = SIGNED_PART.unpack(plain[:HEADER_SIGNED_SIZE])
-    sender_id, centre_id, seq, dir_version, prev_hash, dir_hash, record_id, rec_ver, flags, week = rest[:10]
-    next_prekey, body_hash, recipients_hash = rest[10:]
-    if (
-        magic != HEADER_MAGIC
-        or version != HEADER_VERSION
-        or msg_type not in _MSG_TYPES
-        or not 1 <= seq <= MAX_COUNTER
-        or dir_version > MAX_COUNTER
-        or any(plain[HEADER_SIGNED_SIZE + SIGNATURE_SIZE :])
-    ):
-        raise EnvelopeRejected(Reason.HEADER_FORM)
-    header = Header(
-        MsgType(msg_type),
-        sender_id,
-        centre_id,
-        seq,
-        dir_version,
-        prev_hash,
-        dir_hash,
-        record_id,
-        rec_ver,
-        flags,
-        week,
-        next_prekey,
-    )
-    return header, body_hash, recipients_hash

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.chain import GENESIS, ChainLedger, ChainOutcome
+from sync.chain import ChainLedger, ChainOutcome
+from sync.header import GENESIS
 from sync.primitives import blake
 
 LENGTH = 12

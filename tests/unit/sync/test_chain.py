@@ -2,8 +2,9 @@
 
 import pytest
 
-from sync.chain import GENESIS, ChainLedger, ChainOutcome, Gap, Link
+from sync.chain import ChainLedger, ChainOutcome, Gap, Link
 from sync.errors import CanonicalError
+from sync.header import GENESIS
 from sync.primitives import blake
 
 

@@ -12,6 +12,7 @@ from sync import (
     code,
     enrolment,
     envelope,
+    header,
     outbox,
     protocol,
     receipts,
@@ -133,18 +134,18 @@ def test_header_layout() -> None:
     assert [length for _, length in layout[:-2]] == sizes
     assert layout[-2] == (protocol.HEADER_SIGNED_SIZE, 64)
     assert sum(layout[-1]) == protocol.HEADER_SIZE
-    assert envelope.SIGNED_PART.size == protocol.HEADER_SIGNED_SIZE
+    assert header.SIGNED_PART.size == protocol.HEADER_SIGNED_SIZE
 
 
 def fields() -> list[tuple[str, str]]:
     """The fields of the packed header, one each."""
-    parts = re.findall(r"(\d*)([sBIQ])", envelope.SIGNED_PART.format)
+    parts = re.findall(r"(\d*)([sBIQ])", header.SIGNED_PART.format)
     return [part for n, c in parts for part in ([(n, c)] if c == "s" else [("1", c)] * int(n or 1))]
 
 
 def test_header_fields_are_named_in_order() -> None:
     names = [re.split(r"[ :(]", field)[0] for _, _, field in spans("### 5.2")]
-    assert names[2:14] == list(envelope.Header.__dataclass_fields__)
+    assert names[2:14] == list(header.Header.__dataclass_fields__)
 
 
 def test_rejection_reasons_in_order_with_their_kind() -> None:
@@ -157,7 +158,7 @@ def test_rejection_reasons_in_order_with_their_kind() -> None:
 @pytest.mark.parametrize(
     ("heading", "error", "modules"),
     [
-        ("### 5.3", "SealRefused", ("envelope",)),
+        ("### 5.3", "SealRefused", ("envelope", "header")),
         ("### 6.4", "DirectoryRejected", ("signed", "root", "directory", "trust", "certificate")),
         ("### 8.2", "EnrolmentFailed", ("code", "enrolment")),
     ],
