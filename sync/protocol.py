@@ -4,7 +4,7 @@ Lengths are bytes, times are seconds since 1970 (UTC) unless a name says otherwi
 little-endian. This module imports nothing, so that the relay can share it without any cryptography.
 """
 
-from enum import IntEnum, StrEnum
+from enum import IntEnum, IntFlag, StrEnum
 from typing import Final
 
 # --- Envelope, suite 1 -------------------------------------------------------------------------------------
@@ -130,6 +130,26 @@ SIGNED_REASONS: Final = frozenset(
     }
 )
 """Failures after the signature: quarantined and visible, never dropped."""
+
+
+class Withheld(IntFlag):
+    """Answers to "who must not see this?", in the flags of a signed header: they choose the intake roles.
+
+    The lower-case names are the keys of the directory's intake policy. The registrar recomputes the recipients
+    from them without reading a body.
+    """
+
+    POLICE = 1
+    TOWN_HALL = 2
+    INTERPRETER_POOL = 4
+    SCHOOL = 8
+    SHELTER = 16
+    NAMED_PERSON = 32
+
+    def names(self) -> tuple[str, ...]:
+        """Return the policy keys of the answers given, in the order of their bits."""
+        return tuple(str(flag.name).lower() for flag in Withheld if flag in self)
+
 
 # --- Times -------------------------------------------------------------------------------------------------
 
