@@ -1,5 +1,7 @@
 """The smallest app with a lock: a lock screen, an unlocked screen, and the kit's presence between them."""
 
+import asyncio
+
 import flet as ft
 
 from fieldapp.kit import buttons, fields, layout, text
@@ -19,6 +21,8 @@ class State(Interface):
         super().__init__()
         self.open = False
         self.typed = ""
+        self.ticks = 0
+        self.ticking: asyncio.Task[None] | None = None
         self.presence: Presence
 
     async def forget(self) -> None:
@@ -27,9 +31,16 @@ class State(Interface):
     def type(self, event: ft.Event[ft.TextField]) -> None:
         self.typed = str(event.data)
 
-    def unlock(self) -> None:
+    async def unlock(self) -> None:
         self.open = True
         self.presence.opened()
+        self.ticking = asyncio.create_task(self.tick())
+
+    async def tick(self) -> None:
+        """Keep sending, so that some message is always on its way when the connection ends."""
+        while self.open:
+            await asyncio.sleep(0.005)
+            self.ticks += 1
 
 
 @component
@@ -48,7 +59,9 @@ def lock_screen(state: State) -> ft.View:
 
 @component
 def open_screen(state: State) -> ft.View:
-    return layout.screen(state, "/", [text.question(state, SECRET)], title="Open")
+    return layout.screen(
+        state, "/", [text.question(state, SECRET), text.body(state, str(state.ticks))], title="Open"
+    )
 
 
 @component

@@ -11,7 +11,18 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from fieldapp.loopback import FONT_PATHS, LaunchKeys, Served, bind, serve
+from fieldapp.loopback import (
+    FONT_PATHS,
+    LaunchKeys,
+    LoopbackGuard,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    Served,
+    bind,
+    serve,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -257,6 +268,31 @@ async def test_environment_variables_do_not_open_the_server(monkeypatch: pytest.
     async with served() as app, launched(app) as client:
         assert "noCdn: true" in (await client.get("/")).text.replace("noCdn=true", "noCdn: true")
         assert (await client.get("/etc/passwd.txt")).status_code == 404
+
+
+async def test_a_send_to_a_client_that_is_gone_does_not_hide_the_disconnect() -> None:
+    """Flet's send loop would die of it, and never tell the app that the connection is lost."""
+    keys = LaunchKeys()
+    session = keys.exchange(keys.new())
+    sends: list[str] = []
+
+    async def talkative(scope: Scope, receive: Receive, send: Send) -> None:
+        for _ in range(3):
+            await send({"type": "websocket.send", "bytes": b""})
+        sends.append("ended by itself")
+
+    async def gone(message: Message) -> None:
+        sends.append("tried")
+        raise OSError
+
+    async def receive() -> Message:
+        return {"type": "websocket.disconnect"}
+
+    headers = {"host": "127.0.0.1:80", "origin": "http://127.0.0.1:80", "cookie": f"fieldapp-80={session}"}
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope: Scope = {"type": "websocket", "path": "/ws", "headers": raw}
+    await LoopbackGuard(talkative, 80, keys)(scope, receive, gone)
+    assert sends == ["tried", "ended by itself"]
 
 
 def test_a_key_is_compared_whole_and_kept_as_a_hash() -> None:

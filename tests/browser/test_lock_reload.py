@@ -107,3 +107,16 @@ def test_one_gesture_hides_everything(
         window.page.mouse.up()
     wait_locked(window)
     assert counts(app)[1] == 0
+
+
+def test_losing_focus_blanks_the_screen(start_app: Callable[[str], AppProcess], open_window: OpenApp) -> None:
+    app = start_app("tests.browser.lock_app")
+    window = open_window(app.url)
+    unlock(window)
+    window.page.evaluate("window.dispatchEvent(new Event('blur'))")
+    window.page.get_by_text(SECRET).wait_for(state="detached")
+    window.shot("kit-veiled")
+    assert window.text().strip() == ""
+    assert counts(app)[1] == 1, "blank, not locked"
+    window.page.evaluate("window.dispatchEvent(new Event('focus'))")
+    window.wait_text(SECRET)
