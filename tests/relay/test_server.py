@@ -17,11 +17,14 @@ from typing import Any
 import httpx
 import pytest
 from click.testing import CliRunner
+from sqlalchemy.engine import Connection
 
 from sync.relay.__main__ import main
 from sync.relay.app import create_app, register_centre
+from sync.relay.database import Database
 from sync.relay.server import RelayStartError, serving
 from sync.relay.settings import RelaySettings
+from sync.relay.web import Edge, json_response
 from tests.relay.harness import Centre, Desk, b64, envelope, run
 
 
@@ -281,3 +284,35 @@ def test_a_file_that_is_no_database_and_a_busy_port_give_one_line(tmp_path: Path
         assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.stderr
     assert wrong.read_bytes().startswith(b"not a database")
     bound.close()
+
+
+def test_every_connection_is_durable_and_erases_what_it_deletes(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        database = Database(str(tmp_path / "relay.db"))
+        await database.open()
+        wanted = {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "foreign_keys": 1}
+
+        def settings(connection: Connection) -> dict[str, Any]:
+            return {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in wanted}
+
+        assert await database.read(settings) == wanted
+        assert await database.write(settings) == wanted
+        await database.close()
+
+    run(scenario())
+
+
+def test_no_handler_sees_an_address(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        seen: list[object] = []
+
+        async def handler(scope: Any, _receive: Any, send: Any) -> None:
+            seen.append(scope["client"])
+            await json_response({})(scope, _receive, send)
+
+        transport = httpx.ASGITransport(app=Edge(handler, None), client=("203.0.113.9", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            assert (await client.get("/")).status_code == 200
+        assert seen == [None]
+
+    run(scenario())
