@@ -1,7 +1,9 @@
 """Typed hooks on top of Flet's own."""
 
+import asyncio
+import inspect
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import flet as ft
 
@@ -15,3 +17,20 @@ def use_once(factory: Callable[[], T]) -> T:
     component unless it is also passed as an argument.
     """
     return ft.use_memo(factory, [])
+
+
+def use_every(seconds: float, work: Callable[[], Any]) -> None:
+    """Call `work` (plain or ``async``) every `seconds` as long as the component is on the screen.
+
+    It is the `work` of the first render: let it read the state anew. What it raises ends the calls.
+    """
+
+    async def repeat() -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            result = work()
+            if inspect.isawaitable(result):
+                await result
+
+    # Flet cancels an effect's task before its cleanup, and only if there is one.
+    ft.use_effect(repeat, [], cleanup=lambda: None)

@@ -16,7 +16,16 @@ from fieldapp.services.filing import Book
 from fieldapp.services.notebook import Notebook
 from fieldapp.services.settings import Settings
 from fieldapp.services.worker import StorageWorker
-from fieldapp.vault import KdfParameters, Keystore, UnlockAttempt, Vault, calibrate, create, exists
+from fieldapp.vault import (
+    KdfParameters,
+    Keystore,
+    NoKeystore,
+    UnlockAttempt,
+    Vault,
+    calibrate,
+    create,
+    exists,
+)
 
 
 class Gate:
@@ -35,7 +44,7 @@ class Gate:
     ) -> None:
         self._directory = directory
         self._keystore = keystore
-        self._clock = clock
+        self.clock = clock
         self._ids = ids
         self._relays = relays
         self._holidays = holidays
@@ -48,6 +57,11 @@ class Gate:
     def is_new(self) -> bool:
         """Whether there is no vault here yet: the first start."""
         return not exists(self._directory)
+
+    @property
+    def has_keystore(self) -> bool:
+        """Whether the operating system guards a secret of this device; else only the passphrase protects it."""
+        return not isinstance(self._keystore, NoKeystore)
 
     async def create(self, passphrase: str, settings: Settings) -> Notebook:
         """Set the device up and open it. InputError for a weak passphrase; VaultError when nothing was made."""
@@ -68,14 +82,14 @@ class Gate:
         async with self._turn:
             await self._close()
             attempt = await self._worker.run(
-                UnlockAttempt.begin, self._directory, self._keystore, self._clock.now()
+                UnlockAttempt.begin, self._directory, self._keystore, self.clock.now()
             )
             try:
                 stretched = await asyncio.to_thread(attempt.stretch, passphrase)
             except BaseException:
                 await self._worker.run(attempt.abandon)
                 raise
-            vault = await self._worker.run(attempt.finish, stretched, self._clock.now())
+            vault = await self._worker.run(attempt.finish, stretched, self.clock.now())
             return await self._open(vault)
 
     async def lock(self) -> None:
@@ -89,11 +103,11 @@ class Gate:
         self._worker.close()
 
     def _create(self, passphrase: str, parameters: KdfParameters) -> Vault:
-        return create(self._directory, passphrase, self._keystore, parameters, now=self._clock.now())
+        return create(self._directory, passphrase, self._keystore, parameters, now=self.clock.now())
 
     async def _open(self, vault: Vault) -> Notebook:
         try:
-            book = await Book.open(vault, self._worker, self._clock, self._ids)
+            book = await Book.open(vault, self._worker, self.clock, self._ids)
             self.notebook = Notebook(book, self._relays, self._holidays)
         except BaseException:
             await self._worker.run(vault.lock)

@@ -1,5 +1,6 @@
 """One session of the field app: error handler first, then state, presence, and the map of screens."""
 
+import locale
 from collections.abc import Callable
 from typing import Final
 
@@ -22,13 +23,14 @@ def field_app(gate: Gate, law: Law) -> Callable[[ft.Page], object]:
     live = LiveSessions()
 
     async def main(page: ft.Page) -> None:
-        state = FieldState(gate, law, language=_language_of(page))
+        state = FieldState(gate, law, language=_system_language())
         install_error_handler(page, state)
         page.title = TITLE
         state.attach(page)
         state.presence = Presence(page, state, state.forget)
         await live.claim("notebook", state.presence)
         page.on_view_pop = state.back
+        page.on_locale_change = _follow(state)
         page.render_views(app_screen, state)
 
     return main
@@ -43,6 +45,17 @@ def app_screen(state: FieldState) -> list[ft.View]:
     return [below, view] if len(state.places) > 1 else [view]  # type: ignore[list-item]
 
 
-def _language_of(page: ft.Page) -> str:
-    locales = page.media and getattr(page, "locales", None)
-    return best_language([str(locale) for locale in locales or ()])
+def _follow(state: FieldState) -> Callable[[ft.LocaleChangeEvent], None]:
+    """Speak the device's language until somebody chose one: Flet names it only in an event, and not always."""
+
+    def changed(event: ft.LocaleChangeEvent) -> None:
+        if state.gate.is_new and state.language == _system_language():
+            state.set_language(best_language([spoken.language_code for spoken in event.locales]))
+
+    return changed
+
+
+def _system_language() -> str:
+    """The language of the system that runs the app, which on a desktop is the one in front of the worker."""
+    tag, _ = locale.getlocale()
+    return best_language([tag] if tag else [])

@@ -11,14 +11,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from fieldapp.domain.contact import SafeContact
 from fieldapp.domain.law import Law
 from fieldapp.domain.screening import Screening
+from fieldapp.errors import FieldappError
 from fieldapp.kit.interface import Interface
 from fieldapp.kit.presence import LockPolicy, Presence
 from fieldapp.kit.theme import ThemeChoice
 from fieldapp.services.gate import Gate
 from fieldapp.services.notebook import Notebook
 from fieldapp.services.settings import Look, Settings
+from fieldapp.vault.errors import VaultError
+from sync.errors import SyncError
 
 SECONDS_UNTIL_PROGRESS = 0.3
 """A wait that lasts longer shows that something is going on."""
@@ -84,10 +88,18 @@ class FieldState(Interface):
         self.places: tuple[Place, ...] = (self._door(),)
         self.busy = False
         self.undo: Undo | None = None
+        self.unsaved: Exception | None = None
+        """Why the last change of the open screening could not be written; None when it was."""
+        self.reach: SafeContact | None = None
+        """How the person of the screening that was just finished can be reached, until the worker moves on."""
+        self.quiet = False
+        """Whether questions show small neutral keywords that a bystander may read."""
         self.beat = 0
         """Grows when a service changed: components that show services read it, and so are drawn again."""
         self.presence: Presence
         self._unsubscribe: Callable[[], None] = lambda: None
+        self._saving = asyncio.Lock()
+        self._taps = 0
 
     # --- Where the worker is ---------------------------------------------------------------------------
 
@@ -97,21 +109,24 @@ class FieldState(Interface):
         return self.places[-1]
 
     def go(self, screen: Screen, about: bytes | str = "") -> None:
-        """Show a screen; back returns to where the worker was."""
+        """Show a screen; back returns to where the worker was. What could be taken back is settled by leaving."""
+        self.undo = None
         self.places = (*self.places, Place(screen, about))
 
     def swap(self, screen: Screen, about: bytes | str = "") -> None:
         """Show a screen in place of the present one; back returns to the one before."""
+        self.undo = None
         self.places = (*self.places[:-1], Place(screen, about))
 
     def back(self) -> None:
         """Return to the place before; at the first one nothing happens."""
+        self.undo = None
         if len(self.places) > 1:
             self.places = self.places[:-1]
 
     def home(self) -> None:
         """Return to the home screen."""
-        self.screening = None
+        self.screening = self.reach = self.unsaved = self.undo = None
         self.places = (Place(Screen.HOME),)
 
     # --- What is open ----------------------------------------------------------------------------------
@@ -133,13 +148,39 @@ class FieldState(Interface):
 
     async def save(self, screening: Screening) -> None:
         """Write a draft, then show it: what is on the screen is on the disk."""
-        await self.open.screenings.save(screening)
-        self.screening = screening
+        notebook = self.open
+        await notebook.screenings.save(screening)
+        # Whoever locked while this was written must not get the record back on the screen.
+        if self.notebook is notebook:
+            self.screening = screening
+
+    async def change(
+        self, change: Callable[[Screening], Screening], then: Callable[[], object] | None = None
+    ) -> None:
+        """Save a change of the open screening, then do `then`; a failure is kept in `unsaved` and nothing moves.
+
+        Taps that arrive while one is being written wait their turn and build on it, so that none is lost. Only the
+        last of them moves on, and only from the place where it was made: an impatient second tap skips nothing.
+        """
+        self._taps += 1
+        tap, place = self._taps, self.place
+        async with self._saving:
+            if self.screening is None:
+                return
+            try:
+                await self.save(change(self.screening))
+            except (FieldappError, SyncError, VaultError) as error:
+                # A traceback would keep the record in memory after locking.
+                self.unsaved = error.with_traceback(None) if self.screening else None
+                return
+        self.unsaved = None
+        if then is not None and tap == self._taps and place == self.place:
+            then()
 
     async def forget(self) -> None:
         """Lock: drop keys, records and places. The kit's presence calls this, after it has blanked the screen."""
         self._unsubscribe()
-        self.notebook = self.screening = self.undo = None
+        self.notebook = self.screening = self.undo = self.unsaved = self.reach = None
         self.places = (self._door(),)
         await self.gate.lock()
 

@@ -1,0 +1,63 @@
+"""The frame of an unlocked screen: back, cover, and what was just done and can be taken back."""
+
+import inspect
+from collections.abc import Callable, Sequence
+
+import flet as ft
+
+from fieldapp.kit import layout
+from fieldapp.kit.buttons import quiet_button
+from fieldapp.kit.interface import Handler
+from fieldapp.kit.text import body
+from fieldapp.ui.state import FieldState, Undo
+
+ROUTE = "/notebook"
+"""Every place has the same route: nothing of where the worker is can be read in a browser's history."""
+
+
+def framed(
+    state: FieldState,
+    content: Sequence[ft.Control],
+    *,
+    title: str = "",
+    on_back: Handler | None = None,
+    actions: Sequence[ft.Control] = (),
+    bottom: Sequence[ft.Control] = (),
+) -> ft.View:
+    """Return an unlocked screen; without `on_back` the arrow returns to the place before, if there is one."""
+    if on_back is None and len(state.places) > 1:
+        on_back = state.back
+    undo = [_undo_bar(state, state.undo)] if state.undo else []
+    return layout.screen(
+        state, ROUTE, content, title=title, on_back=on_back, actions=actions, bottom=[*undo, *bottom]
+    )
+
+
+def typed(keep: Callable[[str], object]) -> Handler:
+    """Return a handler for a text field's `on_change` that hands the new text to `keep`."""
+
+    def changed(event: ft.Event[ft.TextField]) -> None:
+        keep(str(event.data or ""))
+
+    return changed
+
+
+def _undo_bar(state: FieldState, undo: Undo) -> ft.Control:
+    theme = state.theme
+
+    async def take_back() -> None:
+        state.undo = None
+        result = undo.take_back()
+        if inspect.isawaitable(result):
+            await result
+
+    words = body(state, undo.words)
+    words.expand = True
+    return ft.Container(
+        ft.Row(
+            [words, quiet_button(state, state.t("Undo"), take_back, identifier="undo")], spacing=theme.gap
+        ),
+        bgcolor=theme.palette.accent.soft,
+        border_radius=theme.radius,
+        padding=ft.Padding.only(left=theme.gap + theme.tight),
+    )

@@ -1,0 +1,202 @@
+"""The door: setting a device up in calm steps, and the neutral lock screen.
+
+Nothing here says what the app is for: whoever holds the device may see these screens.
+"""
+
+from collections.abc import Awaitable, Callable
+from enum import IntEnum
+
+import flet as ft
+
+from fieldapp.kit import layout
+from fieldapp.kit.answer_bar import Option, choice_list
+from fieldapp.kit.boundary import component
+from fieldapp.kit.buttons import primary_button
+from fieldapp.kit.fields import password_field
+from fieldapp.kit.hooks import use_every
+from fieldapp.kit.i18n import LANGUAGES
+from fieldapp.kit.notices import Urgency, notice, progress
+from fieldapp.kit.text import body, quiet
+from fieldapp.kit.text import question as large
+from fieldapp.services.settings import Settings, Work
+from fieldapp.ui.parts.frame import ROUTE, typed
+from fieldapp.ui.parts.passphrase import passphrase_chooser
+from fieldapp.ui.parts.times import wait_words
+from fieldapp.ui.parts.trying import Trying, use_trying
+from fieldapp.ui.state import FieldState
+from fieldapp.vault.errors import UnlockDelayed, WrongPassphrase
+
+
+class Step(IntEnum):
+    """The steps of the first start."""
+
+    LANGUAGE = 1
+    WORK = 2
+    KEEPING = 3
+    PASSPHRASE = 4
+
+
+@component
+def first_start_screen(state: FieldState) -> ft.View:
+    """Ask for language, kind of work and passphrase, one a step; the last one makes the vault and opens it."""
+    step, set_step = ft.use_state(Step.LANGUAGE)
+    work, set_work = ft.use_state(Work.OFFICER)
+    trying = use_trying(state)
+
+    async def set_up(passphrase: str) -> None:
+        await state.create(passphrase, Settings(language=state.language, work=work))
+
+    def go_on() -> None:
+        set_step(Step(step + 1))
+
+    content, bottom = {
+        Step.LANGUAGE: lambda: _language(state, go_on),
+        Step.WORK: lambda: _work(state, work, set_work, go_on),
+        Step.KEEPING: lambda: _keeping(state, go_on),
+        Step.PASSPHRASE: lambda: _passphrase(state, trying, set_up),
+    }[step]()
+    return layout.screen(
+        state,
+        ROUTE,
+        content,
+        step=layout.Progress(step, len(Step)),
+        on_back=(lambda: set_step(Step(step - 1))) if step > 1 else None,
+        bottom=bottom,
+        unlocked=False,
+    )
+
+
+Parts = tuple[list[ft.Control], list[ft.Control]]
+"""What is read, and what stands in the thumb zone."""
+
+
+def _language(state: FieldState, go_on: Callable[[], None]) -> Parts:
+    t = state.t
+    names = [Option(key, name) for key, name in LANGUAGES.items()]
+    choices = choice_list(state, names, state.language, state.set_language, identifier="language")
+    return (
+        [large(state, t("Welcome. Which language do you read best?")), choices],
+        [primary_button(state, t("Go on"), go_on, identifier="go-on")],
+    )
+
+
+def _work(state: FieldState, work: Work, choose: Callable[[Work], None], go_on: Callable[[], None]) -> Parts:
+    t = state.t
+    options = [
+        Option(Work.OFFICER, t("On call-outs"), t("Short, in a fixed order, one question after the other.")),
+        Option(Work.OUTREACH, t("In longer contact"), t("Any order, with pauses, and a log of contacts.")),
+    ]
+    choices = choice_list(state, options, work, lambda key: choose(Work(key)), identifier="work")
+    return (
+        [
+            large(state, t("How do you work?")),
+            choices,
+            quiet(state, t("You can change this later, and use the other way at any time.")),
+        ],
+        [primary_button(state, t("Go on"), go_on, identifier="go-on")],
+    )
+
+
+def _keeping(state: FieldState, go_on: Callable[[], None]) -> Parts:
+    t = state.t
+    lines: list[ft.Control] = [
+        large(state, t("Next: a passphrase")),
+        body(state, t("Everything you write is encrypted on this device, from the first tap.")),
+        body(state, t("Only your passphrase opens it. Nobody can look it up or reset it.")),
+        notice(
+            state,
+            t(
+                "If you forget it, what is only on this device is lost for good. There is no recovery sheet yet in "
+                "this version. What has reached the centre stays there."
+            ),
+            urgency=Urgency.WARNING,
+        ),
+    ]
+    if not state.gate.has_keystore:
+        words = t(
+            "This device gives no extra protection of its own: the passphrase alone protects what is on it."
+        )
+        lines.append(notice(state, words))
+    return lines, [primary_button(state, t("Choose a passphrase"), go_on, identifier="go-on")]
+
+
+def _passphrase(state: FieldState, trying: Trying, set_up: Callable[[str], Awaitable[None]]) -> Parts:
+    t = state.t
+
+    async def choose(passphrase: str) -> None:
+        await trying.of(set_up, passphrase)()
+
+    waits = [progress(state, t("Setting up. This takes a moment."))] if state.busy else []
+    return (
+        [
+            large(state, t("Your passphrase")),
+            *trying.shown(),
+            *waits,
+            passphrase_chooser(state, choose, t("Set up this device")),
+        ],
+        [],
+    )
+
+
+@component
+def lock_screen(state: FieldState) -> ft.View:
+    """Ask for the passphrase and nothing else; after too many wrong ones say how long to wait."""
+    t = state.t
+    passphrase, set_passphrase = ft.use_state("")
+    trying = use_trying(state)
+    error = trying.error
+    delayed = isinstance(error, UnlockDelayed)
+
+    async def unlock() -> None:
+        set_passphrase("")
+        await state.unlock(passphrase)
+
+    attempt = trying.of(unlock) if passphrase and not delayed else None
+    below: list[ft.Control] = []
+    if state.busy:
+        below = [progress(state, t("Opening. This takes a second."))]
+    elif isinstance(error, UnlockDelayed):
+        below = [countdown(state, error.not_before, trying.clear)]
+    elif error is not None and not isinstance(error, WrongPassphrase):
+        below = trying.shown()
+    wrong = t("That passphrase does not open this. Type it once more.")
+    return layout.screen(
+        state,
+        ROUTE,
+        [
+            ft.Container(height=state.theme.wide),
+            large(state, t("Locked")),
+            password_field(
+                state,
+                t("Passphrase"),
+                passphrase,
+                typed(set_passphrase),
+                on_submit=attempt,
+                autofocus=True,
+                error=wrong if isinstance(error, WrongPassphrase) and not passphrase else None,
+            ),
+            *below,
+        ],
+        bottom=[primary_button(state, t("Open"), attempt, identifier="unlock")],
+        unlocked=False,
+    )
+
+
+@component
+def countdown(state: FieldState, until: int, on_over: Callable[[], None]) -> ft.Control:
+    """Count down to `until` (epoch seconds), then call `on_over`."""
+    t, clock = state.t, state.gate.clock
+    left, set_left = ft.use_state(until - clock.now())
+
+    def tick() -> None:
+        now_left = until - clock.now()
+        set_left(now_left)
+        if now_left <= 0:
+            on_over()
+
+    use_every(1, tick)
+    words = t("Too many wrong passphrases. Nothing was deleted. Please wait.")
+    return ft.Column(
+        [notice(state, words, urgency=Urgency.WARNING), large(state, wait_words(t, max(left, 0)))],
+        spacing=state.theme.gap,
+    )

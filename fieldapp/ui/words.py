@@ -1,0 +1,209 @@
+"""What went wrong, in the worker's language: what happened, what is safe, what to do.
+
+The services raise errors whose own sentences are English and meant for developers and the command line. This is the
+one place that turns their types and reasons into words for a screen. Nothing of a record stands in any of them.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import flet as ft
+
+from fieldapp.errors import ContactError, FieldappError, ScreeningError
+from fieldapp.kit.i18n import Translator
+from fieldapp.kit.interface import Interface
+from fieldapp.kit.notices import error_notice
+from fieldapp.services.sealing import NoDropToken
+from fieldapp.vault import errors as vault
+from sync.answers import Refusal
+from sync.errors import (
+    DirectoryRejected,
+    EnrolmentFailed,
+    RelayRefused,
+    RelayUnreachable,
+    SealRefused,
+    SyncError,
+)
+
+EXPECTED: Final = (FieldappError, vault.VaultError, SyncError)
+"""What a service may raise on purpose; a screen catches these and nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """An error in three sentences."""
+
+    happened: str
+    safe: str
+    to_do: str
+
+
+def trouble_notice(ui: Interface, error: Exception) -> ft.Control:
+    """Show `error` calmly."""
+    trouble = trouble_of(ui.t, error)
+    return error_notice(ui, trouble.happened, trouble.safe, trouble.to_do)
+
+
+def trouble_of(t: Translator, error: Exception) -> Trouble:
+    """Return the words for one of `EXPECTED`."""
+    match error:
+        case vault.VaultError():
+            return _of_the_vault(t, error)
+        case EnrolmentFailed():
+            return _of_enrolment(t, error)
+        case DirectoryRejected():
+            return Trouble(
+                t("What the centre's relay answered could not be trusted."),
+                t("Nothing was changed. Everything is safe on this device."),
+                t("Call the centre. Do not try again on this network."),
+            )
+        case RelayRefused():
+            return Trouble(
+                refusal_words(t, error.reason), _everything_is_safe(t), t("Try it again in a few minutes.")
+            )
+        case RelayUnreachable():
+            return Trouble(
+                t("No network, or the centre's relay does not answer."),
+                _everything_is_safe(t),
+                t("Check the network and the address, then try again."),
+            )
+        case NoDropToken() | SealRefused():
+            return Trouble(
+                t("This cannot be sent now."), _everything_is_safe(t), t("If it is urgent, call the centre.")
+            )
+        case ContactError() | ScreeningError():
+            return Trouble(
+                t("Something here is too long, missing, or does not fit together."),
+                _what_was_saved_is_safe(t),
+                t("Look at the entries again."),
+            )
+        case _:
+            return Trouble(t("That did not work."), _what_was_saved_is_safe(t), t("Try it again."))
+
+
+def refusal_words(t: Translator, reason: str) -> str:
+    """Say why the relay did not take something; `reason` is a `Refusal`."""
+    match reason:
+        case Refusal.CAPTIVE_PORTAL:
+            return t("A login page of this network answers in place of the relay.")
+        case Refusal.BUSY:
+            return t("The relay is busy.")
+        case Refusal.UNKNOWN_TOKEN | Refusal.UNAUTHORIZED:
+            return t("The relay does not accept this device's upload pass.")
+        case Refusal.CONFLICT:
+            return t("The relay already holds something else under this upload pass.")
+        case _:
+            return t("The relay did not take it.")
+
+
+def refusal_advice(t: Translator, reason: str) -> str:
+    """Say what to do about it; sending is tried again by itself in any case."""
+    match reason:
+        case Refusal.CAPTIVE_PORTAL:
+            return t("Log in to the network, or use another one. It is then sent by itself.")
+        case Refusal.UNKNOWN_TOKEN | Refusal.UNAUTHORIZED | Refusal.CONFLICT:
+            return t("It is tried again by itself. If it is urgent, call the centre.")
+        case _:
+            return t("It is tried again by itself. You can go on.")
+
+
+def _of_the_vault(t: Translator, error: vault.VaultError) -> Trouble:
+    unchanged = t("Nothing was deleted or changed.")
+    match error:
+        case vault.WrongPassphrase():
+            return Trouble(t("That passphrase does not open this."), unchanged, t("Type it once more."))
+        case vault.UnlockDelayed():
+            return Trouble(t("Too many wrong passphrases."), unchanged, t("Wait a while, then try again."))
+        case vault.VaultBusy():
+            return Trouble(
+                t("This is open in another window or program."),
+                unchanged,
+                t("Close the other one, then try again."),
+            )
+        case vault.VaultDamaged() | vault.NoVault():
+            return Trouble(
+                t("The protected storage is damaged or incomplete."),
+                t("Its files were kept as they are."),
+                t("Do not set this device up again. Ask the centre's technician."),
+            )
+        case vault.UnsupportedVault():
+            return Trouble(
+                t("A newer version of this app wrote the storage."), unchanged, t("Install that version.")
+            )
+        case vault.VaultReadOnly():
+            return Trouble(
+                t("The stored records look older than they should."),
+                t("They can be read. Nothing new can be saved here."),
+                t("Call the centre and enrol this device again."),
+            )
+        case vault.KeystoreUnavailable():
+            return Trouble(
+                t("The device's key store does not answer."),
+                unchanged,
+                t("Restart the device and try again."),
+            )
+        case vault.VaultFull() | vault.OutboxFull():
+            return Trouble(
+                t("There is no room left."),
+                _what_was_saved_is_safe(t),
+                t("Connect to a network so that the centre can receive what waits."),
+            )
+        case vault.RecordTooLarge():
+            return Trouble(
+                t("This is too long to be saved."), _what_was_saved_is_safe(t), t("Make it shorter.")
+            )
+        case vault.StorageFailed():
+            return Trouble(
+                t("The device could not write. It may be full."),
+                t("This step was not saved. Everything before it was."),
+                t("Make room on the device, then try again."),
+            )
+        case _:
+            return Trouble(t("The protected storage could not do this."), unchanged, t("Try it again."))
+
+
+def _of_enrolment(t: Translator, error: EnrolmentFailed) -> Trouble:
+    safe = t("Nothing was changed. Everything is safe on this device.")
+    match error.reason:
+        case "code_length":
+            return Trouble(
+                t("The code is not complete."), safe, t("It has two lines of 26 characters. Type both.")
+            )
+        case "code_character":
+            return Trouble(
+                t("A character in the code does not exist in codes."),
+                safe,
+                t("Codes hold digits and letters, without U."),
+            )
+        case "code_centre":
+            return Trouble(
+                t("There is a typing error in the first line."), safe, t("Compare it group by group.")
+            )
+        case "code_secret":
+            return Trouble(
+                t("There is a typing error in the second line."), safe, t("Compare it group by group.")
+            )
+        case "relay":
+            return Trouble(
+                t("This is not an address of a relay."),
+                safe,
+                t("Type what stands under the code, such as relay.example."),
+            )
+        case "expired":
+            return Trouble(t("The code is older than 15 minutes."), safe, t("Ask the clerk for a new code."))
+        case "already_enrolled":
+            return Trouble(t("This device is enrolled already."), safe, t("There is nothing to do."))
+        case _:
+            return Trouble(
+                t("Enrolment stopped because an answer was not in order."),
+                safe,
+                t("Ask the clerk for a new code."),
+            )
+
+
+def _everything_is_safe(t: Translator) -> str:
+    return t("Everything is safe on this device.")
+
+
+def _what_was_saved_is_safe(t: Translator) -> str:
+    return t("What you saved before is safe.")
