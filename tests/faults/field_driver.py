@@ -1,0 +1,100 @@
+"""A field device that answers, finishes and syncs for ever, and says on standard output what it has confirmed.
+
+    python -m tests.faults.field_driver FOLDER
+
+Reads one JSON line per life on standard input: {"now": seconds, "task": "work" | "look"}. Each life is a fork of this
+warm process, so that two hundred of them take minutes and not an hour; the test kills the child by its pid.
+
+`work` prints "saved <id> <answers>", "finished <id>", "synced" after the call has returned, which is when a screen
+would show it. `look` unlocks once, prints the state as one JSON line and ends.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+from fieldapp.domain.instrument import Answer
+from fieldapp.domain.screening import FinishChoice, FinishKind, Mode
+from fieldapp.services.gate import Gate
+from fieldapp.services.notebook import Notebook
+from fieldapp.system import SystemIds
+from fieldapp.vault import FLOOR, NoKeystore
+from sync.client import RelayClient
+from tests.fakes.clock import FixedClock
+
+PASSPHRASE = "made-up words for a test device only"
+
+
+def say(line: str) -> None:
+    os.write(1, line.encode() + b"\n")
+
+
+async def work(notebook: Notebook) -> None:
+    screenings = notebook.screenings
+    while True:
+        drafts = screenings.unfinished
+        screening = drafts[0] if drafts else await screenings.begin(Mode.OFFICER, language="en")
+        for key in screening.order[len(screening.answers) :][:6]:
+            screening = screening.with_answer(key, Answer.YES)
+            await screenings.save(screening)
+            say(f"saved {screening.id.hex()} {len(screening.answers)}")
+        if len(screening.answers) >= 12:
+            await screenings.finish(screening, FinishChoice(FinishKind.SEND))
+            say(f"finished {screening.id.hex()}")
+            await notebook.delivery.once()
+            say("synced")
+
+
+def look(notebook: Notebook) -> None:
+    book = notebook.book
+    state = {
+        "drafts": {s.id.hex(): len(s.answers) for s in notebook.screenings.unfinished},
+        "filed": {r.record_id.hex(): book.stage(r).name for r in book.filed},
+        "seqs": [meta.seq for _, meta in book.on_the_way],
+        "hashes": [meta.env_hash.hex() for _, meta in book.on_the_way],
+        "damaged": len(book.damaged),
+    }
+    say(json.dumps(state))
+
+
+async def live(folder: Path, now: int, task: str) -> None:
+    gate = Gate(
+        folder, NoKeystore(), FixedClock(now), SystemIds(), lambda url: RelayClient(url, timeout=5),
+        calibrated=lambda: FLOOR,
+    )  # fmt: skip
+    notebook = await gate.unlock(PASSPHRASE)
+    await notebook.delivery.stop()
+    say("unlocked")
+    if task == "work":
+        await work(notebook)
+    elif task == "sync":
+        await notebook.delivery.once()
+        say("synced")
+    else:
+        look(notebook)
+    await gate.shut()
+
+
+def main() -> None:
+    """Fork one life for each line."""
+    folder = Path(sys.argv[1])
+    for line in sys.stdin:
+        order = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            code = 0
+            try:
+                asyncio.run(live(folder, order["now"], order["task"]))
+            except BaseException as error:  # the parent must see it
+                say(f"failed {type(error).__name__}: {error}")
+                code = 1
+            os._exit(code)
+        say(f"pid {pid}")
+        os.waitpid(pid, 0)
+        say("gone")
+
+
+if __name__ == "__main__":
+    main()
