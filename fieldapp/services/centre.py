@@ -1,0 +1,212 @@
+"""A desk of a Family Justice Centre: create the centre, unlock it, lock it.
+
+    centre, ceremony = await create_centre(folder, passphrase, CentrePlan("Made-up centre", "relay.example"))
+    centre.start()                      # publish, pull, judge, answer, until `lock`
+    centre.inbox.rows(); centre.devices.rows(); centre.quarantine.rows()
+
+The operator of the relay registers the centre's id and first key once (`fieldapp-relay centre add`); until then the
+relay refuses it and `centre.receiving.registered` is False.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from fieldapp.domain.ids import Clock
+from fieldapp.services import ceremony
+from fieldapp.services.ceremony import CentrePlan, KeyCeremony
+from fieldapp.services.changes import Changes
+from fieldapp.services.desk_book import DeskBook
+from fieldapp.services.desk_tokens import Tokens
+from fieldapp.services.devices import Devices
+from fieldapp.services.inbox import Inbox
+from fieldapp.services.publishing import Publishing
+from fieldapp.services.quarantine import Quarantine
+from fieldapp.services.receiving import Receiving
+from fieldapp.services.worker import StorageWorker
+from fieldapp.system import SystemClock
+from fieldapp.vault import (
+    DESK,
+    KdfParameters,
+    Keystore,
+    NoKeystore,
+    Vault,
+    VaultExists,
+    create,
+    exists,
+    unlock,
+)
+from sync.address import relay_address
+from sync.client import CentreClient
+from sync.primitives import SigningKey
+
+DESK_CELLS: Final = 8192
+"""Cells of 4 KB in each half of a new desk's vault: some 1,600 screenings, in a file of 64 MB."""
+KEY_FOLDER: Final = "keys"
+
+CentreClientFactory = Callable[[str, SigningKey], CentreClient]
+"""Makes the client for a relay's address and a desk's key; the demo and the tests give it another transport."""
+
+
+class Centre:
+    """An unlocked desk with its services. `changes` rings whenever any of them has something new."""
+
+    def __init__(self, book: DeskBook, client: CentreClient, worker: StorageWorker) -> None:
+        """Use `create_centre` or `open_centre`."""
+        self._book = book
+        self._client = client
+        self._worker = worker
+        self._locked = False
+        tokens = Tokens(book, client)
+        self.publishing = Publishing(book, client, tokens)
+        self.receiving = Receiving(book, client, tokens, self.publishing)
+        self.inbox = Inbox(book, self.receiving.wake)
+        self.quarantine = Quarantine(book)
+        self.devices = Devices(book, client, tokens)
+
+    @property
+    def changes(self) -> Changes:
+        """The bell of everything at this desk."""
+        return self._book.changes
+
+    @property
+    def name(self) -> str:
+        """The centre's name."""
+        return self._book.identity.centre_name
+
+    @property
+    def desk_name(self) -> str:
+        """The name of this installation, as it stands in the directory and beside every acknowledgement."""
+        return self._book.identity.desk_name
+
+    @property
+    def centre_id(self) -> bytes:
+        """16 bytes, for the operator of the relay (in hex) and in every enrolment code."""
+        return self._book.trust.centre_id
+
+    @property
+    def desk_key(self) -> bytes:
+        """The desk's Ed25519 public key (32 bytes), for the operator of the relay (in hex)."""
+        return self._book.identity.signing.public
+
+    @property
+    def relay(self) -> str:
+        """The relay's address."""
+        return self._book.trust.directory.relay.url
+
+    @property
+    def damaged(self) -> int:
+        """Stored records that cannot be read: to be shown; they are kept as they are."""
+        return self._book.damaged
+
+    @property
+    def directory_expires(self) -> int:
+        """When the directory and its prekeys run out, in seconds: a new one has to be signed with the key vault."""
+        return self._book.trust.directory.expires
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether `lock` was called."""
+        return self._locked
+
+    def start(self) -> None:
+        """Begin to publish, pull and answer in the background, until `lock`."""
+        self.receiving.start()
+
+    async def lock(self) -> None:
+        """Stop, finish what is being written, drop keys and records. Idempotent."""
+        if self._locked:
+            return
+        self._locked = True
+        await self.receiving.stop()
+        await self._book.close()
+        await self._client.aclose()
+        self._worker.close()
+
+
+def centre_exists(directory: Path) -> bool:
+    """Tell whether there is a desk in this folder."""
+    return exists(directory)
+
+
+async def create_centre(
+    directory: Path,
+    passphrase: str,
+    plan: CentrePlan,
+    *,
+    key_directory: Path | None = None,
+    keystore: Keystore | None = None,
+    parameters: KdfParameters = DESK,
+    cells: int = DESK_CELLS,
+    clock: Clock | None = None,
+    client: CentreClientFactory = CentreClient,
+) -> tuple[Centre, KeyCeremony]:
+    """Make a centre with its first desk in `directory`, and return it unlocked with what is shown once.
+
+    Root and directory keys go to a folder in `key_directory` (a removable medium), or in `<directory>/keys`. Works
+    without a network. ValueError for an address that is no relay's; VaultExists, StorageFailed, KeystoreUnavailable.
+    """
+    plan = replace(plan, relay=relay_address(plan.relay))
+    clock = clock or SystemClock()
+    worker = StorageWorker()
+
+    def make() -> tuple[Vault, KeyCeremony]:
+        if exists(directory):
+            raise VaultExists("already there")
+        founding = ceremony.found(plan, clock.now())
+        # A folder of its own, so that an attempt that was cut off never stands in the way of the next.
+        keys_in = (key_directory or directory / KEY_FOLDER) / founding.centre_id.hex()[:8]
+        words = ceremony.store_keys(keys_in, founding, parameters, clock)
+        vault = create(
+            directory,
+            passphrase,
+            keystore or NoKeystore(),
+            parameters,
+            now=clock.now(),
+            partition_cells=cells,
+        )
+        with vault.transaction(clock.now()) as tx:
+            for record in founding.records:
+                tx.put(record.vault_id, int(record.kind), record.to_bytes())
+        removable = key_directory is not None
+        return vault, KeyCeremony(keys_in, words, removable, founding.centre_id, founding.desk_key)
+
+    try:
+        vault, shown_once = await worker.run(make)
+        return await _opened(vault, worker, clock, client), shown_once
+    except BaseException:
+        worker.close()
+        raise
+
+
+async def open_centre(
+    directory: Path,
+    passphrase: str,
+    *,
+    keystore: Keystore | None = None,
+    clock: Clock | None = None,
+    client: CentreClientFactory = CentreClient,
+) -> Centre:
+    """Unlock the desk in `directory`. NoVault, VaultBusy, WrongPassphrase, UnlockDelayed or another VaultError.
+
+    The attempt is counted on the disk before the passphrase is tried; Argon2id runs off the event loop.
+    """
+    clock = clock or SystemClock()
+    worker = StorageWorker()
+    try:
+        now = clock.now()
+        vault = await worker.run(unlock, directory, passphrase, keystore or NoKeystore(), now=now)
+        return await _opened(vault, worker, clock, client)
+    except BaseException:
+        worker.close()
+        raise
+
+
+async def _opened(vault: Vault, worker: StorageWorker, clock: Clock, client: CentreClientFactory) -> Centre:
+    try:
+        book = await DeskBook.open(vault, worker, clock)
+    except BaseException:
+        await worker.run(vault.lock)
+        raise
+    return Centre(book, client(book.trust.directory.relay.url, book.identity.signing), worker)

@@ -1,0 +1,184 @@
+"""Everything an unlocked desk knows, and the one place that writes it to the disk.
+
+A change is first one durable transaction on the storage thread, then visible in memory, then told to the screens.
+Whoever reads state, decides, and writes holds `turn` meanwhile, so that two decisions never build on the same state.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import TypeVar
+
+from fieldapp.domain.ids import Clock
+from fieldapp.services.changes import Changes
+from fieldapp.services.desk_records import (
+    READERS,
+    UNREADABLE,
+    Arrival,
+    DeskIdentity,
+    DeskRecord,
+    EnrolledDevice,
+    Marks,
+    Outgoing,
+    Progress,
+    Published,
+    RoleKeys,
+    TokenPool,
+)
+from fieldapp.services.kinds import Kind
+from fieldapp.services.worker import StorageWorker
+from fieldapp.vault import Vault, VaultDamaged
+from sync.chain import ChainLedger
+from sync.directory import Directory
+from sync.trust import TrustedState
+
+RecordT = TypeVar("RecordT")
+
+
+class DeskBook:
+    """All state of one unlocked desk."""
+
+    def __init__(self, vault: Vault, worker: StorageWorker, clock: Clock) -> None:
+        """Use `await DeskBook.open(...)`."""
+        self.clock = clock
+        self.worker = worker
+        self.changes = Changes()
+        self.turn = asyncio.Lock()
+        self.damaged = 0
+        """Stored records that cannot be read: to be shown. They are kept as they are."""
+        self._vault = vault
+        self._records: dict[Kind, dict[bytes, DeskRecord]] = {}
+        self._ledgers: dict[bytes, ChainLedger] = {}
+
+    @classmethod
+    async def open(cls, vault: Vault, worker: StorageWorker, clock: Clock) -> "DeskBook":
+        """Read the whole vault. VaultDamaged when it does not say whose desk it is."""
+        book = cls(vault, worker, clock)
+        await worker.run(book._load)
+        if not book._all(Kind.CENTRE, DeskIdentity) or not book._all(Kind.TRUST, Published):
+            raise VaultDamaged("no centre in this vault")
+        return book
+
+    # --- What there is ---------------------------------------------------------------------------------
+
+    @property
+    def identity(self) -> DeskIdentity:
+        """Who this desk is."""
+        return self._all(Kind.CENTRE, DeskIdentity)[0]
+
+    @property
+    def trust(self) -> TrustedState:
+        """The newest directory with its root."""
+        return max((p.trust for p in self._all(Kind.TRUST, Published)), key=lambda trust: trust.version)
+
+    @property
+    def role_keys(self) -> list[RoleKeys]:
+        """The prekeys of every role that this desk holds."""
+        return self._all(Kind.PREKEYS, RoleKeys)
+
+    @property
+    def pool(self) -> TokenPool:
+        """Tokens not given out."""
+        return next(iter(self._all(Kind.TOKENS, TokenPool)), TokenPool())
+
+    @property
+    def progress(self) -> Progress:
+        """How far the box was read."""
+        return next(iter(self._all(Kind.CURSOR, Progress)), Progress())
+
+    @property
+    def devices(self) -> list[EnrolledDevice]:
+        """All devices that were ever enrolled here."""
+        return self._all(Kind.ENROLLED_DEVICE, EnrolledDevice)
+
+    @property
+    def received(self) -> list[Arrival]:
+        """What passed every check."""
+        return self._all(Kind.RECEIVED, Arrival)
+
+    @property
+    def quarantined(self) -> list[Arrival]:
+        """What is kept aside."""
+        return self._all(Kind.QUARANTINED, Arrival)
+
+    @property
+    def outgoing(self) -> list[Outgoing]:
+        """What devices are still to be sent, each device's in order."""
+        return sorted(self._all(Kind.OUTGOING, Outgoing), key=lambda item: (item.device_id, item.seq))
+
+    @property
+    def room(self) -> int:
+        """Free cells of the vault; each holds 3,972 bytes."""
+        return self._vault.room
+
+    def device(self, device_id: bytes) -> EnrolledDevice | None:
+        """Return one device."""
+        return next((device for device in self.devices if device.device_id == device_id), None)
+
+    def marks(self, key: bytes) -> Marks:
+        """Return what people did with the record behind a row."""
+        found = self._records.get(Kind.ACKNOWLEDGEMENT, {}).get(Marks(key).vault_id)
+        return found if isinstance(found, Marks) else Marks(key)
+
+    def ledger(self, device_id: bytes) -> ChainLedger:
+        """Return the chain of a device, rebuilt from what is stored: it can never disagree with it."""
+        return self._ledgers.get(device_id) or ChainLedger()
+
+    def directory(self, version: int, dir_hash: bytes) -> Directory | None:
+        """Return a directory that this centre published, of any age."""
+        published = self._all(Kind.TRUST, Published)
+        return next(
+            (
+                p.trust.directory
+                for p in published
+                if (p.trust.version, p.trust.dir_hash) == (version, dir_hash)
+            ),
+            None,
+        )
+
+    # --- Changes ---------------------------------------------------------------------------------------
+
+    async def write(self, put: Iterable[DeskRecord], erase: Iterable[DeskRecord] = ()) -> None:
+        """Commit records, and the removal of others, as one durable transaction; VaultError, nothing changed."""
+        records, gone = tuple(put), tuple(erase)
+        await self.worker.run(self._commit, records, gone)
+        for record in gone:
+            self._records.get(record.kind, {}).pop(record.vault_id, None)
+        for record in records:
+            self._remember(record)
+        self.changes.ring()
+
+    async def close(self) -> None:
+        """Finish what is being written, drop keys and records. Idempotent."""
+        await self.worker.run(self._vault.lock)
+        self._records, self._ledgers = {}, {}
+
+    # --- Inside ----------------------------------------------------------------------------------------
+
+    def _commit(self, put: tuple[DeskRecord, ...], erase: tuple[DeskRecord, ...]) -> None:
+        with self._vault.transaction(self.clock.now()) as tx:
+            for record in erase:
+                tx.erase(record.vault_id)
+            for record in put:
+                tx.put(record.vault_id, int(record.kind), record.to_bytes())
+
+    def _load(self) -> None:
+        self.damaged = len(self._vault.damaged)
+        for stored in self._vault.records():
+            try:
+                self._remember(READERS[Kind(stored.kind)](stored.payload))
+            except (*UNREADABLE, KeyError):
+                self.damaged += 1
+
+    def _remember(self, record: DeskRecord) -> None:
+        if isinstance(record, Arrival):
+            # What is judged anew keeps its id and may change its kind.
+            for kind in (Kind.RECEIVED, Kind.QUARANTINED):
+                self._records.get(kind, {}).pop(record.vault_id, None)
+            if record.linked and record.opened:
+                header = record.opened.header
+                ledger = self._ledgers.setdefault(header.sender_id, ChainLedger())
+                ledger.record(header.seq, record.hash, header.prev_hash)
+        self._records.setdefault(record.kind, {})[record.vault_id] = record
+
+    def _all(self, kind: Kind, record_type: type[RecordT]) -> list[RecordT]:
+        return [r for r in self._records.get(kind, {}).values() if isinstance(r, record_type)]

@@ -1,0 +1,152 @@
+"""One page of the box, from envelopes to everything that is committed because of them.
+
+Runs on the storage thread and changes nothing: what it returns is one transaction. Items are judged in their order, each
+against the chain as the items before it leave it.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from fieldapp.services.desk_book import DeskBook
+from fieldapp.services.desk_downstream import by_id, seal_receipts, statement
+from fieldapp.services.desk_reading import validate
+from fieldapp.services.desk_records import Arrival, DeskRecord, EnrolledDevice
+from sync.certificate import Certificate, verify_certificate
+from sync.chain import ChainLedger
+from sync.envelope import OpenedHeader
+from sync.errors import DirectoryRejected
+from sync.intake import Accepted, Counted, Duplicate, Intake, Lookups, Quarantined, Result
+from sync.keys import LivePrekey, week_of
+from sync.protocol import Reason
+from sync.receipts import ReceiptItem, ReceiptKind
+
+KEEP_UNPROVEN: Final = 100
+"""So many arrivals that nobody vouches for are kept, because a key or certificate may come back (a restored desk)."""
+RESERVED_CELLS: Final = 512
+"""Room in the vault that unproven arrivals may not take from records."""
+_MAY_BE_READ_LATER: Final = frozenset({Reason.NOT_FOR_US, Reason.UNKNOWN_SENDER})
+
+
+@dataclass(slots=True)
+class Judged:
+    """What to commit, and how many arrivals were only counted, by reason. `new` counts arrivals not seen before."""
+
+    records: list[DeskRecord] = field(default_factory=list)
+    counted: Counter[str] = field(default_factory=Counter)
+    new: int = 0
+
+
+class PageJudge:
+    """Judges one list of envelopes; used once."""
+
+    def __init__(self, book: DeskBook) -> None:
+        self._book = book
+        self._now = book.clock.now()
+        self._devices = by_id(book.devices)
+        self._before = dict(self._devices)
+        self._ledgers: dict[bytes, ChainLedger] = {}
+        self._arrivals: dict[bytes, Arrival] = {}
+        self._statements: dict[bytes, list[ReceiptItem]] = defaultdict(list)
+        self._known = {arrival.vault_id for arrival in (*book.received, *book.quarantined) if arrival.opened}
+        self._unproven = {arrival.vault_id for arrival in book.quarantined if arrival.opened is None}
+        self._counted: Counter[str] = Counter()
+
+    def judge(self, envelopes: Iterable[bytes]) -> Judged:
+        """Return what to commit because of these envelopes."""
+        intake = self._intake()
+        for envelope in envelopes:
+            self._take(envelope, intake.receive(envelope))
+        touched = {
+            device_id: device
+            for device_id, device in self._devices.items()
+            if device_id in self._statements or device is not self._before[device_id]
+        }
+        answers = seal_receipts(self._book, touched, self._statements)
+        return Judged([*self._arrivals.values(), *answers], self._counted, len(self._arrivals))
+
+    def _take(self, envelope: bytes, result: Result) -> None:
+        match result:
+            case Accepted(opened, _, _, body):
+                self._keep(Arrival(envelope, self._now, linked=True, opened=opened, body=body))
+                self._link(opened)
+                self._seen(opened)
+                self._acknowledge(opened)
+            case Duplicate(opened, _):
+                self._acknowledge(opened)
+            case Quarantined(reason, opened, _, verdict):
+                self._keep(Arrival(envelope, self._now, reason, linked=verdict is not None, opened=opened))
+                if verdict is not None:
+                    self._link(opened)
+                    self._acknowledge(opened)
+                if reason is Reason.FORK:
+                    self._forked(opened.header.sender_id)
+            case Counted(reason):
+                self._count(envelope, reason)
+
+    def _keep(self, arrival: Arrival) -> None:
+        if arrival.vault_id not in self._known:
+            self._arrivals[arrival.vault_id] = arrival
+
+    def _count(self, envelope: bytes, reason: Reason) -> None:
+        arrival = Arrival(envelope, self._now, reason)
+        if arrival.vault_id in self._unproven:
+            return
+        self._counted[reason] += 1
+        room = self._book.room > RESERVED_CELLS and len(self._unproven) < KEEP_UNPROVEN
+        if room and reason in _MAY_BE_READ_LATER:
+            self._unproven.add(arrival.vault_id)
+            self._keep(arrival)
+
+    def _link(self, opened: OpenedHeader) -> None:
+        header = opened.header
+        self._ledger(header.sender_id).record(header.seq, opened.hash, header.prev_hash)
+
+    def _seen(self, opened: OpenedHeader) -> None:
+        device = self._devices[opened.header.sender_id]
+        self._devices[device.device_id] = device.seen(opened.header, self._now)
+
+    def _forked(self, device_id: bytes) -> None:
+        self._devices[device_id] = replace(self._devices[device_id], forked=True)
+
+    def _acknowledge(self, opened: OpenedHeader) -> None:
+        item = statement(ReceiptKind.RECEIVED, opened, self._now)
+        self._statements[opened.header.sender_id].append(item)
+
+    def _ledger(self, device_id: bytes) -> ChainLedger:
+        """Return a copy of the device's chain, so that a page that is not committed leaves no trace."""
+        if device_id not in self._ledgers:
+            self._ledgers[device_id] = ChainLedger.from_bytes(self._book.ledger(device_id).to_bytes())
+        return self._ledgers[device_id]
+
+    def _certificate(self, device_id: bytes) -> Certificate | None:
+        device: EnrolledDevice | None = self._devices.get(device_id)
+        if device is None:
+            return None
+        trust = self._book.trust
+        try:
+            return verify_certificate(device.certificate, trust.centre_id, trust.directory.enrol_keys)
+        except DirectoryRejected:
+            return None
+
+    def _intake(self) -> Intake:
+        trust = self._book.trust
+        live = [prekey for keys in self._book.role_keys for prekey in keys.ring.live()]
+        lookups = Lookups(
+            certificate=self._certificate,
+            ledger=self._ledger,
+            revoked_from=trust.directory.revoked_from,
+            directory=self._book.directory,
+        )
+        return Intake(trust.centre_id, live, self._likely(), lookups, validate)
+
+    def _likely(self) -> list[LivePrekey]:
+        """Return the prekeys of the present week and its neighbours: most records are sealed to these."""
+        now = week_of(self._now)
+        return [
+            LivePrekey(keys.ring.role, held.pair)
+            for keys in self._book.role_keys
+            for held in keys.ring.weekly
+            if abs(held.prekey.week - now) <= 1
+        ]

@@ -1,0 +1,458 @@
+"""What a desk keeps in its vault, record by record. All ids are 16 bytes, hashes and keys 32, times in seconds.
+
+The vault id of a record is H("fsv1 desk", kind | name): an id that arrives from outside (of a record, say) can never
+name another record of the vault.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
+
+from fieldapp.services.kinds import Kind
+from sync import canonical
+from sync.canonical import Value
+from sync.envelope import GENESIS, Header, OpenedHeader, chain_hash, open_body, parse_body, reopen
+from sync.errors import SyncError
+from sync.fields import Fields, hex_list
+from sync.keys import PrekeyRing
+from sync.primitives import SigningKey, blake
+from sync.protocol import TOKEN_SIZE, MsgType
+from sync.trust import TrustedState
+
+_NO_JSON: Final = frozenset({MsgType.CHUNK, MsgType.COVER})
+
+
+class DeskRecord(Protocol):
+    """Anything that can be put into the desk's vault."""
+
+    @property
+    def kind(self) -> Kind:
+        """What it is."""
+
+    @property
+    def vault_id(self) -> bytes:
+        """Its id in the vault, 16 bytes."""
+
+    def to_bytes(self) -> bytes:
+        """Its content."""
+
+
+def vault_id(kind: Kind, name: bytes = b"") -> bytes:
+    """Return the vault id of the record `name` of a kind."""
+    return blake(b"fsv1 desk", bytes((kind,)) + name, n=16)
+
+
+@dataclass(frozen=True, slots=True)
+class DeskIdentity:
+    """Who this desk is: its keys, its certificate (a container), the box it reads (hex), and its centre's name.
+
+    `published`: the highest directory version that the relay is known to have, 0 for none.
+    """
+
+    centre_name: str
+    desk_id: bytes
+    desk_name: str
+    signing: SigningKey
+    prekey_secret: bytes = field(repr=False)
+    certificate: bytes
+    box: str
+    published: int = 0
+
+    kind = Kind.CENTRE
+
+    @property
+    def vault_id(self) -> bytes:
+        """There is one."""
+        return vault_id(self.kind)
+
+    def to_bytes(self) -> bytes:
+        """Encode as canonical JSON."""
+        return canonical.dumps(
+            {
+                "box": self.box,
+                "centre_name": self.centre_name,
+                "certificate": self.certificate.hex(),
+                "desk_id": self.desk_id.hex(),
+                "desk_name": self.desk_name,
+                "prekey_secret": self.prekey_secret.hex(),
+                "published": self.published,
+                "signing": self.signing.seed.hex(),
+                "v": 1,
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "DeskIdentity":
+        """Read what `to_bytes` made; CanonicalError when it is damaged."""
+        fields = Fields.parse(data)
+        return cls(
+            centre_name=fields.text("centre_name"),
+            desk_id=fields.binary("desk_id", 16),
+            desk_name=fields.text("desk_name"),
+            signing=SigningKey.from_seed(fields.binary("signing", 32)),
+            prekey_secret=fields.binary("prekey_secret", 32),
+            certificate=fields.binary("certificate"),
+            box=fields.text("box"),
+            published=fields.number("published"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One version of the directory. All are kept: a device that was away may still seal by an old one."""
+
+    trust: TrustedState
+
+    kind = Kind.TRUST
+
+    @property
+    def vault_id(self) -> bytes:
+        """One for each version."""
+        return vault_id(self.kind, self.trust.version.to_bytes(8, "little"))
+
+    def to_bytes(self) -> bytes:
+        """Encode: verified again when it is read."""
+        return self.trust.to_bytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Published":
+        """Read what `to_bytes` made; DirectoryRejected when it is damaged."""
+        return cls(TrustedState.from_bytes(data))
+
+
+@dataclass(frozen=True, slots=True)
+class RoleKeys:
+    """The prekeys of one role, private halves included."""
+
+    role_id: str
+    ring: PrekeyRing
+
+    kind = Kind.PREKEYS
+
+    @property
+    def vault_id(self) -> bytes:
+        """One for each role."""
+        return vault_id(self.kind, self.role_id.encode())
+
+    def to_bytes(self) -> bytes:
+        """Encode as canonical JSON."""
+        return canonical.dumps({"ring": self.ring.to_bytes().hex(), "role_id": self.role_id})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "RoleKeys":
+        """Read what `to_bytes` made; CanonicalError when it is damaged."""
+        fields = Fields.parse(data)
+        return cls(fields.text("role_id"), PrekeyRing.from_bytes(fields.binary("ring")))
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledDevice:
+    """A device of this centre.
+
+    `issued` counts the drop tokens it was given. `next_prekey` is what its header number `prekey_seq` announced.
+    `down_seq` and `down_prev` are the end of this desk's chain to it. `forked`: two different envelopes had one
+    number, so it was copied, or its records were put back to an older state.
+    """
+
+    device_id: bytes
+    name: str
+    agency: str
+    work: str
+    certificate: bytes
+    shard: int
+    enrolled_at: int
+    issued: int
+    read_until: int
+    next_prekey: bytes
+    prekey_seq: int = 0
+    down_seq: int = 0
+    down_prev: bytes = GENESIS
+    last_seen: int = 0
+    forked: bool = False
+
+    kind = Kind.ENROLLED_DEVICE
+
+    @property
+    def vault_id(self) -> bytes:
+        """One for each device."""
+        return vault_id(self.kind, self.device_id)
+
+    def seen(self, header: Header, at: int) -> "EnrolledDevice":
+        """Return the device after an accepted envelope: the latest prekey that it announced counts."""
+        if header.seq <= self.prekey_seq:
+            return replace(self, last_seen=max(self.last_seen, at))
+        return replace(self, next_prekey=header.next_prekey, prekey_seq=header.seq, last_seen=at)
+
+    def to_bytes(self) -> bytes:
+        """Encode as canonical JSON."""
+        return canonical.dumps(
+            {
+                "agency": self.agency,
+                "certificate": self.certificate.hex(),
+                "device_id": self.device_id.hex(),
+                "down_prev": self.down_prev.hex(),
+                "down_seq": self.down_seq,
+                "enrolled_at": self.enrolled_at,
+                "forked": self.forked,
+                "issued": self.issued,
+                "last_seen": self.last_seen,
+                "name": self.name,
+                "next_prekey": self.next_prekey.hex(),
+                "prekey_seq": self.prekey_seq,
+                "read_until": self.read_until,
+                "shard": self.shard,
+                "v": 1,
+                "work": self.work,
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "EnrolledDevice":
+        """Read what `to_bytes` made; CanonicalError when it is damaged."""
+        fields = Fields.parse(data)
+        return cls(
+            device_id=fields.binary("device_id", 16),
+            name=fields.text("name"),
+            agency=fields.text("agency"),
+            work=fields.text("work"),
+            certificate=fields.binary("certificate"),
+            shard=fields.number("shard"),
+            enrolled_at=fields.number("enrolled_at"),
+            issued=fields.number("issued"),
+            read_until=fields.number("read_until"),
+            next_prekey=fields.binary("next_prekey", 32),
+            prekey_seq=fields.number("prekey_seq"),
+            down_seq=fields.number("down_seq"),
+            down_prev=fields.binary("down_prev", 32),
+            last_seen=fields.number("last_seen"),
+            forked=fields.flag("forked"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPool:
+    """Tokens that the relay knows already: drop tokens that no device has yet, and one read token a quarter."""
+
+    drop: tuple[bytes, ...] = field(default=(), repr=False)
+    read: Mapping[int, bytes] = field(default_factory=dict, repr=False)
+
+    kind = Kind.TOKENS
+
+    @property
+    def vault_id(self) -> bytes:
+        """There is one."""
+        return vault_id(self.kind)
+
+    def to_bytes(self) -> bytes:
+        """Encode as canonical JSON."""
+        return canonical.dumps(
+            {
+                "drop": hex_list(self.drop),
+                "quarters": list(self.read),
+                "read": hex_list(self.read.values()),
+                "v": 1,
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "TokenPool":
+        """Read what `to_bytes` made; CanonicalError when it is damaged."""
+        fields = Fields.parse(data)
+        quarters = [q for q in fields.items("quarters") if isinstance(q, int)]
+        read = fields.binaries("read", TOKEN_SIZE)
+        return cls(fields.binaries("drop", TOKEN_SIZE), dict(zip(quarters, read, strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the box was read: written together with what was read. `counted`: refused arrivals by reason."""
+
+    cursor: str = ""
+    counted: Mapping[str, int] = field(default_factory=dict)
+
+    kind = Kind.CURSOR
+
+    @property
+    def vault_id(self) -> bytes:
+        """There is one."""
+        return vault_id(self.kind)
+
+    def to_bytes(self) -> bytes:
+        """Encode as canonical JSON."""
+        return canonical.dumps({"counted": dict(self.counted), "cursor": self.cursor, "v": 1})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Progress":
+        """Read what `to_bytes` made; CanonicalError when it is damaged."""
+        fields = Fields.parse(data)
+        counted = fields.object("counted")
+        return cls(fields.text("cursor"), {name: counted.number(name) for name in counted.names()})
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What people did with the record behind an inbox row: the envelopes opened, who opened, who took it on."""
+
+    key: bytes
+    receipted: tuple[bytes, ...] = ()
+    opened_at: int = 0
+    opened_by: str = ""
+    acknowledged_at: int = 0
+    acknowledged_by: str = ""
+
+    kind = Kind.ACKNOWLEDGEMENT
+
+    @property
+    def vault_id(self) -> bytes:
+        """One for each row."""
+        return vault_id(self.kind, self.key)
+
+    def to_bytes(self) -> bytes:
+        """Encode as canonical JSON."""
+        return canonical.dumps(
+            {
+                "acknowledged_at": self.acknowledged_at,
+                "acknowledged_by": self.acknowledged_by,
+                "key": self.key.hex(),
+                "opened_at": self.opened_at,
+                "opened_by": self.opened_by,
+                "receipted": hex_list(self.receipted),
+                "v": 1,
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Marks":
+        """Read what `to_bytes` made; CanonicalError when it is damaged."""
+        fields = Fields.parse(data)
+        return cls(
+            key=fields.binary("key", 16),
+            receipted=fields.binaries("receipted", 32),
+            opened_at=fields.number("opened_at"),
+            opened_by=fields.text("opened_by"),
+            acknowledged_at=fields.number("acknowledged_at"),
+            acknowledged_by=fields.text("acknowledged_by"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A sealed envelope for a device that the relay does not have yet; `seq` is its number in our chain to it."""
+
+    device_id: bytes
+    shard: int
+    seq: int
+    envelope: bytes = field(repr=False)
+
+    kind = Kind.OUTGOING
+
+    @property
+    def vault_id(self) -> bytes:
+        """One for each envelope."""
+        return vault_id(self.kind, self.device_id + self.seq.to_bytes(8, "little"))
+
+    def to_bytes(self) -> bytes:
+        """Encode: a line of canonical JSON, then the envelope."""
+        return _with_envelope(
+            {"device_id": self.device_id.hex(), "seq": self.seq, "shard": self.shard, "v": 1}, self.envelope
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Outgoing":
+        """Read what `to_bytes` made; CanonicalError when it is damaged."""
+        fields, envelope = _split_envelope(data)
+        return cls(fields.binary("device_id", 16), fields.number("shard"), fields.number("seq", 1), envelope)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An envelope as it came, with the keys that opened it and what the intake said.
+
+    `reason` is "" for an accepted one. `linked`: it counts in its sender's chain. `opened` is None when nobody known
+    vouches for the bytes; `body` is empty unless it was accepted.
+    """
+
+    envelope: bytes = field(repr=False)
+    arrived_at: int
+    reason: str = ""
+    linked: bool = False
+    opened: OpenedHeader | None = None
+    body: Mapping[str, Value] = field(default_factory=dict, repr=False)
+
+    @property
+    def kind(self) -> Kind:
+        """Accepted or not."""
+        return Kind.QUARANTINED if self.reason else Kind.RECEIVED
+
+    @property
+    def hash(self) -> bytes:
+        """The chain hash of the envelope."""
+        return chain_hash(self.envelope)
+
+    @property
+    def header(self) -> Header | None:
+        """The header, if somebody known signed it."""
+        return self.opened.header if self.opened else None
+
+    @property
+    def vault_id(self) -> bytes:
+        """One for each envelope, whatever was said about it: what is judged anew replaces itself."""
+        return vault_id(Kind.RECEIVED, self.hash)
+
+    def to_bytes(self) -> bytes:
+        """Encode: a line of canonical JSON with the two keys, then the original bytes."""
+        keys = (b"", b"") if self.opened is None else (self.opened.k_h, self.opened.k_b or b"")
+        return _with_envelope(
+            {
+                "arrived_at": self.arrived_at,
+                "k_b": keys[1].hex(),
+                "k_h": keys[0].hex(),
+                "linked": self.linked,
+                "reason": self.reason,
+                "v": 1,
+            },
+            self.envelope,
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Arrival":
+        """Read what `to_bytes` made; CanonicalError or EnvelopeRejected when it is damaged."""
+        fields, envelope = _split_envelope(data)
+        k_h, k_b = fields.binary("k_h"), fields.binary("k_b")
+        arrival = cls(envelope, fields.number("arrived_at"), fields.text("reason"), fields.flag("linked"))
+        if not k_h:
+            return arrival
+        opened = reopen(envelope, k_h, k_b or None)
+        return replace(arrival, opened=opened, body={} if arrival.reason else _body_of(opened))
+
+
+def _body_of(opened: OpenedHeader) -> Mapping[str, Value]:
+    return {} if opened.header.msg_type in _NO_JSON else parse_body(open_body(opened))
+
+
+def _with_envelope(meta: dict[str, Value], envelope: bytes) -> bytes:
+    head = canonical.dumps(meta)
+    return len(head).to_bytes(2, "little") + head + envelope
+
+
+def _split_envelope(data: bytes) -> tuple[Fields, bytes]:
+    end = 2 + int.from_bytes(data[:2], "little")
+    return Fields.parse(data[2:end]), data[end:]
+
+
+READERS: Final[dict[Kind, Callable[[bytes], DeskRecord]]] = {
+    Kind.CENTRE: DeskIdentity.from_bytes,
+    Kind.TRUST: Published.from_bytes,
+    Kind.PREKEYS: RoleKeys.from_bytes,
+    Kind.ENROLLED_DEVICE: EnrolledDevice.from_bytes,
+    Kind.TOKENS: TokenPool.from_bytes,
+    Kind.CURSOR: Progress.from_bytes,
+    Kind.ACKNOWLEDGEMENT: Marks.from_bytes,
+    Kind.OUTGOING: Outgoing.from_bytes,
+    Kind.RECEIVED: Arrival.from_bytes,
+    Kind.QUARANTINED: Arrival.from_bytes,
+}
+"""How each kind of a desk's records is read."""
+
+UNREADABLE: Final = (SyncError, ValueError)
+"""What a damaged record raises."""

@@ -1,0 +1,110 @@
+"""The tokens by which devices may write to and read from the relay.
+
+Drop tokens: the relay always holds a pool of at least four batches that no device has yet, and a device draws from it
+at random, so neither a batch nor the time of its registration names a device. Read tokens: one for each quarter, the
+same for all devices of the centre, so that reading does not tell them apart; this quarter's and two ahead.
+"""
+
+import secrets
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from fieldapp.services.desk_book import DeskBook
+from fieldapp.services.desk_downstream import seal_for_device
+from fieldapp.services.desk_records import DeskRecord, EnrolledDevice, TokenPool
+from sync.client import MAX_TOKEN_CHANGES, CentreClient, quarter_of, token_hash
+from sync.enrolment import MAX_DROP_TOKENS, ReadToken
+from sync.errors import SealRefused
+from sync.primitives import random_bytes
+from sync.protocol import TOKEN_SIZE, MsgType
+from sync.tokens import TokenRefill
+
+POOLED_BATCHES: Final = 4
+QUARTERS_AHEAD: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Tokens taken for one device, and the pool without them: to be committed together with what they are for."""
+
+    drop: tuple[bytes, ...] = field(repr=False)
+    read: tuple[ReadToken, ...] = field(repr=False)
+    pool: TokenPool
+
+    @property
+    def read_until(self) -> int:
+        """The last quarter that the read tokens cover."""
+        return max(token.quarter for token in self.read)
+
+
+class Tokens:
+    """The centre's tokens. Whoever draws holds the book's turn until the draw is committed."""
+
+    def __init__(self, book: DeskBook, client: CentreClient) -> None:
+        self._book = book
+        self._client = client
+
+    @property
+    def batch(self) -> int:
+        """How many drop tokens a device gets at a time: the directory's policy, as far as a message holds them."""
+        return min(self._book.trust.directory.policy.token_batch, MAX_DROP_TOKENS)
+
+    async def fill(self, batches: int = POOLED_BATCHES) -> None:
+        """Register tokens at the relay until the pool holds `batches`; RelayUnreachable or RelayRefused.
+
+        The relay knows a token before the pool does: a crash in between wastes some and never gives out a bad one.
+        """
+        pool = self._book.pool
+        now = quarter_of(self._book.clock.now())
+        read = {
+            q: random_bytes(TOKEN_SIZE) for q in range(now, now + QUARTERS_AHEAD + 1) if q not in pool.read
+        }
+        missing = max(0, batches * self.batch - len(pool.drop))
+        drop = tuple(random_bytes(TOKEN_SIZE) for _ in range(missing))
+        if not read and not drop:
+            return
+        await self._client.change_tokens(read={token_hash(token): q for q, token in read.items()})
+        for start in range(0, len(drop), MAX_TOKEN_CHANGES):
+            part = drop[start : start + MAX_TOKEN_CHANGES]
+            await self._client.change_tokens(drop=[token_hash(token) for token in part])
+        current = {q: token for q, token in pool.read.items() if q >= now - 1}
+        await self._book.write([TokenPool(pool.drop + drop, {**current, **read})])
+
+    async def draw(self) -> Draw:
+        """Take a batch at random, after filling the pool so that four batches stay. RelayUnreachable, RelayRefused."""
+        await self.fill(POOLED_BATCHES + 1)
+        pool = self._book.pool
+        chosen = secrets.SystemRandom().sample(pool.drop, self.batch)
+        taken = frozenset(chosen)
+        now = quarter_of(self._book.clock.now())
+        read = tuple(ReadToken(q, token) for q, token in sorted(pool.read.items()) if q >= now)
+        rest = tuple(token for token in pool.drop if token not in taken)
+        return Draw(tuple(chosen), read, replace(pool, drop=rest))
+
+    async def refill(self) -> None:
+        """Send new tokens to every device that has used more than half of its last batch, or whose reading runs out."""
+        for device in self._book.devices:
+            if self._needs_more(device):
+                async with self._book.turn:
+                    await self._send(device.device_id)
+
+    def _needs_more(self, device: EnrolledDevice) -> bool:
+        if self._book.trust.directory.revoked_from(device.device_id) is not None:
+            return False
+        left = device.issued - self._book.ledger(device.device_id).highest
+        horizon = quarter_of(self._book.clock.now()) + QUARTERS_AHEAD
+        return 2 * left < self.batch or device.read_until < horizon
+
+    async def _send(self, device_id: bytes) -> None:
+        device = self._book.device(device_id)
+        if device is None or not self._needs_more(device):
+            return
+        draw = await self.draw()
+        body = TokenRefill(draw.drop, draw.read, self._book.clock.now()).to_bytes()
+        try:
+            device, waiting = seal_for_device(self._book, device, MsgType.TOKENS, body)
+        except SealRefused:
+            return
+        issued = replace(device, issued=device.issued + len(draw.drop), read_until=draw.read_until)
+        records: list[DeskRecord] = [issued, waiting, draw.pool]
+        await self._book.write(records)

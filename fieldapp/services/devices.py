@@ -1,0 +1,226 @@
+"""The centre's devices: enrol one in person, list them, see what is missing from their chains.
+
+    enrolment = await devices.begin("Made-up phone", "police", Work.OFFICER)   # shows code and QR
+    while not await devices.poll(enrolment): ...                               # the phone says hello
+    enrolment.digits                                                           # compared on both screens
+    await devices.confirm(enrolment)                                           # the clerk says that they are equal
+
+The code alone decides nothing: whoever holds it can say hello, but only what the clerk confirms gets a certificate.
+"""
+
+import secrets
+from dataclasses import dataclass, field
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from fieldapp.errors import FieldappError
+from fieldapp.services.desk_book import DeskBook
+from fieldapp.services.desk_records import EnrolledDevice
+from fieldapp.services.desk_tokens import Draw, Tokens
+from fieldapp.services.settings import Work
+from sync import enrolment as protocol
+from sync.certificate import Certificate
+from sync.chain import Gap
+from sync.client import CentreClient
+from sync.code import EnrolmentCode
+from sync.enrolment import Answer, Hello
+from sync.primitives import random_bytes
+from sync.protocol import ENROLMENT_LIFETIME, SenderKind
+
+
+class EnrolmentState(StrEnum):
+    """Where an enrolment stands."""
+
+    WAITING = "waiting"
+    """The code is shown; no device has said hello."""
+    COMPARE = "compare"
+    """A device said hello: compare the digits."""
+    DONE = "done"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class EnrolmentNotReady(FieldappError):
+    """The enrolment is over, or no device has said hello yet."""
+
+    advice = "Start again with a new code."
+
+
+@dataclass(slots=True)
+class Enrolment:
+    """One device on its way in, good for 15 minutes. Kept in memory only.
+
+    `digits` are empty until the device has said hello, `device` and `answer` until the clerk has confirmed.
+    """
+
+    name: str
+    agency: str
+    work: Work
+    code: EnrolmentCode = field(repr=False)
+    expires_at: int
+    state: EnrolmentState = EnrolmentState.WAITING
+    digits: tuple[str, ...] = ()
+    hello: Hello | None = field(default=None, repr=False)
+    device: EnrolledDevice | None = field(default=None, repr=False)
+    answer: bytes = field(default=b"", repr=False)
+
+    @property
+    def typed(self) -> tuple[str, str]:
+        """The two halves of the code in groups of five characters (the last of six), to be read aloud."""
+        return self.code.typed()
+
+    @property
+    def qr_text(self) -> str:
+        """The text of the QR code: everything, the relay's host included."""
+        return self.code.qr_text()
+
+    @property
+    def relay_host(self) -> str:
+        """What is typed apart from the code: the host, with its port if there is one."""
+        return urlsplit(self.code.relay).netloc
+
+
+class DeviceState(StrEnum):
+    """How a device stands with the centre."""
+
+    ENROLLED = "enrolled"
+    FORKED = "forked"
+    """Two envelopes had one number: the device was copied or put back to an older state."""
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """One device. Times in seconds, 0 for never; `gaps` are numbers that never arrived."""
+
+    device_id: bytes
+    name: str
+    agency: str
+    work: str
+    state: DeviceState
+    enrolled_at: int
+    last_seen: int
+    highest_seq: int
+    gaps: tuple[Gap, ...]
+    tokens_left: int
+
+
+class Devices:
+    """Enrolment and list of devices."""
+
+    def __init__(self, book: DeskBook, client: CentreClient, tokens: Tokens) -> None:
+        self._book = book
+        self._client = client
+        self._tokens = tokens
+
+    def rows(self) -> tuple[DeviceRow, ...]:
+        """Return all devices by name."""
+        return tuple(sorted(map(self._row, self._book.devices), key=lambda row: (row.name, row.device_id)))
+
+    async def begin(self, name: str, agency: str, work: Work) -> Enrolment:
+        """Make a code and open its mailboxes at the relay; RelayUnreachable, RelayRefused."""
+        trust = self._book.trust
+        code = EnrolmentCode.generate(trust.centre_id, trust.directory.relay.url)
+        await self._client.open_enrolment(protocol.enrol_id(code))
+        return Enrolment(name, agency, work, code, self._book.clock.now() + ENROLMENT_LIFETIME)
+
+    async def poll(self, enrolment: Enrolment) -> bool:
+        """Look once whether a device said hello; True when there are digits to compare.
+
+        EnrolmentFailed when the hello is not in its form: somebody else used this code. Begin again.
+        """
+        if enrolment.state is EnrolmentState.WAITING:
+            if self._book.clock.now() >= enrolment.expires_at:
+                enrolment.state = EnrolmentState.EXPIRED
+                return False
+            meeting = protocol.enrol_id(enrolment.code)
+            message = await self._client.get_enrolment(meeting, "up")
+            if message is None or enrolment.state is not EnrolmentState.WAITING:
+                return False
+            hello = protocol.open_hello(enrolment.code, message)
+            enrolment.digits = protocol.digits(
+                self._book.trust.centre_id, meeting, hello.sign_pk, hello.first_prekey
+            )
+            enrolment.hello, enrolment.state = hello, EnrolmentState.COMPARE
+        return enrolment.state is EnrolmentState.COMPARE
+
+    def cancel(self, enrolment: Enrolment) -> None:
+        """Give up: the digits differ, or nobody came. Nothing was signed; the code is worth nothing any more."""
+        if enrolment.state is not EnrolmentState.DONE:
+            enrolment.state = EnrolmentState.CANCELLED
+
+    async def confirm(self, enrolment: Enrolment) -> None:
+        """The clerk saw the same digits on both screens: sign the certificate and answer the device.
+
+        The device is known here before it can send anything. RelayUnreachable or RelayRefused: call again, the answer
+        stays the same. EnrolmentNotReady when there is nothing to confirm.
+        """
+        async with self._book.turn:
+            hello = enrolment.hello
+            if hello is None or enrolment.state not in (EnrolmentState.COMPARE, EnrolmentState.DONE):
+                raise EnrolmentNotReady("There is nothing to confirm.")
+            if enrolment.device is None:
+                await self._admit(enrolment, hello)
+        await self._client.put_enrolment(protocol.enrol_id(enrolment.code), "down", enrolment.answer)
+        enrolment.state = EnrolmentState.DONE
+
+    async def _admit(self, enrolment: Enrolment, hello: Hello) -> None:
+        trust, identity = self._book.trust, self._book.identity
+        now = self._book.clock.now()
+        certificate = Certificate(
+            kind=SenderKind.DEVICE,
+            centre_id=trust.centre_id,
+            device_id=random_bytes(16),
+            sign_pk=hello.sign_pk,
+            first_prekey=hello.first_prekey,
+            not_before=now,
+            agency=enrolment.agency,
+            roles=(enrolment.work.value,),
+        )
+        draw = await self._tokens.draw()
+        device = EnrolledDevice(
+            device_id=certificate.device_id,
+            name=enrolment.name,
+            agency=enrolment.agency,
+            work=enrolment.work.value,
+            certificate=certificate.sign(identity.signing),
+            shard=secrets.randbelow(trust.directory.shards),
+            enrolled_at=now,
+            issued=len(draw.drop),
+            read_until=draw.read_until,
+            next_prekey=hello.first_prekey,
+        )
+        answer = protocol.seal_answer(enrolment.code, self._answer(device, draw, hello, now))
+        await self._book.write([device, draw.pool])
+        enrolment.device, enrolment.answer = device, answer
+
+    def _answer(self, device: EnrolledDevice, draw: Draw, hello: Hello, now: int) -> Answer:
+        trust = self._book.trust
+        return Answer(
+            nonce=hello.nonce,
+            certificate=device.certificate,
+            dir_version=trust.version,
+            dir_hash=trust.dir_hash,
+            drop_tokens=draw.drop,
+            read_tokens=draw.read,
+            shard=device.shard,
+            box=self._book.identity.box,
+            centre_time=now,
+        )
+
+    def _row(self, device: EnrolledDevice) -> DeviceRow:
+        ledger = self._book.ledger(device.device_id)
+        revoked = self._book.trust.directory.revoked_from(device.device_id) is not None
+        state = DeviceState.FORKED if device.forked else DeviceState.ENROLLED
+        return DeviceRow(
+            device_id=device.device_id,
+            name=device.name,
+            agency=device.agency,
+            work=device.work,
+            state=DeviceState.REVOKED if revoked else state,
+            enrolled_at=device.enrolled_at,
+            last_seen=device.last_seen,
+            highest_seq=ledger.highest,
+            gaps=ledger.missing,
+            tokens_left=max(0, device.issued - ledger.highest),
+        )

@@ -1,0 +1,278 @@
+"""The desk's inbox: what came, the most urgent first; opening a record, taking it on.
+
+Only a person opens. What the device hears of it (`opened`, `acted`) is sealed in the same transaction that notes who
+opened and when, and sent until it arrives; nothing of the content goes back.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from fieldapp.codec import ContactReport, ScreeningReport
+from fieldapp.domain.contact import SafeContact
+from fieldapp.domain.instrument import Answer, FollowUp, Texts
+from fieldapp.domain.judgement import Reason
+from fieldapp.domain.screening import Basis, Identity, ReasonNotAsked, Screening
+from fieldapp.errors import FieldappError
+from fieldapp.services.desk_book import DeskBook
+from fieldapp.services.desk_downstream import seal_receipts, statement
+from fieldapp.services.desk_records import Arrival, DeskRecord, Marks
+from fieldapp.services.inbox_rows import (
+    Group,
+    Row,
+    group_arrivals,
+    in_order,
+    quarantine_key,
+    row_of,
+    unreadable_row,
+)
+from sync.receipts import ReceiptKind
+
+PAGE_SIZE: Final = 100
+
+
+class UnknownRow(FieldappError):
+    """There is no such row (any more)."""
+
+    advice = "Look at the inbox again."
+
+
+class NotOpenedYet(FieldappError):
+    """A record can be acknowledged only after somebody here has opened it."""
+
+    advice = "Open it first."
+
+
+@dataclass(frozen=True, slots=True)
+class InboxPage:
+    """At most 100 rows. `number` counts from 0; `pages` is at least 1; `alarms` counts all that wait for somebody."""
+
+    rows: tuple[Row, ...]
+    number: int
+    pages: int
+    total: int
+    alarms: int
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUpLine:
+    """A question under an answer. `labels` are the texts of its values, in their order."""
+
+    prompt: Texts
+    values: tuple[str, ...]
+    labels: tuple[Texts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLine:
+    """One question with its answer, in the order in which it was asked; `note` is "" where there is none."""
+
+    id: str
+    critical: bool
+    prompt: Texts
+    label: Texts
+    answer: Answer
+    reason: ReasonNotAsked | None
+    basis: Basis | None
+    note: str
+    followups: tuple[FollowUpLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedRecord:
+    """Everything that one record says. Exactly one of `screening` and `contact` is there, or neither (rules only).
+
+    `because` is what this desk computes; `agrees` is False when the device stated another result: both are shown.
+    `earlier`: versions that a correction replaced, oldest first. `sealed_seq` is the device's number of the envelope.
+    """
+
+    row: Row
+    screening: ScreeningReport | None
+    contact: ContactReport | None
+    identity: Identity | None
+    safe_contact: SafeContact | None
+    answers: tuple[AnswerLine, ...]
+    because: tuple[Reason, ...]
+    agrees: bool
+    sealed_seq: int
+    earlier: tuple[ScreeningReport | ContactReport, ...] = field(default=())
+
+
+class Inbox:
+    """All records of this desk that people work on."""
+
+    def __init__(self, book: DeskBook, wake: Callable[[], None] = lambda: None) -> None:
+        """Show what is in `book`; `wake` is called when there is something to be sent."""
+        self._book = book
+        self._wake = wake
+        self._groups: dict[bytes, Group] = {}
+        self._unreadable: list[Arrival] = []
+        self._seen: frozenset[bytes] = frozenset()
+
+    def rows(self, page: int = 0) -> InboxPage:
+        """Return one page of the inbox, the most urgent first; a page beyond the end is the last one."""
+        rows = in_order([*self._record_rows(), *self._unreadable_rows()])
+        pages = max(1, -(-len(rows) // PAGE_SIZE))
+        number = min(max(0, page), pages - 1)
+        shown = tuple(rows[number * PAGE_SIZE : (number + 1) * PAGE_SIZE])
+        waiting = sum(1 for row in rows if not row.acknowledged_at)
+        return InboxPage(shown, number, pages, len(rows), waiting)
+
+    async def open(self, key: bytes) -> OpenedRecord:
+        """Open a record: a person reads it now, and the device is told so. UnknownRow, VaultError."""
+        async with self._book.turn:
+            group = self._group(key)
+            marks = self._book.marks(key)
+            fresh = [a for a in group.arrivals if a.hash not in marks.receipted]
+            if fresh:
+                now = self._book.clock.now()
+                opened = replace(
+                    marks,
+                    receipted=(*marks.receipted, *(arrival.hash for arrival in fresh)),
+                    opened_at=marks.opened_at or now,
+                    opened_by=marks.opened_by or self._book.identity.desk_name,
+                )
+                await self._commit(opened, fresh, ReceiptKind.OPENED, now)
+        return self._opened_record(group)
+
+    async def acknowledge(self, key: bytes) -> None:
+        """Take a record on: note who and when, and tell the device. UnknownRow, NotOpenedYet, VaultError.
+
+        An unreadable one can be taken on as well: then somebody looks into it, and the device hears nothing.
+        """
+        async with self._book.turn:
+            marks = self._book.marks(key)
+            if marks.acknowledged_at:
+                return
+            now = self._book.clock.now()
+            taken = replace(marks, acknowledged_at=now, acknowledged_by=self._book.identity.desk_name)
+            if any(quarantine_key(arrival.hash) == key for arrival in self._kept_aside()):
+                await self._book.write([taken])
+                return
+            group = self._group(key)
+            if not marks.opened_at:
+                raise NotOpenedYet("Nobody has opened this record yet.")
+            acted_on = [a for a in group.arrivals if a.hash in marks.receipted]
+            await self._commit(taken, acted_on, ReceiptKind.ACTED, now)
+
+    async def _commit(self, marks: Marks, arrivals: list[Arrival], kind: ReceiptKind, now: int) -> None:
+        """Write what a person did together with the receipts that say so, and have them sent."""
+        headers = [arrival.opened for arrival in arrivals if arrival.opened]
+        device = self._book.device(headers[0].header.sender_id) if headers else None
+        records: list[DeskRecord] = [marks]
+        if device is not None:
+            statements = {device.device_id: [statement(kind, opened, now) for opened in headers]}
+            records += seal_receipts(self._book, {device.device_id: device}, statements)
+        await self._book.write(records)
+        self._wake()
+
+    # --- Rows ------------------------------------------------------------------------------------------
+
+    def _record_rows(self) -> list[Row]:
+        groups = self._all_groups()
+        aliases = {
+            g.handover: g.screening.screening.alias for g in groups.values() if g.screening and g.handover
+        }
+        rows = []
+        for group in groups.values():
+            device = self._book.device(group.header.sender_id)
+            row = row_of(group, device, self._book.marks(group.key))
+            earlier = aliases.get(group.continues, "") if group.continues else ""
+            rows.append(replace(row, continues=earlier))
+        return rows
+
+    def _unreadable_rows(self) -> list[Row]:
+        return [
+            unreadable_row(
+                arrival,
+                self._book.device(arrival.header.sender_id),
+                self._book.marks(quarantine_key(arrival.hash)),
+            )
+            for arrival in self._kept_aside()
+            if arrival.header is not None
+        ]
+
+    def _kept_aside(self) -> list[Arrival]:
+        """Return what an enrolled device signed and nobody can judge by its band."""
+        self._all_groups()
+        return [*(a for a in self._book.quarantined if a.opened), *self._unreadable]
+
+    def _all_groups(self) -> dict[bytes, Group]:
+        """Return all records; parsed anew only when something arrived."""
+        received = self._book.received
+        seen = frozenset(arrival.vault_id for arrival in received)
+        if seen != self._seen:
+            self._groups, self._unreadable = group_arrivals(received)
+            self._seen = seen
+        return self._groups
+
+    def _group(self, key: bytes) -> Group:
+        group = self._all_groups().get(key)
+        if group is None:
+            raise UnknownRow("This record is not in the inbox.")
+        return group
+
+    def _opened_record(self, group: Group) -> OpenedRecord:
+        row = next(row for row in self._record_rows() if row.key == group.key)
+        report = group.screening
+        return OpenedRecord(
+            row=row,
+            screening=report,
+            contact=group.contact,
+            identity=group.identity,
+            safe_contact=group.safe_contact,
+            answers=answer_lines(report.screening) if report else (),
+            because=report.screening.because if report else (),
+            agrees=report.agrees if report else True,
+            sealed_seq=group.header.seq,
+            earlier=group.earlier,
+        )
+
+
+def answer_lines(screening: Screening) -> tuple[AnswerLine, ...]:
+    """Return the gate and every item with its answer and the texts of the instrument that asked it."""
+    instrument = screening.instrument
+    gate = instrument.gate
+    lines = [_line(screening, gate.id, critical=False, prompt=gate.prompt, label=gate.prompt, followups=())]
+    for item_id in screening.order:
+        item = instrument.by_id[item_id]
+        lines.append(
+            _line(
+                screening,
+                item.id,
+                critical=item.critical,
+                prompt=item.prompt,
+                label=item.label,
+                followups=item.followups,
+            )
+        )
+    return tuple(lines)
+
+
+def _line(
+    screening: Screening,
+    key: str,
+    *,
+    critical: bool,
+    prompt: Texts,
+    label: Texts,
+    followups: tuple[FollowUp, ...],
+) -> AnswerLine:
+    return AnswerLine(
+        id=key,
+        critical=critical,
+        prompt=prompt,
+        label=label,
+        answer=screening.answer(key),
+        reason=screening.reasons.get(key),
+        basis=screening.bases.get(key),
+        note=screening.notes.get(key, ""),
+        followups=tuple(_followup(screening, f) for f in followups if f.key in screening.followups),
+    )
+
+
+def _followup(screening: Screening, followup: FollowUp) -> FollowUpLine:
+    value = screening.followups[followup.key]
+    values = (value,) if isinstance(value, str) else value
+    labels = {option.value: option.label for option in followup.options}
+    return FollowUpLine(followup.prompt, values, tuple(labels[v] for v in values if v in labels))

@@ -1,0 +1,150 @@
+"""The desk's loop: pull, judge, store, answer; then tell the relay that it may delete.
+
+One page is one transaction: the envelopes with what was said about them, the devices' state, the receipts to be sent,
+and the cursor. A crash before it means that the relay delivers again; a crash after it, that the relay is told later.
+What comes twice is acknowledged twice and stored once. One bad item is a row in the quarantine and holds up nobody.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections import Counter
+from typing import Final
+
+from fieldapp.services.delivery import Network
+from fieldapp.services.desk_book import DeskBook
+from fieldapp.services.desk_downstream import Sender
+from fieldapp.services.desk_judging import PageJudge
+from fieldapp.services.desk_records import Progress
+from fieldapp.services.desk_tokens import Tokens
+from fieldapp.services.publishing import Publishing
+from fieldapp.vault import VaultError
+from sync.answers import Page, Refusal
+from sync.client import CentreClient
+from sync.errors import RelayRefused, RelayUnreachable, SyncError
+
+PAUSE: Final = 5
+"""Seconds between two looks; up to as much again is added at random."""
+
+
+class Receiving:
+    """Pulls for one unlocked desk. `problem` is a plain sentence while something hinders it, else ""."""
+
+    def __init__(self, book: DeskBook, client: CentreClient, tokens: Tokens, publishing: Publishing) -> None:
+        self.network = Network.UNKNOWN
+        self.problem = ""
+        self.registered = True
+        """False while the relay does not know this centre: its operator has to register it."""
+        self._book = book
+        self._client = client
+        self._tokens = tokens
+        self._publishing = publishing
+        self._sender = Sender(book, client)
+        self._told = ""
+        self._looked_again = False
+        self._turn = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look at the relay, until `stop`."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._loop(), name="receiving")
+
+    async def stop(self) -> None:
+        """End the loop; a page under way is stored whole or comes again. Idempotent."""
+        task, self._task = self._task, None
+        if task:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def wake(self) -> None:
+        """Look now: there is something to send, or the network came back."""
+        self._wake.set()
+
+    async def once(self) -> None:
+        """Publish, pull and send once. Faults end in `network` and `problem`, never in an exception."""
+        async with self._turn:
+            before = (self.network, self.problem, self.registered)
+            try:
+                await self._pass()
+                self.network, self.problem, self.registered = Network.ONLINE, "", True
+            except RelayUnreachable as error:
+                self.network, self.problem = Network.OFFLINE, error.diagnostics()
+            except RelayRefused as error:
+                portal = error.reason == Refusal.CAPTIVE_PORTAL
+                self.network = Network.PORTAL if portal else Network.ONLINE
+                self.registered = error.reason != Refusal.UNAUTHORIZED
+                self.problem = error.diagnostics()
+            except (SyncError, VaultError) as error:
+                self.problem = error.diagnostics()
+            if (self.network, self.problem, self.registered) != before:
+                self._book.changes.ring()
+
+    async def _loop(self) -> None:
+        while True:
+            self._wake.clear()
+            await self.once()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), PAUSE + secrets.randbelow(PAUSE + 1))
+
+    async def _pass(self) -> None:
+        await self._publishing.publish()
+        await self._sender.flush()
+        await self._look_again()
+        more = True
+        while more:
+            more = await self._pull_page()
+        await self._tokens.refill()
+        await self._sender.flush()
+
+    async def _pull_page(self) -> bool:
+        """Pull, commit, then move the relay's cursor; returns whether more is there."""
+        before = self._book.progress.cursor
+        page = await self._page(before)
+        if page.items:
+            await self._store(page)
+        await self._tell(page.cursor)
+        return page.more and page.cursor != before
+
+    async def _page(self, cursor: str) -> Page:
+        box = self._book.identity.box
+        try:
+            return await self._client.box(box, cursor)
+        except RelayRefused as error:
+            if error.reason != Refusal.CURSOR_UNKNOWN or not cursor:
+                raise
+            # The relay was restored from a backup: read everything again, what is known is a duplicate.
+            return await self._client.box(box)
+
+    async def _store(self, page: Page) -> None:
+        async with self._book.turn:
+            judge = await self._book.worker.run(PageJudge, self._book)
+            judged = await self._book.worker.run(judge.judge, page.envelopes)
+            counted = Counter(self._book.progress.counted) + judged.counted
+            await self._book.write([*judged.records, Progress(page.cursor, counted)])
+
+    async def _tell(self, cursor: str) -> None:
+        """Let the relay delete what is committed here; if that fails now, the next pass says so again."""
+        if not cursor.strip("0") or cursor == self._told:
+            return
+        try:
+            await self._client.commit(self._book.identity.box, cursor)
+        except RelayRefused as error:
+            # The relay's own cursor is ahead (this vault was restored), or it forgot this one: neither loses anything.
+            if error.reason not in (Refusal.CONFLICT, Refusal.CURSOR_UNKNOWN):
+                raise
+        self._told = cursor
+
+    async def _look_again(self) -> None:
+        """Judge once more, after unlocking, what nobody vouched for: a key or a certificate may be back."""
+        if self._looked_again:
+            return
+        async with self._book.turn:
+            unproven = [arrival.envelope for arrival in self._book.quarantined if arrival.opened is None]
+            judge = await self._book.worker.run(PageJudge, self._book)
+            judged = await self._book.worker.run(judge.judge, unproven)
+            if judged.records:
+                await self._book.write(judged.records)
+        self._looked_again = True
