@@ -20,7 +20,7 @@ from sync.directory import (
 from sync.errors import CanonicalError, DirectoryRejected
 from sync.keys import PrekeyRing, SlotRole
 from sync.primitives import SigningKey
-from sync.protocol import DOC_CERTIFICATE, DOC_DIRECTORY, DOC_ROOT
+from sync.protocol import DOC_CERTIFICATE, DOC_DIRECTORY, DOC_ROOT, MAX_BODY
 from sync.root import Root, sign_root
 from sync.signed import SignedDocument, parse_one, parse_row
 from sync.trust import TrustedState, make_blob, update
@@ -103,13 +103,28 @@ def test_another_centre_is_refused() -> None:
     centre, other = make_centre(), make_centre()
     refused("centre", lambda: pin(centre, other.blob))
     refused("centre", lambda: update(pin(centre), other.blob))
-    forged = Root.from_bytes(
-        other.root.to_bytes().replace(
-            other.root.centre_id.hex().encode(), centre.root.centre_id.hex().encode()
-        )
+
+
+def test_a_root_that_only_claims_the_pinned_id_is_refused() -> None:
+    """Everything fits together and is signed, but its keys are not those that the id is a hash of."""
+    centre, attacker = make_centre(), make_centre()
+    forged = replace(attacker.root, centre_id=centre.root.centre_id)
+    directory = replace(attacker.directory, centre_id=centre.root.centre_id)
+    blob = make_blob(
+        [sign_root(forged, attacker.root_keys)], sign_directory(directory, forged, attacker.dir_keys)
     )
-    signed = sign_root(forged, other.root_keys)
-    refused("centre", lambda: pin(centre, make_blob([signed], other.signed(other.directory))))
+    refused("centre", lambda: pin(centre, blob))
+
+
+def test_no_later_root_changes_the_centre_id() -> None:
+    centre = make_centre()
+    moved = replace(rotate(centre, centre.root_keys, 1), centre_id=b"OTHER-MADE-UP-CE")
+    directory = next_directory(centre, root_v=2, centre_id=moved.centre_id)
+    blob = make_blob(
+        [centre.root_container, sign_root(moved, centre.root_keys, centre.root)],
+        sign_directory(directory, moved, centre.dir_keys),
+    )
+    refused("centre", lambda: pin(centre, blob))
 
 
 def test_every_flip_and_truncation_of_a_blob_is_the_domain_error() -> None:
@@ -428,6 +443,15 @@ def test_a_row_of_containers_is_read_back() -> None:
     row = parse_row(centre.blob)
     assert [document.doc_type for document in row] == [DOC_ROOT, DOC_DIRECTORY]
     assert b"".join(document.to_bytes() for document in row) == centre.blob
+
+
+def test_a_valid_blob_that_the_relay_could_not_carry_is_refused() -> None:
+    centre = make_centre()
+    entry = replace(centre.directory.desks[0], name="Made-up desk " * 12)
+    desks = tuple(replace(entry, id=bytes([i]) * 16) for i in range(250))
+    blob = blob_of(centre, replace(centre.directory, desks=desks))
+    assert len(blob) > MAX_BODY
+    refused("container", lambda: pin(centre, blob))
 
 
 def test_a_full_directory_fits_the_relay() -> None:

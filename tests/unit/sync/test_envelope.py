@@ -186,6 +186,13 @@ def test_recipients_are_compared_with_the_directory() -> None:
             verify_recipients(opened, registrar, content)
 
 
+def test_content_slots_are_in_byte_order_of_the_prekeys_whatever_order_was_given() -> None:
+    parties = Parties()
+    parties.content.sort(key=lambda pair: pair.public, reverse=True)
+    opened = parties.reader(content=(0, 1, 2)).open_header(sealed(parties))
+    assert [slot for slot, _ in opened.opened] == [3, 2, 1]
+
+
 def test_recip_hash_puts_the_registrar_first_and_sorts_the_rest() -> None:
     a, b, c = b"\x03" * 32, b"\x02" * 32, b"\x01" * 32
     assert recip_hash(a, [b, c]) == blake(b"fse1 recip", a + c + b)
