@@ -331,7 +331,8 @@ async def serve(main: Callable[[ft.Page], Any], port: int = 0, *, name: str = "N
     for variable in FLET_OVERRIDES:
         os.environ.pop(variable, None)
     keys = LaunchKeys()
-    flet_app = flet_web_app(main, assets_dir=str(assets_root() / "web"), no_cdn=True, app_name=name)
+    web = str(assets_root() / "web")
+    flet_app = flet_web_app(main, assets_dir=web, no_cdn=True, app_name=name, app_description=name)
     config = uvicorn.Config(
         LoopbackGuard(flet_app, port, keys),
         # Flet's lifespan would end the sessions of every other app in this process.

@@ -36,6 +36,7 @@ def question(ui: Interface, words: str) -> ft.Control:
         size=theme.question,
         weight=ft.FontWeight.W_600,
         color=theme.palette.ink,
+        text_align=ft.TextAlign.RIGHT if right_to_left(words) else ft.TextAlign.START,
         style=ft.TextStyle(height=1.3),
     )
     return ft.Semantics(heading_level=2, content=words_shown)

@@ -66,9 +66,13 @@ def chromium_path() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One chromium for the whole run."""
+    """One chromium for a module.
+
+    Not for the whole run: Playwright keeps an event loop running in this thread, in which no asynchronous test of
+    another module could start one. For the same reason a module has either browser tests or asynchronous ones.
+    """
     path = chromium_path()
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=list(FLAGS))

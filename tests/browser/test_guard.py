@@ -80,7 +80,9 @@ async def refused(app: Served, headers: dict[str, str], origin: str | None, path
 async def test_the_launched_browser_is_served() -> None:
     async with served() as app, launched(app) as client:
         page = await client.get("/")
-        assert "Notebook" in page.text
+        manifest = await client.get("/manifest.json")
+        assert "<title>Notebook</title>" in page.text
+        assert manifest.json()["name"] == manifest.json()["description"] == "Notebook"
         assert (await client.get("/home/some/screen")).status_code == 200
         connection: ClientConnection
         async with connect(
