@@ -116,6 +116,12 @@ def test_a_root_that_only_claims_the_pinned_id_is_refused() -> None:
     refused("centre", lambda: pin(centre, blob))
 
 
+def test_a_directory_of_another_centre_under_the_same_keys_is_refused() -> None:
+    centre = make_centre()
+    directory = replace(centre.directory, centre_id=b"OTHER-MADE-UP-CE")
+    refused("centre", lambda: pin(centre, blob_of(centre, directory)))
+
+
 def test_no_later_root_changes_the_centre_id() -> None:
     centre = make_centre()
     moved = replace(rotate(centre, centre.root_keys, 1), centre_id=b"OTHER-MADE-UP-CE")
