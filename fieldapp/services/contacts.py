@@ -6,7 +6,7 @@ logged contact and every change of the rules is also filed for the centre.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import cast
 
 from fieldapp.codec import case_contact_body, contact_body, parse_safe_contact_body
@@ -21,6 +21,7 @@ from fieldapp.domain.contact import (
     SeenBy,
     contact_alarm,
     contact_state,
+    missed_check_in,
 )
 from fieldapp.errors import CodecError, ContactError
 from fieldapp.services.filed import Filed, What
@@ -87,8 +88,8 @@ class Contacts:
         return contact_state(rules, self._book.clock.local(), self._holidays)
 
     def alarm(self, case: Case) -> ContactAlarm | None:
-        """Return the strongest alarm that the logged contacts raise, as far as this device still knows them."""
-        return contact_alarm(self._events(case))
+        """Return the strongest alarm of a case: its logged contacts, or a check-in that is overdue."""
+        return contact_alarm(self._events(case), self._overdue(case))
 
     async def open_case(self, case_id: bytes, alias: str, contact: SafeContact | None = None) -> Case:
         """Begin a case: after a screening with its id and alias, or on its own with new ones."""
@@ -138,7 +139,8 @@ class Contacts:
             note=entry.note,
             reason=entry.reason,
         )
-        alarm = contact_alarm([*self._events(case), event])
+        overdue = entry.outcome is not Outcome.REACHED_SAFE and self._overdue(case)
+        alarm = contact_alarm([*self._events(case), event], overdue)
         record = Filed(
             record_id=event.id,
             case_id=case.id,
@@ -168,6 +170,12 @@ class Contacts:
         await self._book.commit(lambda tx: tx.put(_record_id(case.id), Kind.CASE, payload))
         self._cases = {**self._cases, case.id: case}
         self._book.changes.ring()
+
+    def _overdue(self, case: Case) -> bool:
+        now, local = self._book.clock.now(), self._book.clock.local()
+        safe = [r.at for r in self.history(case.id) if r.outcome == Outcome.REACHED_SAFE.value]
+        last_safe = local - timedelta(seconds=now - max(safe)) if safe else None
+        return missed_check_in(case.contact.rules if case.contact else None, last_safe, local)
 
     def _events(self, case: Case) -> list[ContactEvent]:
         """The contacts of a case, oldest first, as far as the stubs tell: what matters for an alarm is kept."""
