@@ -21,8 +21,10 @@
 No message carries a passphrase, a key or content. No error here deletes or overwrites a file.
 """
 
+from fieldapp.errors import FieldappError
 
-class VaultError(Exception):
+
+class VaultError(FieldappError):
     """Root of the tree. `diagnostics()` is a plain sentence for a person; `str()` is for a developer."""
 
     def diagnostics(self) -> str:

@@ -1,0 +1,1 @@
+"""What the product promises, shown on the whole of it."""
