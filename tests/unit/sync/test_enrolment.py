@@ -20,7 +20,7 @@ from sync.enrolment import (
     seal_hello,
 )
 from sync.errors import EnrolmentFailed
-from sync.primitives import BoxKeyPair, SigningKey, random_bytes
+from sync.primitives import BoxKeyPair, SigningKey, aead_open, aead_seal, blake, random_bytes
 from sync.protocol import ENROLMENT_SIZE
 from tests.unit.sync.made_up import CENTRE_ID, NOW
 
@@ -165,6 +165,17 @@ def test_flips_and_truncations_are_the_domain_error() -> None:
         for length in (0, 3, 4, 27, 28, 44, ENROLMENT_SIZE - 1):
             with pytest.raises(EnrolmentFailed):
                 open_hello(mine, message[:length])
+
+
+def test_dirty_padding_or_a_wrong_length_is_refused() -> None:
+    mine, greeting = code(), hello()
+    message = seal_hello(mine, greeting)
+    key = blake(b"fsd1 enrol", b"up", key=mine.secret)
+    aad = b"FSEU" + enrol_id(mine) + mine.centre_id
+    clean = aead_open(key, message[4:28], message[28:], aad)
+    for plain in (clean[:-1] + b"\x01", b"\xff\xff\xff\x7f" + clean[4:]):
+        with pytest.raises(EnrolmentFailed, match="document"):
+            open_hello(mine, message[:28] + aead_seal(key, message[4:28], plain, aad))
 
 
 def test_an_answer_to_another_hello_is_refused() -> None:

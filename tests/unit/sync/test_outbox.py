@@ -179,6 +179,10 @@ def test_what_nobody_opened_in_30_days_is_offered_again(state: OutboxState) -> N
     assert not is_due(tried, NOW + REOFFER_AFTER + 1)
 
 
+def test_an_offer_dated_in_the_future_by_a_wrong_clock_is_repeated() -> None:
+    assert is_due(meta(state=OutboxState.STORED, offered_at=NOW + YEAR), NOW)
+
+
 @pytest.mark.parametrize("state", [OutboxState.STORED, OutboxState.RECEIVED])
 def test_what_a_restored_relay_lost_is_offered_again_at_once(state: OutboxState) -> None:
     assert is_due(missing(in_state(state), NOW + 5), NOW + 5)
