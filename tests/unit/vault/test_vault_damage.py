@@ -118,6 +118,25 @@ def test_damage_to_the_page_itself_costs_one_record(
         tx.put(B, 1, b"the rest works")
 
 
+def test_a_row_that_claims_the_number_of_another_does_not_hide_it(
+    vault: Vault, reopen: Reopen, directory: Path
+) -> None:
+    with vault.transaction(NOW) as tx:
+        for number in range(40):
+            tx.put(number.to_bytes(16, "big"), 1, bytes([number]))
+    numbers = sorted(n for n in vault._open().partition.pool.used_cells() if n >= 128)  # rowids of two bytes
+    victim, liar, path = numbers[0], numbers[-1], directory / "v.db"
+    vault.lock()
+    page, data = page_of(path, liar), bytearray(path.read_bytes())
+    cell = page + int.from_bytes(data[page + 8 : page + 10], "big")
+    assert data[cell + 2 : cell + 4] == bytes([liar >> 7 | 0x80, liar & 0x7F])
+    data[cell + 2 : cell + 4] = bytes([victim >> 7 | 0x80, victim & 0x7F])
+    path.write_bytes(data)
+    again = reopen()
+    assert [row.cells for row in again.damaged] == [(liar,)]
+    assert len(again.records()) == 39
+
+
 def test_an_older_version_of_one_cell_is_noticed_and_stays_noticed(
     filled: Vault, reopen: Reopen, directory: Path
 ) -> None:
