@@ -5,7 +5,7 @@ victim's name. Every field here has them off, and no field offers to be filled i
 ``tests/test_kit_lint.py`` forbids ``ft.TextField`` and ``ft.Dropdown`` anywhere else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flet as ft
@@ -13,6 +13,15 @@ import flet as ft
 from fieldapp.kit.answer_bar import Option
 from fieldapp.kit.interface import Handler, Interface
 from fieldapp.kit.text import right_to_left
+
+
+def typed(keep: Callable[[str], object]) -> Handler:
+    """Return a handler for a text field's `on_change` that hands the new text to `keep`."""
+
+    def changed(event: ft.Event[ft.TextField]) -> None:
+        keep(str(event.data or ""))
+
+    return changed
 
 
 def _field(ui: Interface, label: str, value: str, **changes: Any) -> ft.TextField:

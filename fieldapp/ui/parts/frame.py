@@ -1,15 +1,18 @@
 """The frame of an unlocked screen: back, cover, and what was just done and can be taken back."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import flet as ft
 
 from fieldapp.kit import layout
 from fieldapp.kit.buttons import quiet_button
+from fieldapp.kit.fields import typed
 from fieldapp.kit.interface import Handler
 from fieldapp.kit.text import body
 from fieldapp.ui.state import FieldState, Undo
+
+__all__ = ["ROUTE", "framed", "typed"]
 
 ROUTE = "/notebook"
 """Every place has the same route: nothing of where the worker is can be read in a browser's history."""
@@ -31,15 +34,6 @@ def framed(
     return layout.screen(
         state, ROUTE, content, title=title, on_back=on_back, actions=actions, bottom=[*undo, *bottom]
     )
-
-
-def typed(keep: Callable[[str], object]) -> Handler:
-    """Return a handler for a text field's `on_change` that hands the new text to `keep`."""
-
-    def changed(event: ft.Event[ft.TextField]) -> None:
-        keep(str(event.data or ""))
-
-    return changed
 
 
 def _undo_bar(state: FieldState, undo: Undo) -> ft.Control:

@@ -12,19 +12,16 @@ from fieldapp.kit import layout
 from fieldapp.kit.answer_bar import Option, choice_list
 from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import primary_button
-from fieldapp.kit.fields import password_field
-from fieldapp.kit.hooks import use_every
 from fieldapp.kit.i18n import LANGUAGES
+from fieldapp.kit.locked import use_lock_screen
 from fieldapp.kit.notices import Urgency, notice, progress
+from fieldapp.kit.passphrase import passphrase_chooser
 from fieldapp.kit.text import body, quiet
 from fieldapp.kit.text import question as large
 from fieldapp.services.settings import Settings, Work
-from fieldapp.ui.parts.frame import ROUTE, typed
-from fieldapp.ui.parts.passphrase import passphrase_chooser
-from fieldapp.ui.parts.times import wait_words
+from fieldapp.ui.parts.frame import ROUTE
 from fieldapp.ui.parts.trying import Trying, use_trying
 from fieldapp.ui.state import FieldState
-from fieldapp.vault.errors import UnlockDelayed, WrongPassphrase
 
 
 class Step(IntEnum):
@@ -141,62 +138,5 @@ def _passphrase(state: FieldState, trying: Trying, set_up: Callable[[str], Await
 @component
 def lock_screen(state: FieldState) -> ft.View:
     """Ask for the passphrase and nothing else; after too many wrong ones say how long to wait."""
-    t = state.t
-    passphrase, set_passphrase = ft.use_state("")
     trying = use_trying(state)
-    error = trying.error
-    delayed = isinstance(error, UnlockDelayed)
-
-    async def unlock() -> None:
-        set_passphrase("")
-        await state.unlock(passphrase)
-
-    attempt = trying.of(unlock) if passphrase and not delayed else None
-    below: list[ft.Control] = []
-    if state.busy:
-        below = [progress(state, t("Opening. This takes a second."))]
-    elif isinstance(error, UnlockDelayed):
-        below = [countdown(state, error.not_before, trying.clear)]
-    elif error is not None and not isinstance(error, WrongPassphrase):
-        below = trying.shown()
-    wrong = t("That passphrase does not open this. Type it once more.")
-    return layout.screen(
-        state,
-        ROUTE,
-        [
-            ft.Container(height=state.theme.wide),
-            large(state, t("Locked")),
-            password_field(
-                state,
-                t("Passphrase"),
-                passphrase,
-                typed(set_passphrase),
-                on_submit=attempt,
-                autofocus=True,
-                error=wrong if isinstance(error, WrongPassphrase) and not passphrase else None,
-            ),
-            *below,
-        ],
-        bottom=[primary_button(state, t("Open"), attempt, identifier="unlock")],
-        unlocked=False,
-    )
-
-
-@component
-def countdown(state: FieldState, until: int, on_over: Callable[[], None]) -> ft.Control:
-    """Count down to `until` (epoch seconds), then call `on_over`."""
-    t, clock = state.t, state.gate.clock
-    left, set_left = ft.use_state(until - clock.now())
-
-    def tick() -> None:
-        now_left = until - clock.now()
-        set_left(now_left)
-        if now_left <= 0:
-            on_over()
-
-    use_every(1, tick)
-    words = t("Too many wrong passphrases. Nothing was deleted. Please wait.")
-    return ft.Column(
-        [notice(state, words, urgency=Urgency.WARNING), large(state, wait_words(t, max(left, 0)))],
-        spacing=state.theme.gap,
-    )
+    return use_lock_screen(state, ROUTE, trying, state.unlock, state.gate.clock.now, busy=state.busy)

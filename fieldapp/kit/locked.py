@@ -1,0 +1,93 @@
+"""The neutral lock screen of both applications: a passphrase, and after too many wrong ones a wait.
+
+Nothing here says what is behind it: whoever holds the device may see this screen.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import flet as ft
+
+from fieldapp.kit import layout
+from fieldapp.kit.boundary import component
+from fieldapp.kit.buttons import primary_button
+from fieldapp.kit.fields import password_field, typed
+from fieldapp.kit.hooks import use_every
+from fieldapp.kit.interface import Interface
+from fieldapp.kit.notices import Urgency, notice, progress
+from fieldapp.kit.text import question as large
+from fieldapp.kit.times import wait_words
+from fieldapp.kit.trying import Trying
+from fieldapp.vault.errors import UnlockDelayed, WrongPassphrase
+
+Now = Callable[[], int]
+"""The time in epoch seconds."""
+
+
+def use_lock_screen(
+    ui: Interface,
+    route: str,
+    trying: Trying,
+    unlock: Callable[[str], Awaitable[object]],
+    now: Now,
+    *,
+    busy: bool,
+) -> ft.View:
+    """Return the lock screen; `unlock` gets what was typed, `busy` says that it takes a while. A hook."""
+    t = ui.t
+    passphrase, set_passphrase = ft.use_state("")
+    error = trying.error
+    delayed = isinstance(error, UnlockDelayed)
+
+    async def attempt() -> None:
+        set_passphrase("")
+        await unlock(passphrase)
+
+    handler = trying.of(attempt) if passphrase and not delayed else None
+    below: list[ft.Control] = []
+    if busy:
+        below = [progress(ui, t("Opening. This takes a second."))]
+    elif isinstance(error, UnlockDelayed):
+        below = [countdown(ui, error.not_before, now, trying.clear)]
+    elif error is not None and not isinstance(error, WrongPassphrase):
+        below = trying.shown()
+    wrong = t("That passphrase does not open this. Type it once more.")
+    return layout.screen(
+        ui,
+        route,
+        [
+            ft.Container(height=ui.theme.wide),
+            large(ui, t("Locked")),
+            password_field(
+                ui,
+                t("Passphrase"),
+                passphrase,
+                typed(set_passphrase),
+                on_submit=handler,
+                autofocus=True,
+                error=wrong if isinstance(error, WrongPassphrase) and not passphrase else None,
+            ),
+            *below,
+        ],
+        bottom=[primary_button(ui, t("Open"), handler, identifier="unlock")],
+        unlocked=False,
+    )
+
+
+@component
+def countdown(ui: Interface, until: int, now: Now, on_over: Callable[[], None]) -> ft.Control:
+    """Count down to `until` (epoch seconds), then call `on_over`."""
+    t = ui.t
+    left, set_left = ft.use_state(until - now())
+
+    def tick() -> None:
+        now_left = until - now()
+        set_left(now_left)
+        if now_left <= 0:
+            on_over()
+
+    use_every(1, tick)
+    words = t("Too many wrong passphrases. Nothing was deleted. Please wait.")
+    return ft.Column(
+        [notice(ui, words, urgency=Urgency.WARNING), large(ui, wait_words(t, max(left, 0)))],
+        spacing=ui.theme.gap,
+    )
