@@ -1,0 +1,191 @@
+"""The end: what happens with the record is chosen, said in plain words, and done in one transaction."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import flet as ft
+
+from fieldapp.domain.judgement import MAX_REASON, MIN_REASON
+from fieldapp.domain.screening import FinishChoice, FinishKind, Mode, Screening
+from fieldapp.errors import ScreeningError
+from fieldapp.kit.answer_bar import Option, chips, choice_list
+from fieldapp.kit.boundary import component
+from fieldapp.kit.buttons import primary_button, secondary_button
+from fieldapp.kit.fields import note_field
+from fieldapp.kit.interface import bound
+from fieldapp.kit.layout import card, screen
+from fieldapp.kit.notices import status_line
+from fieldapp.kit.text import body, quiet
+from fieldapp.kit.text import question as large
+from fieldapp.services.filed import Filed
+from fieldapp.ui.parts.frame import ROUTE, typed
+from fieldapp.ui.parts.screening import open_screening, step_screen
+from fieldapp.ui.parts.screening_steps import begin
+from fieldapp.ui.parts.sending import finish_screening, send_button, where_it_is, wish_notices
+from fieldapp.ui.parts.trying import use_trying
+from fieldapp.ui.state import FieldState, Screen
+
+_KEEP_DAYS = (7, 14, 28)
+"""How long outreach may keep a record before it decides again."""
+
+
+@component
+def finish_screen(state: FieldState) -> ft.View:
+    """Outreach chooses one of four; an officer sends. After observing, only neutral words are shown."""
+    screening, t = open_screening(state), state.t
+    kind, set_kind = ft.use_state("")
+    days, set_days = ft.use_state(_KEEP_DAYS[0])
+    why, set_why = ft.use_state("")
+    trying = use_trying(state)
+    if screening.mode is Mode.OFFICER:
+        return step_screen(
+            state,
+            trying.shown(),
+            title=t("Finish"),
+            bottom=[*_wish(state, screening), send_button(state, trying)],
+        )
+    today = state.open.book.clock.local().date()
+    choice = _choice(kind, today + timedelta(days=days), why)
+    done = trying.of(finish_screening, state, choice) if choice else None
+    return step_screen(
+        state,
+        [
+            *trying.shown(),
+            *_wish(state, screening),
+            choice_list(state, _kinds(state, screening), kind, set_kind, identifier="finish"),
+            *([_keep_until(state, days, set_days)] if kind == FinishKind.KEEP_UNTIL else []),
+            *([_reason(state, why, set_why)] if kind == FinishKind.SEND_WITHOUT_CONSENT else []),
+        ],
+        title=t("Finish"),
+        bottom=[
+            quiet(state, t("After this one can add, not change.")),
+            primary_button(state, t("Finish"), done, identifier="finish-done"),
+        ],
+    )
+
+
+def _wish(state: FieldState, screening: Screening) -> list[ft.Control]:
+    return [] if screening.observing else wish_notices(state, screening)
+
+
+def _choice(kind: str, until: date, why: str) -> FinishChoice | None:
+    """Return the choice once it is complete."""
+    if not kind:
+        return None
+    chosen = FinishKind(kind)
+    keep = until if chosen is FinishKind.KEEP_UNTIL else None
+    reason = why.strip() if chosen is FinishKind.SEND_WITHOUT_CONSENT else ""
+    try:
+        return FinishChoice(chosen, keep, reason)
+    except ScreeningError:
+        return None
+
+
+def _kinds(state: FieldState, screening: Screening) -> list[Option]:
+    t = state.t
+    if screening.observing:
+        words = {
+            FinishKind.SEND: (t("Send"), ""),
+            FinishKind.ADVICE_WITHOUT_IDENTITY: (t("Ask for advice"), ""),
+            FinishKind.KEEP_UNTIL: (t("Keep"), ""),
+            FinishKind.SEND_WITHOUT_CONSENT: (t("Send with a reason"), ""),
+        }
+    else:
+        words = {
+            FinishKind.SEND: (t("Send"), t("Everything goes to the centre, for a plan with the person.")),
+            FinishKind.ADVICE_WITHOUT_IDENTITY: (
+                t("Ask for advice without identity"),
+                t("Who it is and how to reach them stay on this device."),
+            ),
+            FinishKind.KEEP_UNTIL: (
+                t("Keep it until a date"),
+                t("Nothing is sent. You are asked again on that day."),
+            ),
+            FinishKind.SEND_WITHOUT_CONSENT: (
+                t("Send without consent"),
+                t("Only for serious danger. The centre sees your reason."),
+            ),
+        }
+    return [Option(kind, title, detail) for kind, (title, detail) in words.items()]
+
+
+def _keep_until(state: FieldState, days: int, set_days: Callable[[int], object]) -> ft.Control:
+    tn = state.tn
+    options = [Option(str(n), tn("In {n} week", "In {n} weeks", n // 7)) for n in _KEEP_DAYS]
+
+    def choose(key: str) -> None:
+        set_days(int(key))
+
+    return chips(state, state.t("Until when?"), options, frozenset({str(days)}), choose, identifier="keep")
+
+
+def _reason(state: FieldState, why: str, set_why: Callable[[str], object]) -> ft.Control:
+    return note_field(
+        state,
+        state.t("Why?"),
+        why,
+        typed(set_why),
+        helper=state.t("At least {n} characters.", n=MIN_REASON),
+        max_length=MAX_REASON,
+        lines=2,
+    )
+
+
+@component
+def done_screen(state: FieldState) -> ft.View:
+    """Where the record is now, and two words by which a colleague can continue."""
+    t = state.t
+    record = (
+        state.open.book.record(bytes(state.place.about)) if isinstance(state.place.about, bytes) else None
+    )
+    if record is None:
+        return screen(state, ROUTE, [], on_back=state.home)
+    return screen(
+        state,
+        ROUTE,
+        [
+            large(state, t("Finished")),
+            status_line(state, ft.Icons.LOCK_OUTLINED, where_it_is(state, record)),
+            _handover(state, record),
+        ],
+        title=t("Done"),
+        bottom=[
+            secondary_button(state, t("New screening"), bound(begin, state), identifier="new-screening"),
+            secondary_button(
+                state,
+                t("Log a contact for this case"),
+                bound(_log_contact, state, record),
+                identifier="log-contact",
+            ),
+            primary_button(state, t("Home"), state.home, identifier="home"),
+        ],
+    )
+
+
+def _handover(state: FieldState, record: Filed) -> ft.Control:
+    t = state.t
+    return card(
+        state,
+        [
+            quiet(state, t("Handover words")),
+            large(state, " ".join(record.handover)),
+            body(
+                state,
+                t(
+                    'They say nothing about the person. A colleague who types them under "Continues an earlier '
+                    'contact" lets the centre link the two, so that the story is told once.'
+                ),
+            ),
+        ],
+    )
+
+
+async def _log_contact(state: FieldState, record: Filed) -> None:
+    """Open the case of this screening, with how the person can be reached, and log a contact in it."""
+    notebook = state.open
+    case = notebook.contacts.case(record.case_id)
+    if case is None:
+        case = await notebook.contacts.open_case(record.case_id, record.alias, state.reach)
+    if state.notebook is notebook:
+        state.home()
+        state.go(Screen.CONTACT, case.id)
