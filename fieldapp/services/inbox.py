@@ -13,16 +13,19 @@ from fieldapp.domain.contact import SafeContact
 from fieldapp.domain.instrument import Answer, FollowUp, Texts
 from fieldapp.domain.judgement import Reason
 from fieldapp.domain.screening import Basis, Identity, ReasonNotAsked, Screening
-from fieldapp.errors import FieldappError
+from fieldapp.errors import CodecError, FieldappError
 from fieldapp.services.desk_book import DeskBook
 from fieldapp.services.desk_downstream import seal_receipts, statement
 from fieldapp.services.desk_records import Arrival, DeskRecord, Marks
 from fieldapp.services.inbox_rows import (
     Group,
+    Read,
     Row,
-    group_arrivals,
+    RowState,
+    group,
     in_order,
     quarantine_key,
+    read_arrival,
     row_of,
     unreadable_row,
 )
@@ -106,8 +109,8 @@ class Inbox:
         self._book = book
         self._wake = wake
         self._groups: dict[bytes, Group] = {}
-        self._unreadable: list[Arrival] = []
-        self._seen: frozenset[bytes] = frozenset()
+        self._reads: dict[bytes, Read | None] = {}
+        self._unreadable: dict[bytes, Arrival] = {}
 
     def rows(self, page: int = 0) -> InboxPage:
         """Return one page of the inbox, the most urgent first; a page beyond the end is the last one."""
@@ -115,15 +118,15 @@ class Inbox:
         pages = max(1, -(-len(rows) // PAGE_SIZE))
         number = min(max(0, page), pages - 1)
         shown = tuple(rows[number * PAGE_SIZE : (number + 1) * PAGE_SIZE])
-        waiting = sum(1 for row in rows if not row.acknowledged_at)
+        waiting = sum(1 for row in rows if row.state is not RowState.ACKNOWLEDGED)
         return InboxPage(shown, number, pages, len(rows), waiting)
 
     async def open(self, key: bytes) -> OpenedRecord:
         """Open a record: a person reads it now, and the device is told so. UnknownRow, VaultError."""
         async with self._book.turn:
-            group = self._group(key)
+            record = self._group(key)
             marks = self._book.marks(key)
-            fresh = [a for a in group.arrivals if a.hash not in marks.receipted]
+            fresh = [a for a in record.arrivals if a.hash not in marks.receipted]
             if fresh:
                 now = self._book.clock.now()
                 opened = replace(
@@ -131,9 +134,12 @@ class Inbox:
                     receipted=(*marks.receipted, *(arrival.hash for arrival in fresh)),
                     opened_at=marks.opened_at or now,
                     opened_by=marks.opened_by or self._book.identity.desk_name,
+                    # What is new to the centre has to be taken on anew.
+                    acknowledged_at=0,
+                    acknowledged_by="",
                 )
                 await self._commit(opened, fresh, ReceiptKind.OPENED, now)
-        return self._opened_record(group)
+        return self._opened_record(record)
 
     async def acknowledge(self, key: bytes) -> None:
         """Take a record on: note who and when, and tell the device. UnknownRow, NotOpenedYet, VaultError.
@@ -142,18 +148,17 @@ class Inbox:
         """
         async with self._book.turn:
             marks = self._book.marks(key)
-            if marks.acknowledged_at:
-                return
             now = self._book.clock.now()
             taken = replace(marks, acknowledged_at=now, acknowledged_by=self._book.identity.desk_name)
             if any(quarantine_key(arrival.hash) == key for arrival in self._kept_aside()):
                 await self._book.write([taken])
                 return
-            group = self._group(key)
-            if not marks.opened_at:
-                raise NotOpenedYet("Nobody has opened this record yet.")
-            acted_on = [a for a in group.arrivals if a.hash in marks.receipted]
-            await self._commit(taken, acted_on, ReceiptKind.ACTED, now)
+            record = self._group(key)
+            if not self._is_read(record, marks):
+                raise NotOpenedYet("Nobody has opened all of this record yet.")
+            if marks.acknowledged_at:
+                return
+            await self._commit(taken, list(record.arrivals), ReceiptKind.ACTED, now)
 
     async def _commit(self, marks: Marks, arrivals: list[Arrival], kind: ReceiptKind, now: int) -> None:
         """Write what a person did together with the receipts that say so, and have them sent."""
@@ -166,6 +171,11 @@ class Inbox:
         await self._book.write(records)
         self._wake()
 
+    @staticmethod
+    def _is_read(record: Group, marks: Marks) -> bool:
+        """Tell whether a person opened every envelope of the record."""
+        return all(arrival.hash in marks.receipted for arrival in record.arrivals)
+
     # --- Rows ------------------------------------------------------------------------------------------
 
     def _record_rows(self) -> list[Row]:
@@ -174,10 +184,10 @@ class Inbox:
             g.handover: g.screening.screening.alias for g in groups.values() if g.screening and g.handover
         }
         rows = []
-        for group in groups.values():
-            device = self._book.device(group.header.sender_id)
-            row = row_of(group, device, self._book.marks(group.key))
-            earlier = aliases.get(group.continues, "") if group.continues else ""
+        for record in groups.values():
+            device = self._book.device(record.header.sender_id)
+            row = row_of(record, device, self._book.marks(record.key))
+            earlier = aliases.get(record.continues, "") if record.continues else ""
             rows.append(replace(row, continues=earlier))
         return rows
 
@@ -195,37 +205,41 @@ class Inbox:
     def _kept_aside(self) -> list[Arrival]:
         """Return what an enrolled device signed and nobody can judge by its band."""
         self._all_groups()
-        return [*(a for a in self._book.quarantined if a.opened), *self._unreadable]
+        return [*(a for a in self._book.quarantined if a.opened), *self._unreadable.values()]
 
     def _all_groups(self) -> dict[bytes, Group]:
-        """Return all records; parsed anew only when something arrived."""
-        received = self._book.received
-        seen = frozenset(arrival.vault_id for arrival in received)
-        if seen != self._seen:
-            self._groups, self._unreadable = group_arrivals(received)
-            self._seen = seen
+        """Return all records; each envelope is read once, and grouping is done anew when something arrived."""
+        fresh = [a for a in self._book.received if a.vault_id not in self._reads]
+        for arrival in fresh:
+            try:
+                self._reads[arrival.vault_id] = read_arrival(arrival)
+            except CodecError:
+                self._reads[arrival.vault_id] = None
+                self._unreadable[arrival.vault_id] = arrival
+        if fresh:
+            self._groups = group(read for read in self._reads.values() if read)
         return self._groups
 
     def _group(self, key: bytes) -> Group:
-        group = self._all_groups().get(key)
-        if group is None:
+        record = self._all_groups().get(key)
+        if record is None:
             raise UnknownRow("This record is not in the inbox.")
-        return group
+        return record
 
-    def _opened_record(self, group: Group) -> OpenedRecord:
-        row = next(row for row in self._record_rows() if row.key == group.key)
-        report = group.screening
+    def _opened_record(self, record: Group) -> OpenedRecord:
+        row = next(row for row in self._record_rows() if row.key == record.key)
+        report = record.screening
         return OpenedRecord(
             row=row,
             screening=report,
-            contact=group.contact,
-            identity=group.identity,
-            safe_contact=group.safe_contact,
+            contact=record.contact,
+            identity=record.identity,
+            safe_contact=record.safe_contact,
             answers=answer_lines(report.screening) if report else (),
             because=report.screening.because if report else (),
             agrees=report.agrees if report else True,
-            sealed_seq=group.header.seq,
-            earlier=group.earlier,
+            sealed_seq=record.header.seq,
+            earlier=record.earlier,
         )
 
 

@@ -12,7 +12,6 @@ from fieldapp.domain.deadlines import acknowledge_by, counted_from, due_at
 from fieldapp.domain.judgement import effective
 from fieldapp.domain.screening import Identity
 from fieldapp.domain.triage import Band, Level
-from fieldapp.errors import CodecError
 from fieldapp.services.desk_reading import Part, read_part
 from fieldapp.services.desk_records import Arrival, EnrolledDevice, Marks
 from sync.envelope import Header
@@ -86,73 +85,94 @@ _IN_A_RECORD: Final = frozenset({MsgType.SCREENING, MsgType.CONTACT, MsgType.SAF
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """One envelope with what it says, and the level and band that this alone gives (None: none)."""
+
+    arrival: Arrival
+    part: Part = field(repr=False)
+    level: Level | None
+    band: Band | None
+
+    @property
+    def header(self) -> Header:
+        """Its header."""
+        return _header(self.arrival)
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
-    """All envelopes of one record from one device, and what the newest of each type says."""
+    """All envelopes of one record from one device, and the newest of each type."""
 
     key: bytes
-    arrivals: tuple[Arrival, ...]
-    parts: Mapping[MsgType, Part] = field(repr=False)
-    newest: Mapping[MsgType, Arrival] = field(repr=False)
+    all: tuple[Read, ...]
+    newest: Mapping[MsgType, Read]
 
     @property
     def kind(self) -> RowKind:
         """What the record is about: its main part."""
         for kind in (RowKind.SCREENING, RowKind.CONTACT, RowKind.SAFE_CONTACT):
-            if MsgType[kind.name] in self.parts:
+            if MsgType[kind.name] in self.newest:
                 return kind
         return RowKind.IDENTITY
 
     @property
-    def main(self) -> Arrival:
+    def main(self) -> Read:
         """The newest envelope of the main part."""
         return self.newest[MsgType[self.kind.name]]
 
     @property
     def header(self) -> Header:
         """The header of the main part."""
-        return _header(self.main)
+        return self.main.header
+
+    @property
+    def arrivals(self) -> tuple[Arrival, ...]:
+        """All envelopes, oldest version first."""
+        return tuple(read.arrival for read in self.all)
 
     @property
     def screening(self) -> ScreeningReport | None:
         """The screening, if this is one."""
-        part = self.parts.get(MsgType.SCREENING)
+        part = self._part(MsgType.SCREENING)
         return part if isinstance(part, ScreeningReport) else None
 
     @property
     def contact(self) -> ContactReport | None:
         """The contact, if this is one."""
-        part = self.parts.get(MsgType.CONTACT)
+        part = self._part(MsgType.CONTACT)
         return part if isinstance(part, ContactReport) else None
 
     @property
     def identity(self) -> Identity | None:
         """Who the person is, if that was sent."""
-        part = self.parts.get(MsgType.IDENTITY)
+        part = self._part(MsgType.IDENTITY)
         return part if isinstance(part, Identity) else None
 
     @property
     def safe_contact(self) -> SafeContact | None:
         """How the person can be reached, if that was sent."""
-        part = self.parts.get(MsgType.SAFE_CONTACT)
+        part = self._part(MsgType.SAFE_CONTACT)
         return part if isinstance(part, SafeContact) else None
 
     @property
     def earlier(self) -> tuple[ScreeningReport | ContactReport, ...]:
         """What the main part said before it was corrected, oldest first."""
-        msg_type = self.header.msg_type
-        older = (a for a in self.arrivals if _header(a).msg_type is msg_type and a is not self.main)
-        parts = (read_part(msg_type, arrival.body) for arrival in older)
-        return tuple(part for part in parts if isinstance(part, ScreeningReport | ContactReport))
+        older = (r.part for r in self.all if r.header.msg_type is self.header.msg_type and r is not self.main)
+        return tuple(part for part in older if isinstance(part, ScreeningReport | ContactReport))
 
     @property
     def arrived_at(self) -> int:
         """When the first envelope came."""
-        return min(arrival.arrived_at for arrival in self.arrivals)
+        return min(read.arrival.arrived_at for read in self.all)
 
     @property
     def handover(self) -> tuple[str, str] | None:
         """The words by which a colleague can continue this record."""
         return self.screening.screening.handover if self.screening else None
+
+    def _part(self, msg_type: MsgType) -> Part | None:
+        read = self.newest.get(msg_type)
+        return read.part if read else None
 
     @property
     def continues(self) -> tuple[str, str] | None:
@@ -170,31 +190,30 @@ def quarantine_key(env_hash: bytes) -> bytes:
     return blake(b"fsv1 row", env_hash, n=16)
 
 
-def group_arrivals(arrivals: Iterable[Arrival]) -> tuple[dict[bytes, Group], list[Arrival]]:
-    """Put the envelopes of each record together; covers, reports and chunks belong to no record.
+def read_arrival(arrival: Arrival) -> Read | None:
+    """Read an envelope that belongs to a record; None for covers, reports and chunks.
 
-    The second list holds what this installation cannot read (any more), so that it is shown as unreadable.
+    CodecError when this installation cannot read it (any more): it is shown as unreadable.
     """
-    found: dict[bytes, list[tuple[Arrival, Part]]] = {}
-    unreadable = []
-    for arrival in arrivals:
-        header = arrival.header
-        if header is None or header.msg_type not in _IN_A_RECORD:
-            continue
-        try:
-            part = read_part(header.msg_type, arrival.body)
-        except CodecError:
-            unreadable.append(arrival)
-            continue
-        found.setdefault(group_key(header.sender_id, header.record_id), []).append((arrival, part))
-    return {key: _group(key, group) for key, group in found.items()}, unreadable
+    header = arrival.header
+    if header is None or header.msg_type not in _IN_A_RECORD:
+        return None
+    part = read_part(header.msg_type, arrival.body)
+    return Read(arrival, part, *_judged(part))
 
 
-def _group(key: bytes, members: Sequence[tuple[Arrival, Part]]) -> Group:
-    ordered = sorted(members, key=lambda member: (_header(member[0]).rec_ver, _header(member[0]).seq))
-    newest = {_header(arrival).msg_type: arrival for arrival, _ in ordered}
-    parts = {_header(arrival).msg_type: part for arrival, part in ordered}
-    return Group(key, tuple(arrival for arrival, _ in ordered), parts, newest)
+def group(reads: Iterable[Read]) -> dict[bytes, Group]:
+    """Put the envelopes of each record together."""
+    found: dict[bytes, list[Read]] = {}
+    for read in reads:
+        key = group_key(read.header.sender_id, read.header.record_id)
+        found.setdefault(key, []).append(read)
+    return {key: _group(key, members) for key, members in found.items()}
+
+
+def _group(key: bytes, members: Sequence[Read]) -> Group:
+    ordered = sorted(members, key=lambda read: (read.header.rec_ver, read.header.seq))
+    return Group(key, tuple(ordered), {read.header.msg_type: read for read in ordered})
 
 
 def _header(arrival: Arrival) -> Header:
@@ -203,20 +222,19 @@ def _header(arrival: Arrival) -> Header:
     return arrival.opened.header
 
 
-def judged(group: Group) -> tuple[Level | None, Band | None]:
+def _judged(part: Part) -> tuple[Level | None, Band | None]:
     """Return level and band: the stronger of what the device stated and of what this desk computes."""
-    report = group.screening
-    if report is not None:
-        override = report.screening.override
-        stated, computed = effective(report.result, override), effective(report.screening.result, override)
+    if isinstance(part, ScreeningReport):
+        override = part.screening.override
+        stated, computed = effective(part.result, override), effective(part.screening.result, override)
         return max(stated[0], computed[0]), max(stated[1], computed[1])
-    alarm = group.contact.alarm if group.contact else None
+    alarm = part.alarm if isinstance(part, ContactReport) else None
     return (alarm.level, alarm.band) if alarm else (None, None)
 
 
 def row_of(group: Group, device: EnrolledDevice | None, marks: Marks) -> Row:
     """Make the row of a record."""
-    level, band = judged(group)
+    level, band = group.main.level, group.main.band
     ended_at = _ended_at(group)
     start = counted_from(ended_at, group.arrived_at)
     counts_as = Band.PLANNED if band is None else band
@@ -237,9 +255,9 @@ def row_of(group: Group, device: EnrolledDevice | None, marks: Marks) -> Row:
         has_identity=group.identity is not None,
         has_safe_contact=group.safe_contact is not None,
         withheld=Withheld(group.header.flags).names(),
-        versions=len(group.arrivals) - len(group.newest),
+        versions=len(group.all) - len(group.newest),
         suspect=device is not None and device.forked,
-        **_marked(marks),
+        **_marked(marks, unread=any(arrival.hash not in marks.receipted for arrival in group.arrivals)),
     )
 
 
@@ -263,14 +281,15 @@ def unreadable_row(arrival: Arrival, device: EnrolledDevice | None, marks: Marks
         withheld=Withheld(header.flags).names(),
         suspect=device is not None and device.forked,
         reason=arrival.reason,
-        **_marked(marks),
+        **_marked(marks, unread=not marks.acknowledged_at),
     )
 
 
-def _marked(marks: Marks) -> dict[str, Any]:
-    state = RowState.OPENED if marks.opened_at else RowState.NEW
+def _marked(marks: Marks, *, unread: bool) -> dict[str, Any]:
+    """Return what people did; a correction that nobody has read makes the whole record new again."""
+    state = RowState.ACKNOWLEDGED if marks.acknowledged_at else RowState.OPENED
     return {
-        "state": RowState.ACKNOWLEDGED if marks.acknowledged_at else state,
+        "state": RowState.NEW if unread else state,
         "opened_at": marks.opened_at,
         "opened_by": marks.opened_by,
         "acknowledged_at": marks.acknowledged_at,

@@ -1,11 +1,15 @@
 """A real desk and a real relay in one process, and a device that is played by the test with `sync` alone."""
 
+import atexit
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from shutil import copytree, rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 import httpx
@@ -116,10 +120,14 @@ class Device:
     heard: list[Header] = field(default_factory=list)
 
     def seal(self, msg_type: MsgType, record_id: bytes, body: bytes, **changes: Any) -> Sealed:
-        """Seal the next envelope of the chain; `changes` overwrite header fields, `roles` the recipients."""
+        """Seal the next envelope of the chain; `changes` overwrite header fields, `key`, or to whom it is sealed:
+        `roles` of the directory, or the prekeys `registrar` and `recipients` themselves.
+        """
         assert self.trust
         roles = changes.pop("roles", None)
         registrar = changes.pop("registrar", None)
+        recipients = changes.pop("recipients", None)
+        key = changes.pop("key", self.signing)
         directory = self.trust.directory
         now = int(self.clock.now)
         header = Header(
@@ -142,8 +150,8 @@ class Device:
             header,
             body,
             registrar=registrar or choose_prekey(directory.registrar, now).pk,
-            recipients=[choose_prekey(directory.roles[role], now).pk for role in chosen],
-            key=self.signing,
+            recipients=recipients or [choose_prekey(directory.roles[role], now).pk for role in chosen],
+            key=key,
         )
         self.seq, self.prev = header.seq, sealed.hash
         return sealed
@@ -235,27 +243,52 @@ class World:
         )
 
 
-@asynccontextmanager
-async def world(path: Path) -> AsyncIterator[World]:
-    """Give a published centre with an open desk, on the Argon2id floor."""
-    clock = FakeClock(NOW)
-    async with relay(path / "relay.db", clock) as served:
-        network = Switch(served.app)
-        folder = path / "desk"
-        centre, ceremony = await create_centre(
-            folder,
-            PASSPHRASE,
-            CentrePlan("Made-up centre", HOST),
-            parameters=FLOOR,
-            cells=1024,
-            clock=DeskClock(clock),
-            client=lambda url, key: CentreClient(url, key, transport=network),
-        )
-        made = World(served, clock, network, centre, ceremony, folder)
-        try:
+@cache
+def founded() -> tuple[Path, KeyCeremony]:
+    """Make and publish one centre for all tests; each works on a copy of its files."""
+    folder = Path(mkdtemp(prefix="made-up-centre-"))
+    atexit.register(rmtree, folder, ignore_errors=True)
+    ceremonies: list[KeyCeremony] = []
+
+    async def found() -> None:
+        clock = FakeClock(NOW)
+        async with relay(folder / "relay.db", clock) as served:
+            centre, ceremony = await create_centre(
+                folder / "desk",
+                PASSPHRASE,
+                CentrePlan("Made-up centre", HOST),
+                key_directory=folder / "stick",
+                parameters=FLOOR,
+                cells=1024,
+                clock=DeskClock(clock),
+                client=lambda url, key: CentreClient(url, key, transport=Switch(served.app)),
+            )
             await register_centre(str(served.path), centre.centre_id, centre.desk_key, "Made-up centre")
             await centre.receiving.once()
             assert centre.publishing.done, centre.receiving.problem
+            await centre.lock()
+            ceremonies.append(ceremony)
+
+    run(found())
+    return folder, ceremonies[0]
+
+
+@asynccontextmanager
+async def world(path: Path, template: tuple[Path, KeyCeremony]) -> AsyncIterator[World]:
+    """Give a published centre with an open desk, on the Argon2id floor."""
+    folder, ceremony = template
+    clock = FakeClock(NOW)
+    copytree(folder, path, dirs_exist_ok=True)
+    async with relay(path / "relay.db", clock) as served:
+        network = Switch(served.app)
+        centre = await open_centre(
+            path / "desk",
+            PASSPHRASE,
+            clock=DeskClock(clock),
+            client=lambda url, key: CentreClient(url, key, transport=network),
+        )
+        made = World(served, clock, network, centre, ceremony, path / "desk")
+        try:
             yield made
         finally:
             await made.centre.lock()
@@ -263,9 +296,10 @@ async def world(path: Path) -> AsyncIterator[World]:
 
 def in_world(path: Path, body: Callable[[World], Awaitable[None]]) -> None:
     """Run one test in a world."""
+    template = founded()
 
     async def whole() -> None:
-        async with world(path) as made:
+        async with world(path, template) as made:
             await body(made)
 
     run(whole())

@@ -1,0 +1,75 @@
+"""The desk's client against a real relay: every signed call, and what happens to a nonce that ran out."""
+
+import secrets
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sync.answers import Refusal
+from sync.client import CentreClient, DeskAccess, token_hash
+from sync.errors import RelayRefused
+from sync.primitives import SigningKey
+from sync.relay.app import register_centre
+from tests.relay.harness import HOST, envelope, relay, run
+
+BOX = "ab" * 16
+
+
+def test_a_desk_registers_publishes_pulls_and_deletes(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with relay(tmp_path / "relay.db") as served:
+            key = SigningKey.generate()
+            desk = CentreClient(f"https://{HOST}", key, transport=httpx.ASGITransport(app=served.app))
+            with pytest.raises(RelayRefused, match=Refusal.UNAUTHORIZED):
+                await desk.put_desks([DeskAccess(key.public, True, (BOX,))])
+            await register_centre(str(served.path), secrets.token_bytes(16), key.public, "Made-up centre")
+            with pytest.raises(RelayRefused, match=Refusal.NOT_FOUND):
+                await desk.box(BOX)
+            await desk.put_desks([DeskAccess(key.public, True, (BOX,))])
+            tokens = [secrets.token_bytes(32) for _ in range(3)]
+            for _ in range(2):
+                await desk.change_tokens(drop=[token_hash(token) for token in tokens])
+                await desk.put_directory(1, b"made-up directory")
+            assert await desk.published_directory() == b"made-up directory"
+            with pytest.raises(RelayRefused, match=Refusal.CONFLICT):
+                await desk.put_directory(1, b"another")
+
+            sent = [envelope(), envelope(16384), envelope(65536)]
+            for token, item in zip(tokens, sent, strict=True):
+                await desk.drop(BOX, token, item)
+            first = await desk.box(BOX, limit=2)
+            assert list(first.envelopes) == sent[:2]
+            assert first.more
+            rest = await desk.box(BOX, first.cursor)
+            assert list(rest.envelopes) == sent[2:]
+            assert await desk.item(rest.items[0].item_id) == sent[2]
+            await desk.commit(BOX, rest.cursor)
+            assert (await desk.box(BOX)).items == ()
+            with pytest.raises(RelayRefused, match=Refusal.CONFLICT):
+                await desk.commit(BOX, first.cursor)
+
+    run(body())
+
+
+def test_a_nonce_that_ran_out_is_replaced_once(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with relay(tmp_path / "relay.db") as served:
+            key = SigningKey.generate()
+            await register_centre(str(served.path), secrets.token_bytes(16), key.public, "Made-up centre")
+            inner = httpx.ASGITransport(app=served.app)
+            given: list[str] = []
+
+            class Slow(httpx.AsyncBaseTransport):
+                async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+                    if request.method == "PUT" and len(given) < 2:
+                        served.clock.now += 80
+                    if request.url.path == "/v1/nonce":
+                        given.append("nonce")
+                    return await inner.handle_async_request(request)
+
+            desk = CentreClient(f"https://{HOST}", key, transport=Slow())
+            await desk.put_desks([DeskAccess(key.public, True, (BOX,))])
+            assert len(given) == 2
+
+    run(body())
