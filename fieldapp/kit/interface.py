@@ -12,7 +12,7 @@ from typing import Any
 import flet as ft
 
 from fieldapp.kit.i18n import Translator
-from fieldapp.kit.theme import DARK, LIGHT, Theme, ThemeChoice, Width, theme_for
+from fieldapp.kit.theme import DARK, LIGHT, ROOMY, Theme, ThemeChoice, Width, theme_for
 
 Handler = Callable[..., Any]
 """An event handler as Flet takes it: with or without the event, plain or ``async``.
@@ -38,7 +38,8 @@ class Interface(ft.Observable):
     """Presentation state of one session; components that receive it re-render when it changes.
 
     `veiled` blanks every screen; `ended` says that another window took over; `trouble` that a handler failed
-    (see `boundary`); `cover` is the gesture that hides everything at once, set while something is unlocked.
+    (see `boundary`); `roomy` that a list and what is chosen in it fit side by side; `cover` is the gesture that
+    hides everything at once, set while something is unlocked.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Interface(ft.Observable):
         self.t: Translator = Translator(language)
         self.theme: Theme = theme_for(LIGHT, text_scale)
         self.width: Width = Width.PHONE
+        self.roomy: bool = False
         self.veiled: bool = False
         self.ended: bool = False
         self.trouble: bool = False
@@ -104,7 +106,7 @@ class Interface(ft.Observable):
         """Follow the window's width and the device's brightness, and set the page's own look."""
         self._page = page
         self._system_dark = page.platform_brightness is ft.Brightness.DARK
-        self.width = Width.of(page.width or 0)
+        self._measure(page.width or 0)
         page.enable_screenshots = False
         page.locale_configuration = _locales(self.t)
         page.on_resize = self._on_resize
@@ -112,7 +114,10 @@ class Interface(ft.Observable):
         self._choose_theme(self.theme.scale)
 
     def _on_resize(self, event: ft.PageResizeEvent) -> None:
-        self.width = Width.of(event.width)
+        self._measure(event.width)
+
+    def _measure(self, pixels: float) -> None:
+        self.width, self.roomy = Width.of(pixels), pixels >= ROOMY
 
     def _on_brightness(self, event: ft.PlatformBrightnessChangeEvent) -> None:
         # Flet sends a bare word here, so the event has `data` but not the `brightness` of its type.

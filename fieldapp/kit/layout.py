@@ -6,7 +6,7 @@ bottom edge covers as well. While the interface is veiled, `screen` returns a bl
 the tree then holds nothing of a record.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import flet as ft
@@ -56,7 +56,21 @@ def screen(
         unlocked: false on the lock screen and before, where there is nothing to cover.
 
     """
-    theme, p = ui.theme, ui.theme.palette
+
+    def draw(covers: bool) -> ft.Control:
+        centred = _centred(
+            ui, column(ui, top_bar(ui, title, step, on_back, actions, covers), content, bottom), wide=wide
+        )
+        return beside(ui, side, centred)
+
+    return shell(ui, route, draw, unlocked=unlocked)
+
+
+def shell(ui: Interface, route: str, draw: Callable[[bool], ft.Control], *, unlocked: bool = True) -> ft.View:
+    """Return a view with what `draw` returns, or a blank one while nothing may be seen.
+
+    `draw` is not called then; it is told whether a cover button belongs in the top right corner.
+    """
     if ui.ended:
         return _plain_view(
             ui, route, [body(ui, ui.t("This window is closed. The app is open in another one."))]
@@ -64,30 +78,38 @@ def screen(
     if ui.veiled:
         return _plain_view(ui, route, [])
     covers = unlocked and ui.cover is not None
-    column: list[ft.Control] = [_top_bar(ui, title, step, on_back, actions, covers)]
-    # The label of a field stands above its edge: it needs room below the top bar.
-    scrolled = [ft.Container(height=theme.tight), *_trouble(ui), *content]
-    if theme.stacked:
-        # With very large text a fixed bottom would leave no room to read: everything scrolls.
-        column.append(_scrolling(ui, [*scrolled, *bottom]))
-    else:
-        column.append(_scrolling(ui, scrolled))
-        if bottom:
-            column.append(ft.Column([*bottom], spacing=theme.gap))
-    centred = _centred(ui, ft.Column(column, spacing=theme.gap, expand=True), wide=wide)
-    if side is not None and ui.width is Width.DESKTOP:
-        beside = ft.Container(side, width=theme.side_width, padding=theme.side)
-        centred = ft.Row(
-            [beside, centred], spacing=0, expand=True, vertical_alignment=ft.CrossAxisAlignment.STRETCH
-        )
     edge = [_cover_edge(ui)] if covers else []
     return ft.View(
         route=route,
         padding=0,
         spacing=0,
-        bgcolor=p.paper,
-        controls=[ft.SafeArea(ft.Column([centred, *edge], spacing=0, expand=True), expand=True)],
+        bgcolor=ui.theme.palette.paper,
+        controls=[ft.SafeArea(ft.Column([draw(covers), *edge], spacing=0, expand=True), expand=True)],
     )
+
+
+def beside(ui: Interface, side: ft.Control | None, main: ft.Control) -> ft.Control:
+    """Return `main` with the navigation `side` left of it, where the window is wide enough for both."""
+    if side is None or ui.width is not Width.DESKTOP:
+        return main
+    left = ft.Container(side, width=ui.theme.fit(ui.theme.side_width), padding=ui.theme.gap)
+    return ft.Row([left, main], spacing=0, expand=True, vertical_alignment=ft.CrossAxisAlignment.STRETCH)
+
+
+def column(
+    ui: Interface, bar: ft.Control, content: Sequence[ft.Control], bottom: Sequence[ft.Control] = ()
+) -> ft.Control:
+    """Return a bar, content that scrolls below it, and a thumb zone that stays where it is."""
+    theme = ui.theme
+    # The label of a field stands above its edge: it needs room below the top bar.
+    scrolled = [ft.Container(height=theme.tight), *_trouble(ui), *content]
+    if theme.stacked:
+        # With very large text a fixed bottom would leave no room to read: everything scrolls.
+        parts = [bar, _scrolling(ui, [*scrolled, *bottom])]
+    else:
+        zone = [ft.Column([*bottom], spacing=theme.gap)] if bottom else []
+        parts = [bar, _scrolling(ui, scrolled), *zone]
+    return ft.Column(parts, spacing=theme.gap, expand=True)
 
 
 def _plain_view(ui: Interface, route: str, controls: list[ft.Control]) -> ft.View:
@@ -100,10 +122,10 @@ def _plain_view(ui: Interface, route: str, controls: list[ft.Control]) -> ft.Vie
     )
 
 
-def _centred(ui: Interface, column: ft.Control, *, wide: bool) -> ft.Control:
+def _centred(ui: Interface, content: ft.Control, *, wide: bool) -> ft.Control:
     theme = ui.theme
     padding = ft.Padding.only(left=theme.side, right=theme.side, top=theme.small, bottom=theme.gap)
-    box = ft.Container(column, padding=padding, expand=True)
+    box = ft.Container(content, padding=padding, expand=True)
     if ui.phone or wide:
         return box
     box.expand = None
@@ -138,7 +160,7 @@ def _trouble(ui: Interface) -> list[ft.Control]:
     return [notice(ui, words, urgency=Urgency.WARNING, on_click=dismiss, identifier="trouble")]
 
 
-def _top_bar(
+def top_bar(
     ui: Interface,
     title: str,
     step: Progress | None,
@@ -146,6 +168,7 @@ def _top_bar(
     actions: Sequence[ft.Control],
     covers: bool,
 ) -> ft.Control:
+    """Return the head of a screen or of one of its panes; the cover button is its last part, if it `covers`."""
     theme, t = ui.theme, ui.t
     left: list[ft.Control] = []
     if on_back is not None:

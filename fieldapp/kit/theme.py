@@ -14,6 +14,8 @@ import flet as ft
 
 SMALLEST_SCALE: Final = 1.0
 LARGEST_SCALE: Final = 2.0
+ROOMY: Final = 1120
+"""Width in logical pixels from which a list, what is chosen in it, and the navigation stand side by side."""
 STACKING_SCALE: Final = 1.4
 """Text scale from which things that stand side by side on a phone stand below each other."""
 
@@ -156,6 +158,8 @@ class Theme:
     content_width: float = 640
     """Widest column of reading and answering."""
     side_width: float = 216
+    list_width: float = 420
+    """The list of a desk, beside what is chosen in it."""
     dialog_width: float = 480
 
     @property
