@@ -135,6 +135,9 @@ class Delivery:
 
     async def _offer(self, entry: OutboxEntry, meta: OutboxMeta) -> bool:
         now = self._book.clock.now()
+        if meta.offered_at and (token := await self._book.take_token()):
+            # The relay took these bytes once and no longer has them: it would only answer for the old token.
+            meta = outbox.with_token(meta, token)
         try:
             await self._client(meta.relay).drop(meta.box, meta.drop_token, entry.envelope)
         except RelayRefused as error:

@@ -303,3 +303,28 @@ async def test_two_uploads_share_no_credential(notebook: Notebook, network: Swit
     await screen(notebook)
     await notebook.delivery.once()
     assert len(seen) == len(set(seen)) == 4
+
+
+async def test_what_nobody_opened_in_30_days_is_offered_again_with_the_same_bytes_and_a_fresh_token(
+    notebook: Notebook, network: Switchable, clock: FixedClock
+) -> None:
+    await screen(notebook)
+    offers: list[tuple[str, bytes]] = []
+
+    async def offer() -> None:
+        def note(request: httpx.Request) -> httpx.Response:
+            if "/drop/" in request.url.path:
+                offers.append((request.headers["authorization"], request.content))
+            return httpx.Response(201, json={"id": "00" * 16})
+
+        network.instead = note
+        await notebook.delivery.once()
+
+    await offer()
+    await offer()
+    assert len(offers) == 2
+    clock.advance(31 * DAY)
+    await offer()
+    assert len(offers) == 4
+    assert {body for _, body in offers[:2]} == {body for _, body in offers[2:]}
+    assert len({token for token, _ in offers}) == 4
