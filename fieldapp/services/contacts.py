@@ -82,10 +82,13 @@ class Contacts:
         """Return what was filed about a case, the newest first."""
         return tuple(record for record in self._book.filed if record.case_id == case_id)
 
-    def state(self, case: Case) -> ContactState:
-        """Tell whether contact is safe now; if not, the number stays hidden and `next_safe` may say when."""
+    def state(self, case: Case, at: datetime | None = None) -> ContactState:
+        """Tell whether contact is safe at `at` (local wall time), by default now.
+
+        If it is not, the number stays hidden and `next_safe` may say when.
+        """
         rules = case.contact.rules if case.contact else None
-        return contact_state(rules, self._book.clock.local(), self._holidays)
+        return contact_state(rules, at or self._book.clock.local(), self._holidays)
 
     def alarm(self, case: Case) -> ContactAlarm | None:
         """Return the strongest alarm of a case: its logged contacts, or a check-in that is overdue."""

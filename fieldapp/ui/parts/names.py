@@ -110,7 +110,7 @@ def channel_words(t: Translator, channel: Channel) -> str:
         case Channel.CALL:
             return t("Call")
         case Channel.SMS:
-            return t("SMS")
+            return t("Text message")
         case Channel.CHAT:
             return t("Chat")
         case Channel.EMAIL:
@@ -133,7 +133,7 @@ def seen_by_words(t: Translator, seen_by: SeenBy) -> str:
         case SeenBy.OTHERS:
             return t("Others")
         case SeenBy.UNKNOWN:
-            return t("Not known")
+            return t("Unknown")
 
 
 def direction_words(t: Translator, direction: Direction) -> str:

@@ -18,6 +18,7 @@ from fieldapp.services.membership import Standing
 from fieldapp.services.settings import Work
 from fieldapp.ui.parts.frame import framed
 from fieldapp.ui.parts.names import network_words
+from fieldapp.ui.parts.screening_steps import resume
 from fieldapp.ui.parts.times import local_time, past_words
 from fieldapp.ui.parts.trying import Trying, use_trying
 from fieldapp.ui.state import FieldState, Screen, Undo
@@ -82,16 +83,6 @@ def home_screen(state: FieldState) -> ft.View:
             ),
         ],
     )
-
-
-def resume_place(screening: Screening) -> tuple[Screen, str]:
-    """Return where an unfinished screening goes on: its position is a screen's name or a question's key."""
-    key = screening.position.upper()
-    if key in screening.instrument.by_id:
-        return Screen.QUESTION, key
-    if screening.position in tuple(Screen):
-        return Screen(screening.position), ""
-    return Screen.OPENING, ""
 
 
 def _greeting(t: Translator, now: datetime) -> str:
@@ -161,10 +152,6 @@ def _resume_card(state: FieldState, trying: Trying, draft: Screening, now: datet
     t, theme = state.t, state.theme
     started = past_words(t, local_time(draft.started), now)
 
-    def resume() -> None:
-        state.screening = draft
-        state.go(*resume_place(draft))
-
     async def discard() -> None:
         dropped = await state.open.screenings.discard(draft.id)
 
@@ -182,7 +169,13 @@ def _resume_card(state: FieldState, trying: Trying, draft: Screening, now: datet
             quiet(state, isolate(draft.alias)),
             ft.Row(
                 [
-                    secondary_button(state, t("Resume"), resume, expand=True, identifier=f"resume-{tag}"),
+                    secondary_button(
+                        state,
+                        t("Resume"),
+                        bound(resume, state, draft),
+                        expand=True,
+                        identifier=f"resume-{tag}",
+                    ),
                     quiet_button(state, t("Discard"), trying.of(discard), identifier=f"discard-{tag}"),
                 ],
                 spacing=theme.gap,

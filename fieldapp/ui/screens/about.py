@@ -1,0 +1,96 @@
+"""About: what is protected and what is not, in plain words, without promising more than is true."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+import flet as ft
+
+from fieldapp.assets import default_instrument
+from fieldapp.domain.instrument import Language
+from fieldapp.kit.boundary import component
+from fieldapp.kit.layout import section
+from fieldapp.kit.notices import Urgency, notice, status_line
+from fieldapp.kit.text import body
+from fieldapp.ui.parts.frame import framed
+from fieldapp.ui.state import FieldState
+
+
+@component
+def about_screen(state: FieldState) -> ft.View:
+    """Say what the worker can rely on, and what nobody can."""
+    t = state.t
+    return framed(
+        state,
+        [
+            notice(
+                state,
+                t(
+                    "No outside expert has reviewed this app yet. Until then use it only as your centre decided."
+                ),
+                urgency=Urgency.WARNING,
+            ),
+            section(state, t("What is protected"), _lines(state, ft.Icons.CHECK_ROUNDED, _protected(state))),
+            section(state, t("What is not"), _lines(state, ft.Icons.REMOVE_ROUNDED, _not_protected(state))),
+            section(state, t("The questions"), [body(state, words) for words in _questions(state)]),
+            section(state, t("Version"), [body(state, _version(state))]),
+        ],
+        title=t("About"),
+    )
+
+
+def _protected(state: FieldState) -> list[str]:
+    t = state.t
+    return [
+        t("Everything you write is encrypted on this device before it is kept, from the first tap."),
+        t("What you send can be opened by your centre only. The relay that carries it can read nothing."),
+        t("After many wrong passphrases the device makes whoever tries wait longer and longer."),
+        t("Lists show random words, never names. The screen goes blank when you look away from the app."),
+        t("Nothing is asked from any other server: no map, no statistics, no fonts."),
+    ]
+
+
+def _not_protected(state: FieldState) -> list[str]:
+    t = state.t
+    return [
+        *(
+            []
+            if state.gate.has_keystore
+            else [t("This device guards no secret for the app: only the passphrase does.")]
+        ),
+        t("Whoever forces you to unlock sees what is on the device. There is no second passphrase yet."),
+        t("A camera, or a screenshot on some devices, sees what you see."),
+        t("A device that is taken while it is open, or that was tampered with, can give everything away."),
+        t("Whoever watches the network can see that the app is used, and when. Not what is in it."),
+        t(
+            "The relay knows the address of your network and can hold records back. You see it in their state."
+        ),
+        t("What is erased is overwritten, but traces in the device's memory chips can remain."),
+        t("After locking, traces can stay in the working memory until the app is closed."),
+        t("The device's own usage lists and keyboards are out of the app's reach."),
+        t("People at the centre who may read a record can pass it on."),
+        t("If you forget the passphrase, nobody can open what is only here. There is no recovery sheet yet."),
+    ]
+
+
+def _questions(state: FieldState) -> list[str]:
+    t, instrument = state.t, default_instrument()
+    language = Language(state.language)
+    reviewed = all(instrument.is_reviewed(part, language) for part in ("prompt", "say"))
+    review = (
+        t("Practitioners have reviewed the wording in this language.")
+        if reviewed
+        else t(
+            "Practitioners have not reviewed the wording in this language yet. A person judges, not the list."
+        )
+    )
+    return [t("Instrument {id}, version {n}.", id=instrument.id.upper(), n=instrument.version), review]
+
+
+def _version(state: FieldState) -> str:
+    try:
+        return version("fieldapp")
+    except PackageNotFoundError:
+        return state.t("Not known")
+
+
+def _lines(state: FieldState, icon: ft.IconData, lines: list[str]) -> list[ft.Control]:
+    return [status_line(state, icon, words) for words in lines]
