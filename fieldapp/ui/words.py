@@ -4,15 +4,13 @@ The services raise errors whose own sentences are English and meant for develope
 one place that turns their types and reasons into words for a screen. Nothing of a record stands in any of them.
 """
 
-from dataclasses import dataclass
-from typing import Final
-
 import flet as ft
 
-from fieldapp.errors import ContactError, FieldappError, ScreeningError
+from fieldapp.errors import ContactError, ScreeningError
 from fieldapp.kit.i18n import Translator
 from fieldapp.kit.interface import Interface
-from fieldapp.kit.notices import error_notice
+from fieldapp.kit.troubles import Trouble, vault_trouble
+from fieldapp.kit.trying import EXPECTED
 from fieldapp.services.sealing import NoDropToken
 from fieldapp.vault import errors as vault
 from sync.answers import Refusal
@@ -22,33 +20,21 @@ from sync.errors import (
     RelayRefused,
     RelayUnreachable,
     SealRefused,
-    SyncError,
 )
 
-EXPECTED: Final = (FieldappError, vault.VaultError, SyncError)
-"""What a service may raise on purpose; a screen catches these and nothing else."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """An error in three sentences."""
-
-    happened: str
-    safe: str
-    to_do: str
+__all__ = ["EXPECTED", "Trouble", "refusal_advice", "refusal_words", "trouble_notice", "trouble_of"]
 
 
 def trouble_notice(ui: Interface, error: Exception) -> ft.Control:
     """Show `error` calmly."""
-    trouble = trouble_of(ui.t, error)
-    return error_notice(ui, trouble.happened, trouble.safe, trouble.to_do)
+    return trouble_of(ui.t, error).notice(ui)
 
 
 def trouble_of(t: Translator, error: Exception) -> Trouble:
     """Return the words for one of `EXPECTED`."""
     match error:
         case vault.VaultError():
-            return _of_the_vault(t, error)
+            return vault_trouble(t, error)
         case EnrolmentFailed():
             return _of_enrolment(t, error)
         case DirectoryRejected():
@@ -105,61 +91,6 @@ def refusal_advice(t: Translator, reason: str) -> str:
             return t("It is tried again by itself. If it is urgent, call the centre.")
         case _:
             return t("It is tried again by itself. You can go on.")
-
-
-def _of_the_vault(t: Translator, error: vault.VaultError) -> Trouble:
-    unchanged = t("Nothing was deleted or changed.")
-    match error:
-        case vault.WrongPassphrase():
-            return Trouble(t("That passphrase does not open this."), unchanged, t("Type it once more."))
-        case vault.UnlockDelayed():
-            return Trouble(t("Too many wrong passphrases."), unchanged, t("Wait a while, then try again."))
-        case vault.VaultBusy():
-            return Trouble(
-                t("This is open in another window or program."),
-                unchanged,
-                t("Close the other one, then try again."),
-            )
-        case vault.VaultDamaged() | vault.NoVault():
-            return Trouble(
-                t("The protected storage is damaged or incomplete."),
-                t("Its files were kept as they are."),
-                t("Do not set this device up again. Ask the centre's technician."),
-            )
-        case vault.UnsupportedVault():
-            return Trouble(
-                t("A newer version of this app wrote the storage."), unchanged, t("Install that version.")
-            )
-        case vault.VaultReadOnly():
-            return Trouble(
-                t("The stored records look older than they should."),
-                t("They can be read. Nothing new can be saved here."),
-                t("Call the centre and enrol this device again."),
-            )
-        case vault.KeystoreUnavailable():
-            return Trouble(
-                t("The device's key store does not answer."),
-                unchanged,
-                t("Restart the device and try again."),
-            )
-        case vault.VaultFull() | vault.OutboxFull():
-            return Trouble(
-                t("There is no room left."),
-                _what_was_saved_is_safe(t),
-                t("Connect to a network so that the centre can receive what waits."),
-            )
-        case vault.RecordTooLarge():
-            return Trouble(
-                t("This is too long to be saved."), _what_was_saved_is_safe(t), t("Make it shorter.")
-            )
-        case vault.StorageFailed():
-            return Trouble(
-                t("The device could not write. It may be full."),
-                t("This step was not saved. Everything before it was."),
-                t("Make room on the device, then try again."),
-            )
-        case _:
-            return Trouble(t("The protected storage could not do this."), unchanged, t("Try it again."))
 
 
 def _of_enrolment(t: Translator, error: EnrolmentFailed) -> Trouble:
