@@ -397,3 +397,23 @@ def test_a_device_gets_new_tokens_before_it_runs_out(tmp_path: Path) -> None:
         assert world.centre.devices.rows()[0].highest_seq == batch // 2 + 2
 
     in_world(tmp_path, body)
+
+
+def test_what_is_in_quarantine_keeps_its_first_arrival(tmp_path: Path) -> None:
+    async def body(world: World) -> None:
+        device = await world.device()
+        (sealed,) = seal_record(device, screening())
+        corrupt = sealed.envelope[:-1] + bytes((sealed.envelope[-1] ^ 1,))
+        arrivals = set()
+        for _ in range(2):
+            await device.drop(corrupt)
+            await world.centre.receiving.once()
+            arrivals |= {row.arrived_at for row in world.centre.quarantine.rows()}
+            world.clock.pass_days(1)
+        assert len(arrivals) == len(world.centre.quarantine.rows()) == 1
+        assert await device.hear() == []
+        await device.drop(sealed.envelope)
+        await world.centre.receiving.once()
+        assert aliases(world) == ["", "heron basalt"]
+
+    in_world(tmp_path, body)
