@@ -40,6 +40,8 @@ class Case:
     opened: int
     contact: SafeContact | None = field(default=None, repr=False)
     rules_version: int = 0
+    withheld: int = 0
+    """Who must not see this, as `sync.protocol.Withheld`: what was said at the screening holds for the whole case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,9 @@ class Contacts:
 
     async def open_case(self, case_id: bytes, alias: str, contact: SafeContact | None = None) -> Case:
         """Begin a case: after a screening with its id and alias, or on its own with new ones."""
-        case = Case(case_id, alias, self._book.clock.now(), contact, 1 if contact else 0)
+        screening = self._book.record(case_id)
+        withheld = screening.withheld if screening else 0
+        case = Case(case_id, alias, self._book.clock.now(), contact, 1 if contact else 0, withheld)
         await self._save(case)
         return case
 
@@ -112,6 +116,7 @@ class Contacts:
             at=self._book.clock.now(),
             level="",
             band="",
+            withheld=case.withheld,
             version=changed.rules_version,
             content=body,
         )
@@ -153,6 +158,7 @@ class Contacts:
             level=alarm.level.code if alarm else "",
             band=alarm.band.code if alarm else "",
             outcome=entry.outcome.value,
+            withheld=case.withheld,
             content=cast(Mapping[str, Value], contact_body(event, alarm)),
         )
         return await self._book.file(record), alarm
@@ -208,6 +214,7 @@ def _case_bytes(case: Case) -> bytes:
                 "opened": case.opened,
                 "rules_version": case.rules_version,
                 "v": 1,
+                "withheld": case.withheld,
             },
         )
     )
@@ -221,4 +228,5 @@ def _read_case(body: Mapping[str, object]) -> Case:
         opened=int(str(body["opened"])),
         contact=None if contact is None else parse_safe_contact_body(contact)[1],
         rules_version=int(str(body["rules_version"])),
+        withheld=int(str(body["withheld"])),
     )

@@ -16,11 +16,12 @@ from fieldapp.domain.contact import (
     SafeWindow,
     Window,
 )
-from fieldapp.domain.screening import FinishChoice, FinishKind, Mode
+from fieldapp.domain.screening import Agency, FinishChoice, FinishKind, Mode, MustNotSee
 from fieldapp.errors import ContactError
 from fieldapp.services.contacts import Case, Entry
 from fieldapp.services.gate import Gate
 from fieldapp.services.notebook import Notebook
+from sync.protocol import Withheld
 from tests.fakes.clock import FixedClock
 from tests.unit.services.conftest import PASSPHRASE
 
@@ -156,3 +157,19 @@ async def test_a_removed_case_can_be_put_back(notebook: Notebook, gate: Gate, cl
     await gate.lock()
     again = await gate.unlock(PASSPHRASE)
     assert again.contacts.cases == (case,)
+
+
+async def test_who_must_not_see_a_screening_sees_no_contact_and_no_rules_of_its_case_either(
+    notebook: Notebook, gate: Gate, clock: FixedClock
+) -> None:
+    screening = await notebook.screenings.begin(Mode.OFFICER, language="en")
+    screening = screening.with_must_not_see(MustNotSee(frozenset({Agency.POLICE})))
+    record = await notebook.screenings.finish(screening, FinishChoice(FinishKind.SEND))
+    case = await notebook.contacts.open_case(record.record_id, record.alias)
+    await gate.lock()
+    again = await gate.unlock(PASSPHRASE)
+    kept = again.contacts.case(case.id)
+    assert kept
+    await again.contacts.log(kept, Entry(Outcome.REACHED_SAFE, Direction.IN))
+    await again.contacts.set_rules(kept, rules(clock, 600, 660))
+    assert [r.withheld for r in again.contacts.history(case.id)] == [Withheld.POLICE] * 3
