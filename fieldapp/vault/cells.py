@@ -26,6 +26,8 @@ MAX_RECORD_SIZE: Final = MAX_FRAGMENTS * PAYLOAD_SIZE
 ROOT_KIND: Final = 0
 """The type of the root cell; records have kinds 1 to 255."""
 _FORMAT: Final = struct.Struct("<BBH16sIBBH")
+_FREE: Final = bytes(PLAINTEXT_SIZE)
+"""A free cell of the sealed outbox, and the padding of a used one: compared whole, an unlock does it 2,048 times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +73,14 @@ class Fragment:
         if len(data) != PLAINTEXT_SIZE:
             raise VaultDamaged("cell length")
         used, kind, flags, record_id, version, index, count, length = _FORMAT.unpack_from(data)
-        if used == 0 and not any(data):
+        if used == 0 and data == _FREE:
             return None
         if used != 1 or index >= count or count > MAX_FRAGMENTS or length > PAYLOAD_SIZE:
             raise VaultDamaged("cell fields")
-        if any(data[_FORMAT.size + length :]):
+        end = _FORMAT.size + length
+        if data[end:] != _FREE[end:]:
             raise VaultDamaged("cell padding")
-        payload = data[_FORMAT.size : _FORMAT.size + length]
+        payload = data[_FORMAT.size : end]
         return cls(record_id, kind, flags, version, index, count, payload)
 
 
@@ -171,7 +174,7 @@ class BoxCipher:
 
     def free(self, n: int) -> bytes:
         """See CellCipher: an encrypted cell of zeros, so that a damaged one is never taken for a free one."""
-        return self.seal(n, bytes(PLAINTEXT_SIZE))
+        return self.seal(n, _FREE)
 
     def _aad(self, n: int) -> bytes:
         return b"FSB1" + n.to_bytes(4, "little")
