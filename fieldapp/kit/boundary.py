@@ -16,7 +16,7 @@ from typing import Any, Final, ParamSpec, cast
 
 import flet as ft
 
-from fieldapp.kit.interface import Interface
+from fieldapp.kit.interface import Gone, Interface
 from fieldapp.kit.theme import LIGHT, Theme, theme_for
 
 P = ParamSpec("P")
@@ -39,6 +39,8 @@ def component(fn: Callable[P, ft.Control | list[ft.View] | ft.View]) -> Callable
     def guarded(*args: P.args, **kwargs: P.kwargs) -> object:
         try:
             return fn(*args, **kwargs)
+        except Gone:
+            return _fallback(fn, args, kwargs, gone=True)
         except Exception as error:
             record_failure(fn.__qualname__, error)
             return _fallback(fn, args, kwargs)
@@ -83,11 +85,13 @@ def _innermost_function(error: BaseException) -> str:
     return [frame.f_code.co_qualname for frame, _ in frames][-1]
 
 
-def _fallback(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> ft.Control:
+def _fallback(
+    fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, gone: bool = False
+) -> ft.Control:
     ui = next((a for a in (*args, *kwargs.values()) if isinstance(a, Interface)), None)
     theme = ui.theme if ui is not None else theme_for(LIGHT)
     t: Callable[[str], str] = ui.t if ui is not None else str
-    text = _calm_text(theme, t("This part cannot be shown. What you saved is safe."))
+    text = _calm_text(theme, "" if gone else t("This part cannot be shown. What you saved is safe."))
     returned = str(fn.__annotations__.get("return", ""))
     if "View" not in returned and not fn.__name__.endswith("_screen"):
         return text

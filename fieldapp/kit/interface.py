@@ -14,6 +14,15 @@ import flet as ft
 from fieldapp.kit.i18n import Translator
 from fieldapp.kit.theme import DARK, LIGHT, ROOMY, Theme, ThemeChoice, Width, theme_for
 
+
+class Gone(RuntimeError):
+    """What a component shows was locked away: it is about to be removed, and draws nothing until then.
+
+    Locking and leaving change the state before Flet takes the old components off, so that they may be drawn once
+    more. The boundary keeps this quiet: it is no failure.
+    """
+
+
 Handler = Callable[..., Any]
 """An event handler as Flet takes it: with or without the event, plain or ``async``.
 

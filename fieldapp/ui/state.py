@@ -15,7 +15,7 @@ from fieldapp.domain.contact import SafeContact
 from fieldapp.domain.law import Law
 from fieldapp.domain.screening import Screening
 from fieldapp.errors import FieldappError
-from fieldapp.kit.interface import Interface
+from fieldapp.kit.interface import Gone, Interface
 from fieldapp.kit.presence import LockPolicy, Presence
 from fieldapp.kit.theme import ThemeChoice
 from fieldapp.services.gate import Gate
@@ -133,9 +133,9 @@ class FieldState(Interface):
 
     @property
     def open(self) -> Notebook:
-        """The unlocked notebook; RuntimeError while locked (no screen that needs it is shown then)."""
+        """The unlocked notebook; Gone while locked (no screen that needs it is shown then)."""
         if self.notebook is None:
-            raise RuntimeError("locked")
+            raise Gone("locked")
         return self.notebook
 
     async def create(self, passphrase: str, settings: Settings) -> None:

@@ -20,11 +20,13 @@ from fieldapp.ui.parts.times import clock_words, minutes_of, weekday_words
 from fieldapp.ui.parts.windows import NEVER, SAFE, chosen_never, chosen_safe, window_options
 
 Windows = tuple[SafeWindow, ...]
+Edit = Callable[[Windows], Windows]
+"""A change of the windows: a function of what they are then, so that a quick second tap loses nothing."""
 
 
 @component
 def window_editor(
-    ui: Interface, windows: Windows, today: date, on_change: Callable[[Windows], object], *, safe: bool
+    ui: Interface, windows: Windows, today: date, on_edit: Callable[[Edit], object], *, safe: bool
 ) -> ft.Control:
     """Edit safe windows, or with `safe` false never-windows (whose `tie` and `valid_until` are not used)."""
     t, theme = ui.t, ui.theme
@@ -36,15 +38,14 @@ def window_editor(
 
     def toggle(key: str) -> None:
         preset = _preset(key, safe=safe)
-        rest = tuple(window for window in windows if window not in preset)
-        on_change(rest if key in chosen else (*rest, *preset))
+        on_edit(lambda now: _without(now, preset) if set(preset) <= set(now) else _with(now, preset))
 
     def add(new: Windows) -> None:
         set_adding(False)
-        on_change((*windows, *(window for window in new if window not in windows)))
+        on_edit(lambda now: _with(now, new))
 
     def remove(gone: Windows) -> None:
-        on_change(tuple(window for window in windows if window not in gone))
+        on_edit(lambda now: _without(now, gone))
 
     own = [group for group in grouped(windows) if not set(group) <= of_presets]
     label = t("Safe times") if safe else t("Never at these times")
@@ -146,6 +147,14 @@ def window_words(t: Translator, group: Sequence[SafeWindow]) -> str:
     until = first.valid_until
     limit = [t("until {day}/{month}", day=until.day, month=until.month)] if until else []
     return ", ".join([hours, *tied, *limit])
+
+
+def _with(windows: Windows, more: Windows) -> Windows:
+    return (*windows, *(window for window in more if window not in windows))
+
+
+def _without(windows: Windows, gone: Windows) -> Windows:
+    return tuple(window for window in windows if window not in gone)
 
 
 def _preset(key: str, *, safe: bool) -> Windows:

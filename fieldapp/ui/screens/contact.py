@@ -19,7 +19,7 @@ from fieldapp.kit.answer_bar import Option, chips, choice_list
 from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import primary_button, secondary_button
 from fieldapp.kit.fields import note_field, text_field
-from fieldapp.kit.interface import Handler, bound
+from fieldapp.kit.interface import bound
 from fieldapp.kit.layout import list_row
 from fieldapp.kit.notices import Level, Urgency, empty_state, level_panel, notice, status_line
 from fieldapp.kit.text import isolate
@@ -72,17 +72,6 @@ class Log:
     saved: Filed | None = field(default=None, repr=False)
     alarm: ContactAlarm | None = None
 
-    def of(self, case: Case) -> "Log":
-        """Go on with a case: what its rules say is chosen."""
-        contact = case.contact
-        return replace(
-            self,
-            step=Step.WHAT,
-            case=case,
-            channel=(contact.channel if contact else None) or Channel.CALL,
-            seen_by=contact.seen_by if contact else SeenBy.UNKNOWN,
-        )
-
     def entry(self) -> Entry:
         """Return what the service logs."""
         return Entry(
@@ -96,7 +85,19 @@ class Log:
         )
 
 
-Keep = Callable[[Log], None]
+def begun(case: Case) -> Log:
+    """Return the log of a contact with `case`: what its rules say is chosen."""
+    contact = case.contact
+    return Log(
+        Step.WHAT,
+        case,
+        channel=(contact.channel if contact else None) or Channel.CALL,
+        seen_by=contact.seen_by if contact else SeenBy.UNKNOWN,
+    )
+
+
+Keep = Callable[..., None]
+"""Changes fields of the log as it is then, so that a quick second tap loses nothing."""
 
 
 @component
@@ -104,11 +105,15 @@ def contact_screen(state: FieldState) -> ft.View:
     """Ask one thing after the other; the case may be given by the place."""
     about = state.place.about
     given = state.open.contacts.case(about) if isinstance(about, bytes) else None
-    first = Log(Step.WHO).of(given) if given else Log(Step.WHO)
-    log, keep = ft.use_state(first)
+    first = begun(given) if given else Log(Step.WHO)
+    log, set_log = ft.use_state(first)
+
+    def keep(**changes: object) -> None:
+        set_log(lambda now: replace(now, **changes))
+
     trying = use_trying(state)
     if log.case is None:
-        return _who(state, log, keep, trying)
+        return _who(state, set_log, trying)
     match log.step:
         case Step.DISTRESS:
             return _distress(state, log, log.case, keep, trying)
@@ -122,18 +127,18 @@ def contact_screen(state: FieldState) -> ft.View:
             return _what(state, log, log.case, keep, first)
 
 
-def _who(state: FieldState, log: Log, keep: Keep, trying: Trying) -> ft.View:
+def _who(state: FieldState, begin_with: Callable[[Log], None], trying: Trying) -> ft.View:
     t = state.t
 
     async def begin() -> None:
-        keep(log.of(await new_case(state)))
+        begin_with(begun(await new_case(state)))
 
     rows = [
         list_row(
             state,
             isolate(case.alias),
             safe_moment_words(state, case),
-            on_click=bound(keep, log.of(case)),
+            on_click=bound(begin_with, begun(case)),
             identifier=f"log-{case.id.hex()[:8]}",
         )
         for case in state.open.contacts.cases
@@ -152,12 +157,12 @@ def _what(state: FieldState, log: Log, case: Case, keep: Keep, first: Log) -> ft
     def choose(key: str) -> None:
         outcome = Outcome(key)
         step = Step.DISTRESS if outcome is Outcome.DISTRESS_WORD else Step.HOW
-        keep(replace(log, outcome=outcome, step=step))
+        keep(outcome=outcome, step=step)
 
     directions = [Option(direction, direction_words(t, direction)) for direction in Direction]
     outcomes = [Option(outcome, outcome_words(t, outcome)) for outcome in Outcome]
     chosen = log.outcome if log.outcome is not first.outcome else None
-    back: Handler | None = None if first.case else bound(keep, first)
+    back = None if first.case else lambda: keep(step=Step.WHO, case=None)
     return framed(
         state,
         [
@@ -168,7 +173,7 @@ def _what(state: FieldState, log: Log, case: Case, keep: Keep, first: Log) -> ft
                 t("Who began it?"),
                 directions,
                 frozenset({log.direction}),
-                lambda key: keep(replace(log, direction=Direction(key))),
+                lambda key: keep(direction=Direction(key)),
                 identifier="direction",
             ),
             large(state, t("What happened?")),
@@ -201,7 +206,7 @@ def _distress(state: FieldState, log: Log, case: Case, keep: Keep, trying: Tryin
             *trying.shown(),
         ],
         title=t("Log a contact"),
-        on_back=bound(keep, replace(log, step=Step.WHAT, outcome=Outcome.OTHER)),
+        on_back=lambda: keep(step=Step.WHAT, outcome=Outcome.OTHER),
         bottom=[
             status_line(state, ft.Icons.INFO_OUTLINED, words),
             primary_button(state, t("Tell the centre"), save, identifier="log-save"),
@@ -222,7 +227,7 @@ def _how(state: FieldState, log: Log, keep: Keep) -> ft.View:
                 t("By which way?"),
                 channels,
                 frozenset({log.channel}),
-                lambda key: keep(replace(log, channel=Channel(key))),
+                lambda key: keep(channel=Channel(key)),
                 identifier="channel",
             ),
             chips(
@@ -230,17 +235,13 @@ def _how(state: FieldState, log: Log, keep: Keep) -> ft.View:
                 t("Who else sees that device?"),
                 seen,
                 frozenset({log.seen_by}),
-                lambda key: keep(replace(log, seen_by=SeenBy(key))),
+                lambda key: keep(seen_by=SeenBy(key)),
                 identifier="seen-by",
             ),
         ],
         title=t("Log a contact"),
-        on_back=bound(keep, replace(log, step=Step.WHAT)),
-        bottom=[
-            primary_button(
-                state, t("Go on"), bound(keep, replace(log, step=Step.NEXT)), identifier="log-next"
-            )
-        ],
+        on_back=lambda: keep(step=Step.WHAT),
+        bottom=[primary_button(state, t("Go on"), lambda: keep(step=Step.NEXT), identifier="log-next")],
     )
 
 
@@ -252,7 +253,7 @@ def _next(state: FieldState, log: Log, case: Case, keep: Keep, trying: Trying) -
         state,
         t("Note, optional"),
         log.note,
-        typed(lambda text: keep(replace(log, note=text))),
+        typed(lambda text: keep(note=text)),
         max_length=MAX_NOTE,
         lines=2,
     )
@@ -268,7 +269,7 @@ def _next(state: FieldState, log: Log, case: Case, keep: Keep, trying: Trying) -
             *trying.shown(t("Saving.")),
         ],
         title=t("Log a contact"),
-        on_back=bound(keep, replace(log, step=Step.HOW)),
+        on_back=lambda: keep(step=Step.HOW),
         bottom=[primary_button(state, t("Save"), save, identifier="log-save")],
     )
 
@@ -287,7 +288,7 @@ def _moments(state: FieldState, log: Log, case: Case, keep: Keep) -> ft.Control:
         chosen = {"none"}
 
     def choose(key: str) -> None:
-        keep(replace(log, next_safe=moments.get(key)))
+        keep(next_safe=moments.get(key))
 
     return chips(state, t("Agreed with the person"), options, frozenset(chosen), choose, identifier="next")
 
@@ -322,7 +323,7 @@ def _other_moment(state: FieldState, log: Log, keep: Keep) -> ft.Control:
         minutes = minutes_of(typed_time)
         if minutes is not None and minutes < 24 * 60:
             midnight = now.replace(hour=0, minute=0) + timedelta(days=int(chosen_day))
-            keep(replace(log, next_safe=midnight + timedelta(minutes=minutes)))
+            keep(next_safe=midnight + timedelta(minutes=minutes))
 
     def choose_day(key: str) -> None:
         set_day(key)
@@ -372,14 +373,14 @@ def _reason(state: FieldState, log: Log, keep: Keep) -> ft.Control:
                 t("Why was contact made although it was not a safe moment?"),
                 options,
                 chosen,
-                lambda key: keep(replace(log, reason=reasons[key])),
+                lambda key: keep(reason=reasons[key]),
                 identifier="reason",
             ),
             text_field(
                 state,
                 t("Or another reason"),
                 "" if chosen else log.reason,
-                typed(lambda text: keep(replace(log, reason=text))),
+                typed(lambda text: keep(reason=text)),
                 max_length=MAX_NOTE,
             ),
         ],
@@ -393,7 +394,7 @@ async def _save(state: FieldState, log: Log, case: Case, keep: Keep) -> None:
     record, alarm = await notebook.contacts.log(case, log.entry())
     notebook.delivery.wake()
     if state.notebook is notebook:
-        keep(replace(log, step=Step.SAVED, saved=record, alarm=alarm))
+        keep(step=Step.SAVED, saved=record, alarm=alarm)
 
 
 def _saved(state: FieldState, record: Filed, alarm: ContactAlarm | None) -> ft.View:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import flet as ft
 
-from fieldapp.domain.contact import Channel, CheckIn, ContactRules, SafeContact, SafeWindow, SeenBy
+from fieldapp.domain.contact import Channel, CheckIn, ContactRules, SafeContact, SafeWindow, SeenBy, Window
 from fieldapp.domain.strict import MAX_LINE, MAX_NOTE, clean_text
 from fieldapp.kit.answer_bar import Option, chips
 from fieldapp.kit.boundary import component
@@ -44,10 +44,13 @@ def _editor(state: FieldState, case: Case) -> ft.View:
     who_acts, set_who_acts = ft.use_state(contact.rules.check_in.who_acts if contact.rules.check_in else "")
 
     def change(**changes: object) -> None:
-        set_contact(replace(contact, **changes))  # type: ignore[arg-type]
+        set_contact(lambda now: replace(now, **changes))
+
+    def edit_rules(edit: Callable[[ContactRules], ContactRules]) -> None:
+        set_contact(lambda now: replace(now, rules=edit(now.rules)))
 
     def change_rules(**changes: object) -> None:
-        change(rules=replace(contact.rules, **changes))  # type: ignore[arg-type]
+        edit_rules(lambda now: replace(now, **changes))  # type: ignore[arg-type]
 
     async def save() -> None:
         check_in = contact.rules.check_in
@@ -115,13 +118,17 @@ def _editor(state: FieldState, case: Case) -> ft.View:
                 t("When"),
                 [
                     window_editor(
-                        state, rules.safe, now.date(), lambda windows: change_rules(safe=windows), safe=True
+                        state,
+                        rules.safe,
+                        now.date(),
+                        lambda edit: edit_rules(lambda r: replace(r, safe=edit(r.safe))),
+                        safe=True,
                     ),
                     window_editor(
                         state,
-                        tuple(SafeWindow(window) for window in rules.never),
+                        _as_safe(rules),
                         now.date(),
-                        lambda windows: change_rules(never=tuple(w.window for w in windows)),
+                        lambda edit: edit_rules(lambda r: replace(r, never=_never(edit(_as_safe(r))))),
                         safe=False,
                     ),
                 ],
@@ -212,3 +219,11 @@ def _check_in(
 
 def _days(state: FieldState, hours: int) -> str:
     return state.tn("{n} day", "{n} days", hours // 24)
+
+
+def _as_safe(rules: ContactRules) -> tuple[SafeWindow, ...]:
+    return tuple(SafeWindow(window) for window in rules.never)
+
+
+def _never(windows: tuple[SafeWindow, ...]) -> tuple[Window, ...]:
+    return tuple(window.window for window in windows)
