@@ -121,6 +121,7 @@ class Centre:
         self._locked = True
         await self.receiving.stop()
         await self._book.close()
+        self.inbox.forget()
         await self._client.aclose()
         self._worker.close()
 

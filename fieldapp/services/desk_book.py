@@ -26,7 +26,7 @@ from fieldapp.services.desk_records import (
 )
 from fieldapp.services.kinds import Kind
 from fieldapp.services.worker import StorageWorker
-from fieldapp.vault import Vault, VaultDamaged
+from fieldapp.vault import Vault, VaultDamaged, VaultLocked
 from sync.chain import ChainLedger
 from sync.directory import Directory
 from sync.trust import TrustedState
@@ -62,13 +62,19 @@ class DeskBook:
 
     @property
     def identity(self) -> DeskIdentity:
-        """Who this desk is."""
-        return self._all(Kind.CENTRE, DeskIdentity)[0]
+        """Who this desk is; VaultLocked after `close`."""
+        found = self._all(Kind.CENTRE, DeskIdentity)
+        if not found:
+            raise VaultLocked("locked")
+        return found[0]
 
     @property
     def trust(self) -> TrustedState:
-        """The newest directory with its root."""
-        return max((p.trust for p in self._all(Kind.TRUST, Published)), key=lambda trust: trust.version)
+        """The newest directory with its root; VaultLocked after `close`."""
+        published = [p.trust for p in self._all(Kind.TRUST, Published)]
+        if not published:
+            raise VaultLocked("locked")
+        return max(published, key=lambda trust: trust.version)
 
     @property
     def role_keys(self) -> list[RoleKeys]:
@@ -138,19 +144,29 @@ class DeskBook:
     # --- Changes ---------------------------------------------------------------------------------------
 
     async def write(self, put: Iterable[DeskRecord], erase: Iterable[DeskRecord] = ()) -> None:
-        """Commit records, and the removal of others, as one durable transaction; VaultError, nothing changed."""
-        records, gone = tuple(put), tuple(erase)
-        await self.worker.run(self._commit, records, gone)
-        for record in gone:
-            self._records.get(record.kind, {}).pop(record.vault_id, None)
-        for record in records:
-            self._remember(record)
-        self.changes.ring()
+        """Commit records, and the removal of others, as one durable transaction; VaultError, nothing changed.
+
+        Cancelling waits until disk and memory agree again: else a number of a chain could be used twice.
+        """
+        task = asyncio.ensure_future(self._write(tuple(put), tuple(erase)))
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            raise
 
     async def close(self) -> None:
         """Finish what is being written, drop keys and records. Idempotent."""
         await self.worker.run(self._vault.lock)
         self._records, self._ledgers = {}, {}
+
+    async def _write(self, put: tuple[DeskRecord, ...], erase: tuple[DeskRecord, ...]) -> None:
+        await self.worker.run(self._commit, put, erase)
+        for record in erase:
+            self._records.get(record.kind, {}).pop(record.vault_id, None)
+        for record in put:
+            self._remember(record)
+        self.changes.ring()
 
     # --- Inside ----------------------------------------------------------------------------------------
 

@@ -171,6 +171,10 @@ class Inbox:
         await self._book.write(records)
         self._wake()
 
+    def forget(self) -> None:
+        """Drop everything that was read: the desk is being locked."""
+        self._groups, self._reads, self._unreadable = {}, {}, {}
+
     @staticmethod
     def _is_read(record: Group, marks: Marks) -> bool:
         """Tell whether a person opened every envelope of the record."""

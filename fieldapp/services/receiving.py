@@ -17,6 +17,7 @@ from fieldapp.services.desk_downstream import Sender
 from fieldapp.services.desk_judging import PageJudge
 from fieldapp.services.desk_records import Progress
 from fieldapp.services.desk_tokens import Tokens
+from fieldapp.services.desk_upkeep import destroy_old_prekeys
 from fieldapp.services.publishing import Publishing
 from fieldapp.vault import VaultError
 from sync.answers import Page, Refusal
@@ -90,6 +91,7 @@ class Receiving:
                 await asyncio.wait_for(self._wake.wait(), PAUSE + secrets.randbelow(PAUSE + 1))
 
     async def _pass(self) -> None:
+        await destroy_old_prekeys(self._book)
         await self._publishing.publish()
         await self._sender.flush()
         await self._look_again()
