@@ -24,6 +24,7 @@ from fieldapp.services.inbox import Inbox
 from fieldapp.services.publishing import Publishing
 from fieldapp.services.quarantine import Quarantine
 from fieldapp.services.receiving import Receiving
+from fieldapp.services.renewal import renew_directory
 from fieldapp.services.worker import StorageWorker
 from fieldapp.system import SystemClock
 from fieldapp.vault import (
@@ -109,6 +110,14 @@ class Centre:
     def is_locked(self) -> bool:
         """Whether `lock` was called."""
         return self._locked
+
+    async def renew_directory(self, key_directory: Path, words: str) -> None:
+        """Sign the next directory with the keys in their own vault (the folder and words of the key ceremony).
+
+        WrongPassphrase, UnlockDelayed or another VaultError, DirectoryRejected: the last one stays in force.
+        """
+        await renew_directory(self._book, key_directory, words)
+        self.receiving.wake()
 
     def start(self) -> None:
         """Begin to publish, pull and answer in the background, until `lock`."""

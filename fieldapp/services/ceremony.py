@@ -18,7 +18,7 @@ from sync.certificate import Certificate
 from sync.directory import DeskEntry, Directory, Phone, Policy, Relay, Role, sign_directory
 from sync.keys import PrekeyRing, SlotRole
 from sync.primitives import BoxKeyPair, SigningKey, random_bytes
-from sync.protocol import SUITE, SenderKind
+from sync.protocol import DAY, PREKEY_WEEKS_AHEAD, SUITE, WEEK, SenderKind
 from sync.root import Root, sign_root
 from sync.trust import TrustedState, make_blob
 
@@ -26,9 +26,8 @@ KEY_WORDS: Final = 7
 KEY_RECORD_KIND: Final = 1
 """The one record of a key vault: {directory: seed, root: seed}."""
 ROOT_YEARS: Final = 10
-DIRECTORY_DAYS: Final = 182
-"""As long as prekeys reach ahead (26 weeks)."""
-_DAY: Final = 86_400
+DIRECTORY_SECONDS: Final = PREKEY_WEEKS_AHEAD * WEEK
+"""As long as prekeys reach ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ def found(plan: CentrePlan, now: int) -> Founding:
         dir_threshold=1,
         dir_keys=[dir_key.public],
         command_keys=[desk_key.public],
-        expires=now + ROOT_YEARS * 365 * _DAY,
+        expires=now + ROOT_YEARS * 365 * DAY,
     )
     registrar = PrekeyRing.generate(SlotRole.REGISTRAR, now)
     rings = {role_id: PrekeyRing.generate(SlotRole.CONTENT, now) for role_id in plan.roles}
@@ -125,7 +124,7 @@ def found(plan: CentrePlan, now: int) -> Founding:
         prev_hash=bytes(32),
         root_v=root.v,
         issued=now,
-        expires=now + DIRECTORY_DAYS * _DAY,
+        expires=now + DIRECTORY_SECONDS,
         min_suite=SUITE,
         roles=roles,
         enrol_keys=(desk_key.public,),

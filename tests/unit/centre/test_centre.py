@@ -12,14 +12,15 @@ from fieldapp.services.devices import DeviceState, EnrolmentNotReady, EnrolmentS
 from fieldapp.services.settings import Work
 from fieldapp.vault import FLOOR, NoKeystore, UnlockDelayed, VaultExists, WrongPassphrase, unlock
 from sync import enrolment as protocol
-from sync.client import CentreClient
+from sync.client import CentreClient, quarter_of
 from sync.code import EnrolmentCode
 from sync.errors import EnrolmentFailed, RelayUnreachable
 from sync.fields import Fields
+from sync.keys import week_of
 from sync.primitives import SigningKey
-from sync.protocol import ENROLMENT_SIZE, QUARTER
+from sync.protocol import ENROLMENT_SIZE, PREKEY_WEEKS_AHEAD, QUARTER, WEEK
 from sync.relay.app import register_centre
-from sync.trust import TrustedState
+from sync.trust import TrustedState, update
 from tests.relay.harness import HOST, FakeClock, relay, run
 from tests.unit.centre.desk import (
     NOW,
@@ -235,5 +236,33 @@ def test_other_digits_an_old_code_and_a_strange_hello_enrol_nobody(tmp_path: Pat
         assert devices.rows() == ()
         typed = EnrolmentCode.parse("".join(old.typed), old.relay_host)
         assert typed == EnrolmentCode.parse(old.qr_text)
+
+    in_world(tmp_path, body)
+
+
+def test_a_new_directory_reaches_devices_and_the_old_one_still_opens(tmp_path: Path) -> None:
+    async def body(world: World) -> None:
+        device = await world.device()
+        assert device.trust
+        keys, words = world.ceremony.key_directory, world.ceremony.passphrase
+        world.clock.pass_days(70)
+        with pytest.raises(WrongPassphrase):
+            await world.centre.renew_directory(keys, "made up and wrong")
+        await world.centre.renew_directory(keys, words)
+        await world.centre.receiving.once()
+        assert world.centre.directory_expires == int(world.clock.now) + PREKEY_WEEKS_AHEAD * WEEK
+
+        old = seal_record(device, screening("by the old one", at=int(world.clock.now)))[0]
+        await device.drop(old.envelope)
+        token = device.read_tokens[quarter_of(NOW)]
+        device.trust = update(device.trust, await device.client.directory(token))
+        assert device.trust.version == 2
+        new = seal_record(device, screening("by the new one", at=int(world.clock.now)))[0]
+        await device.drop(new.envelope)
+        await world.restart()
+        await world.centre.receiving.once()
+        assert {row.alias for row in world.centre.inbox.rows().rows} == {"by the old one", "by the new one"}
+        weeks = [prekey.week for prekey in device.trust.directory.roles["intake"].prekeys]
+        assert weeks[-1] == week_of(int(world.clock.now)) + PREKEY_WEEKS_AHEAD
 
     in_world(tmp_path, body)
