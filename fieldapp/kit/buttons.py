@@ -57,7 +57,9 @@ def pressable(
     if identifier is None and selected is None:
         return box
     marks = ft.Semantics(selected=selected, identifier=identifier, content=box)
-    return ft.MergeSemantics(marks, expand=grow)
+    # A part that becomes available is drawn anew: changed in place, Flutter drops it from the semantics tree.
+    key = f"{identifier}-{'on' if on_click else 'off'}" if identifier else None
+    return ft.MergeSemantics(marks, expand=grow, key=key)
 
 
 def _labelled(

@@ -1,8 +1,6 @@
 """The questions of a screening, tap by tap, against a real vault."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import flet as ft
@@ -10,63 +8,16 @@ import pytest
 
 from fieldapp.domain.instrument import Answer
 from fieldapp.domain.screening import Basis, ReasonNotAsked, Screening
-from fieldapp.services.settings import Settings, Work
+from fieldapp.services.settings import Work
 from fieldapp.ui.parts import screening_steps
 from fieldapp.ui.parts.screening_steps import TapGuard
-from fieldapp.ui.state import FieldState, Screen
+from fieldapp.ui.state import Screen
 from fieldapp.vault.errors import StorageFailed
 from tests.browser import screening_app
-from tests.fakes.fake_flet import FakeSession
+from tests.session.screening_device import device, steady_finger
 
-pytestmark = pytest.mark.anyio
-
-
-class Device:
-    """One device with its screen: taps that wait until what they changed is on the disk."""
-
-    def __init__(self, session: FakeSession, state: FieldState) -> None:
-        self.session = session
-        self.state = state
-        self.taps = 0
-
-    @property
-    def screening(self) -> Screening:
-        assert self.state.screening is not None
-        return self.state.screening
-
-    @property
-    def saved(self) -> Screening:
-        (draft,) = self.state.open.screenings.unfinished
-        return draft
-
-    async def tap(self, *targets: str) -> None:
-        for target in targets:
-            await self.session.press(target)
-            self.taps += 1
-            await self.session.settle(30)
-
-    async def to_questions(self) -> None:
-        await self.tap("new-screening", "alone-yes", "who-next")
-        assert self.state.place.screen is Screen.QUESTION
-
-
-@pytest.fixture(autouse=True)
-def steady_finger(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests tap faster than any finger."""
-    monkeypatch.setattr(screening_steps, "DOUBLE_TAP", 0)
-
-
-@asynccontextmanager
-async def device(directory: Path, work: Work = Work.OFFICER, language: str = "en") -> AsyncIterator[Device]:
-    gate = screening_app.make_gate(directory)
-    states: list[FieldState] = []
-
-    async def main(page: ft.Page) -> None:
-        states.append(await screening_app.start(page, gate, Settings(work=work, language=language)))
-
-    async with FakeSession(main) as session:
-        yield Device(session, states[0])
-    await gate.shut()
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures(steady_finger.__name__)]
+__all__ = ["steady_finger"]
 
 
 async def test_no_moves_on_at_once_and_is_on_the_disk(tmp_path: Path) -> None:
@@ -281,7 +232,7 @@ async def test_resuming_lands_at_the_same_question(tmp_path: Path) -> None:
         await d.to_questions()
         await d.tap(*["answer-no"] * 3, "answer-yes")
     async with device(tmp_path) as d:
-        await d.tap("resume")
+        await d.resume()
         assert "4 of 20" in d.session.texts()
         assert "When was the last threat?" in d.session.texts()
         await d.tap("back")

@@ -30,11 +30,14 @@ _STEPS: Final = (
 )
 
 
-async def begin(state: FieldState) -> None:
-    """Start a screening in the worker's kind of work and show its first step; what `Screenings.begin` raises."""
+async def begin(state: FieldState, mode: Mode | None = None) -> None:
+    """Start a screening, by default in the worker's kind of work, and show its first step.
+
+    Raises what `Screenings.begin` raises. Whoever locks meanwhile keeps the draft and does not see it.
+    """
     notebook = state.open
-    mode = Mode(notebook.book.settings.work.value)
-    screening = await notebook.screenings.begin(mode, language=state.language)
+    chosen = mode or Mode(notebook.book.settings.work.value)
+    screening = await notebook.screenings.begin(chosen, language=state.language)
     if state.notebook is notebook:
         state.home()
         state.screening = screening

@@ -33,9 +33,10 @@ def send_button(state: FieldState, trying: Trying) -> ft.Control:
     """The officer's one way to end: send."""
     t = state.t
     send = trying.of(finish_screening, state, FinishChoice(FinishKind.SEND))
+    reminder = status_line(state, ft.Icons.INFO_OUTLINED, t("Sending this is not an alarm."))
     return ft.Column(
         [
-            status_line(state, ft.Icons.INFO_OUTLINED, t("Sending this is not an alarm.")),
+            *([] if state.quiet else [reminder]),
             primary_button(state, t("Send"), send, identifier="send"),
         ],
         spacing=state.theme.small,

@@ -148,7 +148,6 @@ def done_screen(state: FieldState) -> ft.View:
             status_line(state, ft.Icons.LOCK_OUTLINED, where_it_is(state, record)),
             _handover(state, record),
         ],
-        title=t("Done"),
         bottom=[
             secondary_button(state, t("New screening"), bound(begin, state), identifier="new-screening"),
             secondary_button(
@@ -164,11 +163,13 @@ def done_screen(state: FieldState) -> ft.View:
 
 def _handover(state: FieldState, record: Filed) -> ft.Control:
     t = state.t
+    words: list[ft.Control] = [quiet(state, t("Handover words")), large(state, " ".join(record.handover))]
+    if state.quiet:
+        return card(state, words)
     return card(
         state,
         [
-            quiet(state, t("Handover words")),
-            large(state, " ".join(record.handover)),
+            *words,
             body(
                 state,
                 t(

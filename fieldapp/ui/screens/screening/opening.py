@@ -34,7 +34,15 @@ def opening_screen(state: FieldState) -> ft.View:
         [
             large(state, opening.title[language]),
             *words,
-            section(state, t("How you talk"), [_interpreter(state, screening), _language(state, screening)]),
+            section(
+                state,
+                t("How you talk"),
+                [
+                    _interpreter(state, screening),
+                    ft.Container(height=state.theme.tight),
+                    _language(state, screening),
+                ],
+            ),
             section(state, t("Seen before?"), [_continues(state)]),
         ],
         bottom=_bottom(state, screening),
@@ -89,6 +97,8 @@ async def _answer_gate(state: FieldState, answer: Answer) -> None:
     known = bool(open_screening(state).answers.keys() - {gate})
     go_on = first_question(open_screening(state)) if known else Place(Screen.WHO)
     to = go_on if answer is Answer.YES else Place(Screen.OBSERVE)
+    # Whoever is not alone needs every screen that follows to be small and neutral.
+    state.quiet = answer is Answer.NO
     await move(state, to, lambda s: s.with_answer(gate, answer))
 
 

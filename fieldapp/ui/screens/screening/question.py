@@ -4,6 +4,8 @@ An answer that needs nothing more moves on at once. *Yes* with a question that i
 tapped, *not asked* until a reason or *Next* is. Every tap is saved before the next question shows.
 """
 
+from collections.abc import Sequence
+
 import flet as ft
 
 from fieldapp.domain.instrument import Answer, Asked, FollowUp, Item
@@ -126,11 +128,12 @@ def question_screen(state: FieldState) -> ft.View:
     )
     # Keyed by the question: a tap that was on its way to the last question's buttons finds them gone.
     answers = ft.Container(answer_bar(state, _shown(asking.chosen), answer), key=f"answers-{item.id}")
+    follow_ups = _follow_ups(asking)
     return step_screen(
         state,
         [
-            *_asked(state, item),
-            *_follow_ups(asking),
+            *_asked(state, item, follow_ups),
+            *follow_ups,
             *([ft.Container(_more_panel(asking), key=f"more-{item.id}")] if asking.more else []),
         ],
         step=Progress(screening.order.index(item.id) + 1, len(screening.order)),
@@ -143,11 +146,13 @@ def _shown(answer: Answer | None) -> AnswerName | None:
     return answer.value if answer else None
 
 
-def _asked(state: FieldState, item: Item) -> list[ft.Control]:
+def _asked(state: FieldState, item: Item, follow_ups: Sequence[ft.Control]) -> list[ft.Control]:
     """The keyword line with its hint, or in quiet mode a small neutral keyword alone."""
     if state.quiet:
         return [heading(state, item.quiet[state.language])]
-    return [large(state, item.prompt[state.language]), quiet(state, item.hint[state.language])]
+    asked: list[ft.Control] = [large(state, item.prompt[state.language])]
+    # Once it is answered, the room under the question belongs to the follow-ups.
+    return asked if follow_ups else [*asked, quiet(state, item.hint[state.language])]
 
 
 def _actions(state: FieldState) -> list[ft.Control]:

@@ -49,6 +49,7 @@ def result_screen(state: FieldState) -> ft.View:
         [
             *trying.shown(),
             level_panel(state, SHOWN_LEVEL[level], band_words(screening, band, state.language)),
+            *wish_notices(state, screening),
             *_open_questions(state, screening),
             section(state, t("Now"), _actions(state, screening)),
             *numbers,
@@ -58,7 +59,6 @@ def result_screen(state: FieldState) -> ft.View:
         ],
         title=t("Result"),
         bottom=[
-            *wish_notices(state, screening),
             *(
                 [send_button(state, trying)]
                 if screening.mode is Mode.OFFICER
