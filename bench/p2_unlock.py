@@ -80,7 +80,7 @@ async def _full_device(directory: Path, cost: KdfParameters) -> AsyncIterator[Op
             require(notebook is not None and len(notebook.book.filed) == count, "a record did not come back")
             require(notebook is not None and len(notebook.screenings.unfinished) == DRAFTS, "a draft is lost")
             await screen.settle()
-            await screens.state_of(screen.page).forget()
+            await screen.press("cover")
             await screen.settle()
             return Sample(seconds, {**parts, "threads, first view": seconds - sum(parts.values())})
 
