@@ -49,21 +49,38 @@ class Trying:
         """Return a handler that awaits `work(*args)`; what a service raises on purpose is shown, not thrown."""
 
         async def handle() -> None:
-            if self._turn.taken:
-                return
-            self._turn.taken = True
-            self._set_error(None)
-            self._set_busy(True)
-            try:
-                await work(*args)
-            except EXPECTED as error:
-                # A traceback would keep what was typed in memory after locking.
-                self._set_error(error.with_traceback(None))
-            finally:
-                self._turn.taken = False
-                self._set_busy(False)
+            if not self._turn.taken:
+                await self._attempt(work, args)
 
         return handle
+
+    def once(self, work: Callable[..., Awaitable[Any]], *args: object) -> Handler:
+        """Return the same for what leads away: when it has succeeded, no tap on this screen does anything more.
+
+        A second tap may be under way while the screen still shows the button; it must not file a record twice.
+        """
+
+        async def handle() -> None:
+            if not self._turn.taken:
+                self._turn.taken = await self._attempt(work, args)
+
+        return handle
+
+    async def _attempt(self, work: Callable[..., Awaitable[Any]], args: tuple[object, ...]) -> bool:
+        self._turn.taken = True
+        self._set_error(None)
+        self._set_busy(True)
+        try:
+            await work(*args)
+        except EXPECTED as error:
+            # A traceback would keep what was typed in memory after locking.
+            self._set_error(error.with_traceback(None))
+            return False
+        else:
+            return True
+        finally:
+            self._turn.taken = False
+            self._set_busy(False)
 
     def fail(self, error: Exception) -> None:
         """Show a failure that happened elsewhere."""

@@ -8,7 +8,7 @@ from fieldapp.assets import default_instrument
 from fieldapp.domain.instrument import Language
 from fieldapp.kit.boundary import component
 from fieldapp.kit.layout import section
-from fieldapp.kit.notices import Urgency, notice, status_line
+from fieldapp.kit.notices import Urgency, notice
 from fieldapp.kit.text import body
 from fieldapp.ui.parts.frame import framed
 from fieldapp.ui.state import FieldState
@@ -93,4 +93,12 @@ def _version(state: FieldState) -> str:
 
 
 def _lines(state: FieldState, icon: ft.IconData, lines: list[str]) -> list[ft.Control]:
-    return [status_line(state, icon, words) for words in lines]
+    return [_line(state, icon, words) for words in lines]
+
+
+def _line(state: FieldState, icon: ft.IconData, words: str) -> ft.Control:
+    theme = state.theme
+    text = body(state, words)
+    text.expand = True
+    mark = ft.Icon(icon, size=theme.icon_small, color=theme.palette.accent.ink)
+    return ft.Row([mark, text], spacing=theme.gap, vertical_alignment=ft.CrossAxisAlignment.START)

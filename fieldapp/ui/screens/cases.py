@@ -58,7 +58,7 @@ def cases_screen(state: FieldState) -> ft.View:
             *([] if cases else [empty]),
         ],
         title=t("My cases"),
-        bottom=[primary_button(state, t("New case"), trying.of(begin), identifier="case-new")],
+        bottom=[primary_button(state, t("New case"), trying.once(begin), identifier="case-new")],
     )
 
 
@@ -244,5 +244,5 @@ def _remove(state: FieldState, case: Case, trying: Trying) -> ft.Control:
         state.undo = Undo(t("The case was removed from this device."), bound(contacts.restore, closed))
 
     return icon_button(
-        state, ft.Icons.DELETE_OUTLINED, t("Remove this case"), trying.of(remove), identifier="case-remove"
+        state, ft.Icons.DELETE_OUTLINED, t("Remove this case"), trying.once(remove), identifier="case-remove"
     )

@@ -67,6 +67,8 @@ class Log:
     channel: Channel = Channel.CALL
     seen_by: SeenBy = SeenBy.UNKNOWN
     next_safe: datetime | None = None
+    day: int = 1
+    time: str = ""
     note: str = field(default="", repr=False)
     reason: str = field(default="", repr=False)
     saved: Filed | None = field(default=None, repr=False)
@@ -197,7 +199,7 @@ def _distress(state: FieldState, log: Log, case: Case, keep: Keep, trying: Tryin
     hidden = _hidden(state, log, case)
     # Nobody is asked for a reason in this moment; that none was asked for is what is written.
     reason = t("Not asked: distress word.") if hidden else ""
-    save = trying.of(_save, state, replace(log, reason=reason), case, keep)
+    save = trying.once(_save, state, replace(log, reason=reason), case, keep)
     return framed(
         state,
         [
@@ -248,7 +250,7 @@ def _how(state: FieldState, log: Log, keep: Keep) -> ft.View:
 def _next(state: FieldState, log: Log, case: Case, keep: Keep, trying: Trying) -> ft.View:
     t = state.t
     hidden = bool(_hidden(state, log, case))
-    save = trying.of(_save, state, log, case, keep) if not hidden or log.reason.strip() else None
+    save = trying.once(_save, state, log, case, keep) if not hidden or log.reason.strip() else None
     note = note_field(
         state,
         t("Note, optional"),
@@ -262,8 +264,8 @@ def _next(state: FieldState, log: Log, case: Case, keep: Keep, trying: Trying) -
         [
             large(state, t("When is the next safe moment?")),
             _moments(state, log, case, keep),
+            *_other_moment(state, log, keep),
             *_unsafe(state, log, case),
-            _other_moment(state, log, keep),
             *([_reason(state, log, keep)] if hidden else []),
             note,
             *trying.shown(t("Saving.")),
@@ -288,7 +290,7 @@ def _moments(state: FieldState, log: Log, case: Case, keep: Keep) -> ft.Control:
         chosen = {"none"}
 
     def choose(key: str) -> None:
-        keep(next_safe=moments.get(key))
+        keep(next_safe=moments.get(key), time="")
 
     return chips(state, t("Agreed with the person"), options, frozenset(chosen), choose, identifier="next")
 
@@ -313,48 +315,33 @@ def _unsafe(state: FieldState, log: Log, case: Case) -> list[ft.Control]:
     return [notice(state, state.t("By the rules this is not a safe time."), urgency=Urgency.WARNING)]
 
 
-@component
-def _other_moment(state: FieldState, log: Log, keep: Keep) -> ft.Control:
+def _other_moment(state: FieldState, log: Log, keep: Keep) -> list[ft.Control]:
     t, now = state.t, _now(state)
-    day, set_day = ft.use_state("1")
-    time, set_time = ft.use_state("")
 
-    def take(chosen_day: str, typed_time: str) -> None:
-        minutes = minutes_of(typed_time)
-        if minutes is not None and minutes < 24 * 60:
-            midnight = now.replace(hour=0, minute=0) + timedelta(days=int(chosen_day))
-            keep(next_safe=midnight + timedelta(minutes=minutes))
-
-    def choose_day(key: str) -> None:
-        set_day(key)
-        take(key, time)
-
-    def type_time(text: str) -> None:
-        set_time(text)
-        take(day, text)
+    def take(day: int, time: str) -> None:
+        minutes = minutes_of(time)
+        if minutes is None or minutes == 24 * 60:
+            keep(day=day, time=time)
+            return
+        midnight = now.replace(hour=0, minute=0) + timedelta(days=day)
+        keep(day=day, time=time, next_safe=midnight + timedelta(minutes=minutes))
 
     days = [
         Option(str(n), day_words(t, (now + timedelta(days=n)).date(), now.date())) for n in range(DAYS_AHEAD)
     ]
-    wrong = bool(time) and minutes_of(time) is None
-    return ft.Column(
-        [
-            text_field(
-                state,
-                t("Or at another time"),
-                time,
-                typed(type_time),
-                error=t("Type a time such as 8:30.") if wrong else None,
-            ),
-            *(
-                [chips(state, t("On which day?"), days, frozenset({day}), choose_day, identifier="day")]
-                if time
-                else []
-            ),
-        ],
-        spacing=state.theme.gap,
-        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    wrong = bool(log.time) and minutes_of(log.time) is None
+    typed_time = text_field(
+        state,
+        t("Or at another time"),
+        log.time,
+        typed(lambda text: take(log.day, text)),
+        error=t("Type a time such as 8:30.") if wrong else None,
     )
+    chosen = frozenset({str(log.day)})
+    choose = chips(
+        state, t("On which day?"), days, chosen, lambda key: take(int(key), log.time), identifier="day"
+    )
+    return [typed_time, choose] if log.time else [typed_time]
 
 
 def _reason(state: FieldState, log: Log, keep: Keep) -> ft.Control:

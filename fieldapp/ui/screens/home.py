@@ -110,7 +110,7 @@ def _begin(state: FieldState, trying: Trying, mode: Mode) -> Handler:
         state.screening = await state.open.screenings.begin(mode, language=state.language)
         state.go(Screen.OPENING)
 
-    return trying.of(begin)
+    return trying.once(begin)
 
 
 def _other_order(state: FieldState, trying: Trying, mode: Mode) -> ft.Control:

@@ -170,7 +170,7 @@ def _editor(state: FieldState, case: Case) -> ft.View:
                 ft.Icons.EVENT_OUTLINED,
                 t("They hold for 14 days. After that: do not call, ask the centre."),
             ),
-            primary_button(state, t("Save the rules"), trying.of(save), identifier="rules-save"),
+            primary_button(state, t("Save the rules"), trying.once(save), identifier="rules-save"),
         ],
     )
 
