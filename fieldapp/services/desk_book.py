@@ -17,6 +17,7 @@ from fieldapp.services.desk_records import (
     DeskIdentity,
     DeskRecord,
     EnrolledDevice,
+    Issued,
     Marks,
     Outgoing,
     Progress,
@@ -85,6 +86,11 @@ class DeskBook:
     def pool(self) -> TokenPool:
         """Tokens not given out."""
         return next(iter(self._all(Kind.TOKENS, TokenPool)), TokenPool())
+
+    @property
+    def issued(self) -> dict[bytes, Issued]:
+        """The tokens that devices were given last, by device id."""
+        return {issued.device_id: issued for issued in self._all(Kind.ISSUED, Issued)}
 
     @property
     def progress(self) -> Progress:

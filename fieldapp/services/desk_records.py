@@ -264,6 +264,31 @@ class TokenPool:
 
 
 @dataclass(frozen=True, slots=True)
+class Issued:
+    """Hashes of the drop tokens that a device was given last, to be registered again at a relay that lost them."""
+
+    device_id: bytes
+    hashes: tuple[bytes, ...]
+
+    kind = Kind.ISSUED
+
+    @property
+    def vault_id(self) -> bytes:
+        """One for each device."""
+        return vault_id(self.kind, self.device_id)
+
+    def to_bytes(self) -> bytes:
+        """Encode as canonical JSON."""
+        return canonical.dumps({"device_id": self.device_id.hex(), "hashes": hex_list(self.hashes), "v": 1})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Issued":
+        """Read what `to_bytes` made; CanonicalError when it is damaged."""
+        fields = Fields.parse(data)
+        return cls(fields.binary("device_id", 16), fields.binaries("hashes", 32))
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far the box was read: written together with what was read. `counted`: refused arrivals by reason."""
 
@@ -449,6 +474,7 @@ READERS: Final[dict[Kind, Callable[[bytes], DeskRecord]]] = {
     Kind.CURSOR: Progress.from_bytes,
     Kind.ACKNOWLEDGEMENT: Marks.from_bytes,
     Kind.OUTGOING: Outgoing.from_bytes,
+    Kind.ISSUED: Issued.from_bytes,
     Kind.RECEIVED: Arrival.from_bytes,
     Kind.QUARANTINED: Arrival.from_bytes,
 }

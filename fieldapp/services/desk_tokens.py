@@ -6,12 +6,13 @@ same for all devices of the centre, so that reading does not tell them apart; th
 """
 
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from fieldapp.services.desk_book import DeskBook
 from fieldapp.services.desk_downstream import seal_for_device
-from fieldapp.services.desk_records import DeskRecord, EnrolledDevice, TokenPool
+from fieldapp.services.desk_records import DeskRecord, EnrolledDevice, Issued, TokenPool
 from sync.client import MAX_TOKEN_CHANGES, CentreClient, quarter_of, token_hash
 from sync.enrolment import MAX_DROP_TOKENS, ReadToken
 from sync.errors import SealRefused
@@ -20,6 +21,7 @@ from sync.protocol import TOKEN_SIZE, MsgType
 from sync.tokens import TokenRefill
 
 POOLED_BATCHES: Final = 4
+REMEMBERED_BATCHES: Final = 4
 QUARTERS_AHEAD: Final = 2
 
 
@@ -63,12 +65,26 @@ class Tokens:
         drop = tuple(random_bytes(TOKEN_SIZE) for _ in range(missing))
         if not read and not drop:
             return
-        await self._client.change_tokens(read={token_hash(token): q for q, token in read.items()})
-        for start in range(0, len(drop), MAX_TOKEN_CHANGES):
-            part = drop[start : start + MAX_TOKEN_CHANGES]
-            await self._client.change_tokens(drop=[token_hash(token) for token in part])
+        await self._register([token_hash(token) for token in drop], read)
         current = {q: token for q, token in pool.read.items() if q >= now - 1}
         await self._book.write([TokenPool(pool.drop + drop, {**current, **read})])
+
+    async def register_again(self) -> None:
+        """Register everything that devices may still use at a relay that was restored from a backup."""
+        pool = self._book.pool
+        issued = [hashed for entry in self._book.issued.values() for hashed in entry.hashes]
+        await self._register([*issued, *(token_hash(token) for token in pool.drop)], pool.read)
+
+    async def _register(self, drop: Sequence[bytes], read: Mapping[int, bytes]) -> None:
+        await self._client.change_tokens(read={token_hash(token): q for q, token in read.items()})
+        for start in range(0, len(drop), MAX_TOKEN_CHANGES):
+            await self._client.change_tokens(drop=drop[start : start + MAX_TOKEN_CHANGES])
+
+    def issue(self, device_id: bytes, draw: Draw) -> Issued:
+        """Note for whom tokens were drawn; those of the last four batches are remembered, as hashes."""
+        before = self._book.issued.get(device_id, Issued(device_id, ())).hashes
+        hashes = (*before, *(token_hash(token) for token in draw.drop))
+        return Issued(device_id, hashes[-REMEMBERED_BATCHES * self.batch :])
 
     async def draw(self) -> Draw:
         """Take a batch at random, after filling the pool so that four batches stay. RelayUnreachable, RelayRefused."""
@@ -106,5 +122,5 @@ class Tokens:
         except SealRefused:
             return
         issued = replace(device, issued=device.issued + len(draw.drop), read_until=draw.read_until)
-        records: list[DeskRecord] = [issued, waiting, draw.pool]
+        records: list[DeskRecord] = [issued, waiting, draw.pool, self.issue(device_id, draw)]
         await self._book.write(records)

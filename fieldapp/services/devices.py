@@ -191,7 +191,7 @@ class Devices:
             next_prekey=hello.first_prekey,
         )
         answer = protocol.seal_answer(enrolment.code, self._answer(device, draw, hello, now))
-        await self._book.write([device, draw.pool])
+        await self._book.write([device, draw.pool, self._tokens.issue(device.device_id, draw)])
         enrolment.device, enrolment.answer = device, answer
 
     def _answer(self, device: EnrolledDevice, draw: Draw, hello: Hello, now: int) -> Answer:

@@ -25,3 +25,4 @@ class Kind(IntEnum):
     LEDGER = 38
     ACKNOWLEDGEMENT = 39
     OUTGOING = 40
+    ISSUED = 41

@@ -24,15 +24,18 @@ class Publishing:
         """Whether the relay has the newest directory."""
         return self._book.identity.published >= self._book.trust.version
 
-    async def publish(self) -> None:
-        """Register desk, tokens and directory unless that is done; RelayUnreachable, or RelayRefused(unauthorized)
-        as long as the operator has not registered this centre.
+    async def publish(self, *, again: bool = False) -> None:
+        """Register desk, tokens and directory unless that is done; `again`: the relay lost something.
+
+        RelayUnreachable, or RelayRefused(unauthorized) as long as the operator has not registered this centre.
         """
-        if self.done:
+        if self.done and not again:
             return
         async with self._book.turn:
             identity, trust = self._book.identity, self._book.trust
             await self._client.put_desks([DeskAccess(identity.signing.public, True, (identity.box,))])
             await self._tokens.fill()
+            if again:
+                await self._tokens.register_again()
             await self._client.put_directory(trust.version, trust.blob)
             await self._book.write([replace(identity, published=trust.version)])

@@ -28,6 +28,10 @@ PAUSE: Final = 5
 """Seconds between two looks; up to as much again is added at random."""
 
 
+_RESTORED: Final = frozenset({Refusal.CURSOR_UNKNOWN, Refusal.NOT_FOUND})
+"""What a relay says that lost a cursor, or the whole box."""
+
+
 class Receiving:
     """Pulls for one unlocked desk. `problem` is a plain sentence while something hinders it, else ""."""
 
@@ -115,9 +119,11 @@ class Receiving:
         try:
             return await self._client.box(box, cursor)
         except RelayRefused as error:
-            if error.reason != Refusal.CURSOR_UNKNOWN or not cursor:
+            if error.reason not in _RESTORED or not cursor:
                 raise
-            # The relay was restored from a backup: read everything again, what is known is a duplicate.
+            # The relay was restored from a backup: give it back what it lost, and read everything again. What is
+            # known is a duplicate.
+            await self._publishing.publish(again=True)
             return await self._client.box(box)
 
     async def _store(self, page: Page) -> None:

@@ -1,6 +1,8 @@
 """What goes wrong between relay and desk: nothing is lost, nothing comes twice, nothing holds up the rest."""
 
 import secrets
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,13 @@ from fieldapp.services.devices import DeviceState
 from fieldapp.services.inbox import NotOpenedYet, UnknownRow
 from fieldapp.services.inbox_rows import RowKind
 from fieldapp.vault import StorageFailed
+from sync.answers import Refusal
 from sync.chain import Gap
+from sync.errors import RelayRefused
 from sync.primitives import BoxKeyPair, SigningKey
-from sync.protocol import MsgType, Withheld
+from sync.protocol import QUARTER, MsgType, Withheld
 from sync.receipts import ReceiptKind
-from tests.unit.centre.desk import Device, World, in_world, kinds, parts, screening, seal_record
+from tests.unit.centre.desk import NOW, Device, World, in_world, kinds, parts, screening, seal_record
 
 
 async def one_screening(device: Device, alias: str = "heron basalt", **more: Any) -> bytes:
@@ -415,5 +419,29 @@ def test_what_is_in_quarantine_keeps_its_first_arrival(tmp_path: Path) -> None:
         await device.drop(sealed.envelope)
         await world.centre.receiving.once()
         assert aliases(world) == ["", "heron basalt"]
+
+    in_world(tmp_path, body)
+
+
+def test_a_relay_that_lost_its_newest_state_gets_it_back(tmp_path: Path) -> None:
+    async def body(world: World) -> None:
+        device = await world.device()
+        await one_screening(device, "before the loss")
+        await world.centre.receiving.once()
+        with closing(sqlite3.connect(world.relay.path)) as database:
+            for table in ("item", "drop_token", "read_token", "directory"):
+                database.execute(f"DELETE FROM {table}")
+            database.commit()
+        spent = list(device.tokens)
+        with pytest.raises(RelayRefused, match=Refusal.UNKNOWN_TOKEN):
+            await one_screening(device, "refused")
+        device.tokens = spent
+        await world.centre.receiving.once()
+        assert world.centre.receiving.problem == ""
+        await one_screening(device, "after the loss")
+        await world.centre.receiving.once()
+        assert aliases(world) == ["after the loss", "before the loss"]
+        assert kinds(await device.hear())[-1] is ReceiptKind.RECEIVED
+        assert await device.client.directory(device.read_tokens[NOW // QUARTER])
 
     in_world(tmp_path, body)
