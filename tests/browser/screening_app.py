@@ -42,6 +42,10 @@ async def start(page: ft.Page, gate: Gate, settings: Settings) -> FieldState:
 
 
 async def main(page: ft.Page) -> None:
-    """Serve a fresh device to each window; the environment chooses the kind of work."""
-    work = Work(os.environ.get("SCREENING_WORK", Work.OFFICER))
-    await start(page, make_gate(Path(tempfile.mkdtemp())), Settings(work=work))
+    """Serve a fresh device to each window; the environment chooses work, language and text size."""
+    chosen = Settings(
+        work=Work(os.environ.get("SCREENING_WORK", Work.OFFICER)),
+        language=os.environ.get("SCREENING_LANGUAGE", "en"),
+        text_scale=int(os.environ.get("SCREENING_SCALE", "100")),
+    )
+    await start(page, make_gate(Path(tempfile.mkdtemp())), chosen)

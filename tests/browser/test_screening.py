@@ -132,3 +132,30 @@ def test_outreach_starts_with_the_overview_and_chooses_at_the_end(
     window.click("finish-done")
     window.wait_text("Handover words")
     window.shot("outreach-5-done")
+
+
+@pytest.mark.parametrize(("language", "scale"), [("nl", "100"), ("de", "200")])
+def test_long_words_and_large_text_fit(
+    start_app: Callable[[str], AppProcess],
+    open_window: OpenApp,
+    monkeypatch: pytest.MonkeyPatch,
+    language: str,
+    scale: str,
+) -> None:
+    monkeypatch.setenv("SCREENING_LANGUAGE", language)
+    monkeypatch.setenv("SCREENING_SCALE", scale)
+    window = open_window(start_app("tests.browser.screening_app").url)
+    window.click("new-screening")
+    window.by_id("alone-yes").wait_for(state="attached")
+    window.shot(f"screening-{language}-1-opening")
+    window.click("alone-yes")
+    window.click("who-next")
+    window.click("answer-yes")
+    window.by_id("S01t-now").wait_for(state="attached")
+    window.shot(f"screening-{language}-3-question")
+    window.click("S01t-now")
+    window.click("finish-now")
+    window.click("contact-next")
+    window.click("withhold-next")
+    window.by_id("send").wait_for(state="attached")
+    window.shot(f"screening-{language}-7-result")

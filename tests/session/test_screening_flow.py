@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import flet as ft
 import pytest
@@ -15,6 +16,7 @@ from fieldapp.services.filed import Stage, What
 from fieldapp.services.settings import Work
 from fieldapp.ui.state import Screen
 from fieldapp.vault.errors import StorageFailed
+from sync.directory import Hours, Phone
 from tests.session.screening_device import Device, device, steady_finger
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures(steady_finger.__name__)]
@@ -152,13 +154,32 @@ async def test_the_result_gives_reasons_and_at_most_three_actions_and_no_score(t
         assert {"High", "Act now", "Death threats", "Yes, today, or going on now"} <= set(shown)
         assert {"1", "2", "3"} <= set(shown)
         assert "4" not in shown
-        assert "Sending this is not an alarm." in shown
+        assert "Sending this is not an alarm. After it one can add, not change." in shown
         assert not any(
             "point" in text or "score" in text for text in shown if text != "Nothing so far points"
         )
         assert {"101", "112"} <= set(shown)
         await d.tap("do-not")
         assert "Do not mediate in the field." in d.session.texts()
+
+
+async def test_the_centres_numbers_come_from_the_directory_and_a_closed_centre_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with device(tmp_path) as d:
+        await to_result(d, "answer-no", "answer-yes")
+        book = d.state.open.book
+        today = book.clock.local().weekday()
+        opens = Phone("centre", "Made-up centre", "0000 11", (Hours((today + 3) % 7, 540, 1020),))
+        duty = Phone("duty", "Made-up duty", "0000 22")
+        assert "0000 22" not in d.session.texts()
+        trust = SimpleNamespace(directory=SimpleNamespace(phones=(opens, duty)))
+        monkeypatch.setattr(book, "trust", trust)
+        book.changes.ring()
+        await d.tap("do-not")
+        assert "The centre is closed now. Call the number on duty." in d.session.texts()
+        assert "0000 22" in d.session.texts()
+        assert "0000 11" not in d.session.texts()
 
 
 async def test_open_questions_are_counted_and_lead_to_the_first_one_and_back(tmp_path: Path) -> None:

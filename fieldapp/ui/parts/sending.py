@@ -33,7 +33,8 @@ def send_button(state: FieldState, trying: Trying) -> ft.Control:
     """The officer's one way to end: send."""
     t = state.t
     send = trying.of(finish_screening, state, FinishChoice(FinishKind.SEND))
-    reminder = status_line(state, ft.Icons.INFO_OUTLINED, t("Sending this is not an alarm."))
+    words = t("Sending this is not an alarm. After it one can add, not change.")
+    reminder = status_line(state, ft.Icons.INFO_OUTLINED, words)
     return ft.Column(
         [
             *([] if state.quiet else [reminder]),
