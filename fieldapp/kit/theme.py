@@ -161,6 +161,8 @@ class Theme:
     list_width: float = 420
     """The list of a desk, beside what is chosen in it."""
     dialog_width: float = 480
+    code_side: float = 280
+    """A code that a camera reads from half a metre."""
 
     @property
     def stacked(self) -> bool:

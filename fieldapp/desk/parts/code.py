@@ -1,0 +1,55 @@
+"""An enrolment code as a picture for a camera and as groups to be read aloud."""
+
+import io
+
+import flet as ft
+import segno
+
+from fieldapp.desk.state import DeskState
+from fieldapp.kit.layout import card
+from fieldapp.kit.text import body, quiet
+from fieldapp.kit.text import question as large
+from fieldapp.services.devices import Enrolment
+
+_MODULE_PIXELS = 8
+_QUIET_ZONE = 4
+"""Modules of white around the code (ISO/IEC 18004)."""
+
+
+def qr_png(text: str) -> bytes:
+    """Return `text` as a QR code, black on white whatever the theme, as a PNG file."""
+    picture = io.BytesIO()
+    segno.make(text, error="m", micro=False).save(
+        picture, kind="png", scale=_MODULE_PIXELS, border=_QUIET_ZONE, dark="black", light="white"
+    )
+    return picture.getvalue()
+
+
+def code_card(state: DeskState, enrolment: Enrolment) -> ft.Control:
+    """Show the code in both forms, with the relay's host, which is typed apart."""
+    t, theme = state.t, state.theme
+    picture = ft.Image(
+        src=qr_png(enrolment.qr_text),
+        width=theme.code_side,
+        height=theme.code_side,
+        border_radius=theme.radius_chip,
+        semantics_label=t("Code for the camera of the device"),
+    )
+    lines: list[ft.Control] = [quiet(state, t("Or type these two lines:"))]
+    lines += [large(state, half) for half in enrolment.typed]
+    lines += [quiet(state, t("and this address:")), large(state, enrolment.relay_host)]
+    words = ft.Column(lines, spacing=theme.small)
+    if state.width is not state.width.DESKTOP or theme.stacked:
+        return card(state, [ft.Row([picture], alignment=ft.MainAxisAlignment.CENTER), words])
+    words.expand = True
+    return card(state, [ft.Row([picture, words], spacing=theme.wide)])
+
+
+def digits_card(state: DeskState, enrolment: Enrolment) -> ft.Control:
+    """Show the eight groups of digits, four in a row, each wide enough to be compared with a finger."""
+    theme = state.theme
+    groups = [
+        ft.Container(large(state, group), padding=ft.Padding.all(theme.gap)) for group in enrolment.digits
+    ]
+    rows = [ft.Row([*groups[i : i + 4]], wrap=True, spacing=theme.gap, run_spacing=0) for i in (0, 4)]
+    return card(state, [body(state, state.t("The device must show the same digits:")), *rows])

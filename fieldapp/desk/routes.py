@@ -1,0 +1,23 @@
+"""The map of the desk: every place and the component that draws it."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import flet as ft
+
+from fieldapp.desk.screens import ceremony, devices, door, enrol, inbox, quarantine, settings
+from fieldapp.desk.state import DeskState, Screen
+
+SCREENS: Final[Mapping[Screen, Callable[[DeskState], ft.Control]]] = {
+    Screen.FIRST_START: door.first_start_screen,
+    Screen.LOCK: door.lock_screen,
+    Screen.CEREMONY: ceremony.ceremony_screen,
+    Screen.INBOX: inbox.inbox_screen,
+    Screen.RECORD: inbox.inbox_screen,
+    Screen.QUARANTINE: quarantine.quarantine_screen,
+    Screen.DEVICES: devices.devices_screen,
+    Screen.ENROL: enrol.enrol_screen,
+    Screen.SETTINGS: settings.settings_screen,
+    Screen.HANDOVER: ceremony.handover_screen,
+    Screen.ABOUT: settings.about_screen,
+}

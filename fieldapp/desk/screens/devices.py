@@ -1,0 +1,79 @@
+"""The centre's devices: how each stands, when it was last heard, and what is missing from its chain."""
+
+import flet as ft
+
+from fieldapp.desk.parts.facts import fact_line
+from fieldapp.desk.parts.frame import framed
+from fieldapp.desk.state import DeskState, Screen
+from fieldapp.desk.words import agency_words, device_state_words
+from fieldapp.kit.boundary import component
+from fieldapp.kit.buttons import primary_button
+from fieldapp.kit.interface import bound
+from fieldapp.kit.layout import card
+from fieldapp.kit.notices import Urgency, empty_state, notice
+from fieldapp.kit.panes import Pane
+from fieldapp.kit.text import heading, isolate, quiet
+from fieldapp.kit.times import day_words, local_time, moment_words
+from fieldapp.services.devices import DeviceRow, DeviceState
+
+MOST_ROWS = 100
+"""Devices on the screen at once."""
+
+
+@component
+def devices_screen(state: DeskState) -> ft.View:
+    """List the devices, with the way to enrol one more."""
+    t, rows = state.t, state.open.devices.rows()
+    content = [_device(state, row) for row in rows[:MOST_ROWS]]
+    if not rows:
+        content = [
+            empty_state(
+                state,
+                ft.Icons.DEVICES_OUTLINED,
+                t("No device yet"),
+                t("Enrol a device while its worker stands beside you. It takes two minutes."),
+            )
+        ]
+    if len(rows) > MOST_ROWS:
+        content.append(quiet(state, t("And {n} more", n=len(rows) - MOST_ROWS)))
+    enrol = primary_button(
+        state,
+        t("Enrol a device"),
+        bound(state.go, Screen.ENROL),
+        icon=ft.Icons.ADD_ROUNDED,
+        identifier="enrol",
+    )
+    return framed(state, Pane(t("Devices"), content, bottom=[enrol]))
+
+
+def _device(state: DeskState, row: DeviceRow) -> ft.Control:
+    t, today = state.t, state.gate.clock.local().date()
+    seen = day_words(t, local_time(row.last_seen).date(), today) if row.last_seen else t("not yet")
+    enrolled = moment_words(t, local_time(row.enrolled_at), state.gate.clock.local())
+    lines: list[ft.Control] = [
+        heading(state, isolate(row.name)),
+        quiet(
+            state, t("{agency}, device {id}", agency=agency_words(t, row.agency), id=row.device_id.hex()[:8])
+        ),
+        *_warnings(state, row),
+        fact_line(state, t("Enrolled"), enrolled),
+        fact_line(state, t("Last heard"), seen),
+        fact_line(state, t("Records so far"), str(row.highest_seq)),
+    ]
+    return card(state, lines)
+
+
+def _warnings(state: DeskState, row: DeviceRow) -> list[ft.Control]:
+    t, words = state.t, []
+    if row.state is not DeviceState.ENROLLED:
+        words.append(device_state_words(t, row.state))
+    if row.gaps:
+        missing = sum(gap.last - gap.first + 1 for gap in row.gaps)
+        words.append(
+            state.tn(
+                "{n} number is missing: it may still be on its way. Ask its worker.",
+                "{n} numbers are missing: they may still be on their way. Ask its worker.",
+                missing,
+            )
+        )
+    return [notice(state, line, urgency=Urgency.WARNING) for line in words]

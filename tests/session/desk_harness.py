@@ -1,0 +1,123 @@
+"""The desk in-process with a real relay, a device that the test plays, and a clock that the test moves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fieldapp.desk.app import desk_app
+from fieldapp.desk.gate import DeskGate
+from fieldapp.desk.state import DeskState
+from fieldapp.services.centre import Centre
+from fieldapp.services.ceremony import CentrePlan
+from fieldapp.vault import FLOOR
+from sync.client import CentreClient
+from sync.primitives import SigningKey
+from sync.relay.app import register_centre
+from tests.fakes.fake_flet import FakeSession, walk
+from tests.relay.harness import HOST, FakeClock, Relay, relay
+from tests.unit.centre.desk import NOW, DeskClock, Switch
+
+PASSPHRASE = "made up canoe lantern gravel sixty"
+WIDE = 1360
+
+
+@dataclass
+class Desk:
+    """A running desk: `screen` is what a person sees and does, `state` what the session holds."""
+
+    screen: FakeSession
+    gate: DeskGate
+    relay: Relay
+    clock: FakeClock
+    network: Switch
+    folder: Path
+    made: list[str] = field(default_factory=list)
+
+    @property
+    def state(self) -> DeskState:
+        """Return the session's state, as its components hold it."""
+        held = (getattr(control, "args", ()) for control in walk(self.screen.page.views))
+        return next(arg for args in held for arg in args if isinstance(arg, DeskState))
+
+    @property
+    def centre(self) -> Centre:
+        """Return the open centre."""
+        return self.state.open
+
+    async def press(self, *names: str) -> None:
+        """Press one thing after the other and wait until storage is done with each."""
+        for name in names:
+            await self.screen.press(name)
+            await self.rest()
+
+    async def rest(self) -> None:
+        """Wait until the storage thread has nothing to do and the screen shows it."""
+        await asyncio.sleep(0.03)
+        await self.screen.settle()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until `condition` holds and the screen shows it."""
+        await self.screen.wait_for(condition)
+        await self.screen.settle()
+
+    async def unlock(self, passphrase: str = PASSPHRASE) -> None:
+        """Type `passphrase` on the lock screen and open."""
+        await self.screen.fill("Passphrase", passphrase)
+        await self.screen.press("unlock")
+        await self.rest()
+
+    async def lock(self) -> None:
+        """Let the desk lock by itself."""
+        await self.state.presence.lock()
+        await self.rest()
+
+    async def register(self) -> None:
+        """Do what the operator of the relay does, and let the desk publish."""
+        centre = self.centre
+        await register_centre(str(self.relay.path), centre.centre_id, centre.desk_key, "Made-up centre")
+        await self.pull()
+
+    async def pull(self) -> None:
+        """Look at the relay once."""
+        await self.centre.receiving.once()
+        await self.rest()
+
+    @property
+    def said(self) -> str:
+        """Return every text on the screen as one."""
+        return "\n".join(self.screen.texts())
+
+
+@asynccontextmanager
+async def desk(path: Path, *, width: float = WIDE, dark: bool = False) -> AsyncIterator[Desk]:
+    """Run a desk on an empty folder: its first screen is the first start."""
+    clock = FakeClock(NOW)
+    async with relay(path / "relay.db", clock) as served:
+        network = Switch(served.app)
+
+        def client(url: str, key: SigningKey) -> CentreClient:
+            return CentreClient(url, key, transport=network)
+
+        folder = path / "desk"
+        gate = DeskGate(folder, clock=DeskClock(clock), client=client, parameters=FLOOR, cells=1024)
+        try:
+            async with FakeSession(desk_app(gate), width=width, height=800, dark=dark) as screen:
+                yield Desk(screen, gate, served, clock, network, folder)
+        finally:
+            await gate.shut()
+
+
+@asynccontextmanager
+async def open_desk(path: Path, *, width: float = WIDE, dark: bool = False) -> AsyncIterator[Desk]:
+    """Run a desk whose centre is published, at its inbox."""
+    async with desk(path, width=width, dark=dark) as app:
+        await app.state.create(PASSPHRASE, CentrePlan("Made-up centre", HOST))
+        await app.screen.settle()
+        app.state.confirm_ceremony()
+        await app.register()
+        yield app
+
+
+Body = Callable[[Desk], Awaitable[None]]
