@@ -5,21 +5,18 @@ Whoever reads state, decides, and writes holds `turn` meanwhile, so that two dec
 """
 
 import asyncio
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
 
 from fieldapp.domain.ids import Clock
 from fieldapp.services.changes import Changes
+from fieldapp.services.desk_envelopes import Arrival, Outgoing
 from fieldapp.services.desk_records import (
-    READERS,
-    UNREADABLE,
-    Arrival,
     DeskIdentity,
     DeskRecord,
     EnrolledDevice,
     Issued,
     Marks,
-    Outgoing,
     Progress,
     Published,
     RoleKeys,
@@ -30,9 +27,28 @@ from fieldapp.services.worker import StorageWorker
 from fieldapp.vault import Vault, VaultDamaged, VaultLocked
 from sync.chain import ChainLedger
 from sync.directory import Directory
+from sync.errors import SyncError
 from sync.trust import TrustedState
 
 RecordT = TypeVar("RecordT")
+
+_READERS: Final[dict[Kind, Callable[[bytes], DeskRecord]]] = {
+    Kind.CENTRE: DeskIdentity.from_bytes,
+    Kind.TRUST: Published.from_bytes,
+    Kind.PREKEYS: RoleKeys.from_bytes,
+    Kind.ENROLLED_DEVICE: EnrolledDevice.from_bytes,
+    Kind.TOKENS: TokenPool.from_bytes,
+    Kind.CURSOR: Progress.from_bytes,
+    Kind.ACKNOWLEDGEMENT: Marks.from_bytes,
+    Kind.OUTGOING: Outgoing.from_bytes,
+    Kind.ISSUED: Issued.from_bytes,
+    Kind.RECEIVED: Arrival.from_bytes,
+    Kind.QUARANTINED: Arrival.from_bytes,
+}
+"""How each kind of a desk's records is read."""
+
+_UNREADABLE: Final = (SyncError, ValueError)
+"""What a damaged record raises."""
 
 
 class DeskBook:
@@ -187,8 +203,8 @@ class DeskBook:
         self.damaged = len(self._vault.damaged)
         for stored in self._vault.records():
             try:
-                self._remember(READERS[Kind(stored.kind)](stored.payload))
-            except (*UNREADABLE, KeyError):
+                self._remember(_READERS[Kind(stored.kind)](stored.payload))
+            except (*_UNREADABLE, KeyError):
                 self.damaged += 1
 
     def _remember(self, record: DeskRecord) -> None:

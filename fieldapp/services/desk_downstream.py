@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Final
 
 from fieldapp.services.desk_book import DeskBook
-from fieldapp.services.desk_records import DeskRecord, EnrolledDevice, Outgoing
+from fieldapp.services.desk_envelopes import Outgoing
+from fieldapp.services.desk_records import DeskRecord, EnrolledDevice
 from sync import receipts
 from sync.answers import Refusal
 from sync.certificate import verify_certificate

@@ -11,8 +11,9 @@ from typing import Final
 
 from fieldapp.services.desk_book import DeskBook
 from fieldapp.services.desk_downstream import by_id, seal_receipts, statement
+from fieldapp.services.desk_envelopes import Arrival
 from fieldapp.services.desk_reading import validate
-from fieldapp.services.desk_records import Arrival, DeskRecord, EnrolledDevice
+from fieldapp.services.desk_records import DeskRecord, EnrolledDevice
 from sync.certificate import Certificate, verify_certificate
 from sync.chain import ChainLedger
 from sync.envelope import OpenedHeader

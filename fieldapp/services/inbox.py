@@ -16,7 +16,8 @@ from fieldapp.domain.screening import Basis, Identity, ReasonNotAsked, Screening
 from fieldapp.errors import CodecError, FieldappError
 from fieldapp.services.desk_book import DeskBook
 from fieldapp.services.desk_downstream import seal_receipts, statement
-from fieldapp.services.desk_records import Arrival, DeskRecord, Marks
+from fieldapp.services.desk_envelopes import Arrival
+from fieldapp.services.desk_records import DeskRecord, Marks
 from fieldapp.services.inbox_rows import (
     Group,
     Read,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fieldapp.services.desk_book import DeskBook
-from fieldapp.services.desk_records import Arrival
+from fieldapp.services.desk_envelopes import Arrival
 
 
 @dataclass(frozen=True, slots=True)
