@@ -221,9 +221,12 @@ def _words(state: FieldState, rules: ContactRules) -> list[ft.Control]:
 
 def _when(state: FieldState, rules: ContactRules) -> list[ft.Control]:
     t, now = state.t, state.open.book.clock.local()
-    lines = [(t("Safe"), window_words(t, group)) for group in grouped(rules.safe)]
-    never = grouped(SafeWindow(window) for window in rules.never)
-    lines += [(t("Never"), window_words(t, group)) for group in never]
+    kinds = [(t("Safe"), rules.safe), (t("Never"), tuple(SafeWindow(window) for window in rules.never))]
+    lines = [
+        (label, "\n".join(window_words(t, group) for group in grouped(windows)))
+        for label, windows in kinds
+        if windows
+    ]
     if rules.check_in:
         silence = state.tn("{n} hour without news", "{n} hours without news", rules.check_in.after_hours)
         lines.append((silence, rules.check_in.who_acts or t("call the centre")))

@@ -1,0 +1,84 @@
+"""From every screen: after locking nothing of a record is on the screen, in the tree or in the log."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from fieldapp.domain.contact import Channel, ContactRules, SafeContact, SafeWindow, SeenBy, Window
+from fieldapp.domain.screening import FinishChoice, FinishKind, Identity, Mode
+from fieldapp.services.contacts import Case
+from fieldapp.services.filed import Filed
+from fieldapp.ui.state import Screen
+from tests.fakes.fake_flet import walk
+from tests.session.field_harness import TUESDAY_AFTERNOON, Field, open_field
+
+pytestmark = pytest.mark.anyio
+
+CANARY = "made-up canary"
+RULES = ContactRules(
+    TUESDAY_AFTERNOON,
+    safe=tuple(SafeWindow(Window(day, 0, 1440)) for day in range(7)),
+    who_may_answer=CANARY,
+    what_to_say=CANARY,
+    cover_story=CANARY,
+    code_word=CANARY,
+    distress_word=CANARY,
+)
+PLACES = (
+    Screen.HOME,
+    Screen.ENROL,
+    Screen.SETTINGS,
+    Screen.PASSPHRASE,
+    Screen.ABOUT,
+    Screen.OUTBOX,
+    Screen.RECORD,
+    Screen.CASES,
+    Screen.CASE,
+    Screen.RULES,
+    Screen.CONTACT,
+)
+
+
+async def filled(app: Field) -> tuple[Filed, Case]:
+    """Put the canary wherever a person can be named: a draft, a record and the rules of a case."""
+    notebook = app.state.open
+    draft = await notebook.screenings.begin(Mode.OUTREACH, language="en")
+    await notebook.screenings.save(draft.with_identity(Identity(name=CANARY)))
+    done = (await notebook.screenings.begin(Mode.OUTREACH, language="en")).with_identity(
+        Identity(name=CANARY)
+    )
+    record = await notebook.screenings.finish(done, FinishChoice(FinishKind.SEND))
+    case = await notebook.contacts.open_case(bytes(16), "alias of the case")
+    case = await notebook.contacts.set_rules(case, SafeContact(RULES, Channel.CALL, CANARY, SeenBy.NOBODY))
+    return record, case
+
+
+async def show(app: Field, place: Screen, record: Filed, case: Case) -> None:
+    app.state.home()
+    app.state.go(place, record.record_id if place is Screen.RECORD else case.id)
+    await app.screen.settle()
+
+
+async def test_locking_leaves_nothing_of_any_screen(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "fieldapp")
+    async with open_field(tmp_path) as app:
+        record, case = await filled(app)
+        aliases = [record.alias, case.alias, app.state.open.screenings.unfinished[0].alias]
+        for place in PLACES:
+            await show(app, place, record, case)
+            await app.press("cover")
+            assert app.state.place.screen is Screen.LOCK
+            texts = [v for control in walk(app.screen.page.views) for v in vars(control).values()]
+            left = " ".join(text for text in texts if isinstance(text, str))
+            assert [secret for secret in (CANARY, *aliases) if secret in left] == []
+            await app.unlock()
+        assert caplog.records == []
+
+
+async def test_no_list_shows_a_name_a_number_or_an_agreed_word(tmp_path: Path) -> None:
+    async with open_field(tmp_path) as app:
+        record, case = await filled(app)
+        for place in set(PLACES) - {Screen.CASE, Screen.RULES}:
+            await show(app, place, record, case)
+            assert CANARY not in " ".join(app.screen.texts())

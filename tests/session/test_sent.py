@@ -1,0 +1,165 @@
+"""Sent from here: how far each record has come, why one waits, and what to do."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import flet as ft
+import pytest
+
+from fieldapp.domain.screening import FinishChoice, FinishKind, Mode
+from fieldapp.services.filed import Filed, Part, Stage
+from fieldapp.services.filing import Book
+from fieldapp.services.membership import Standing
+from fieldapp.ui.state import Screen
+from fieldapp.ui.words import refusal_advice, refusal_words
+from sync.answers import Refusal
+from sync.protocol import MsgType
+from tests.session.field_harness import TUESDAY_AFTERNOON, Field, open_field
+
+pytestmark = pytest.mark.anyio
+
+SEND = FinishChoice(FinishKind.SEND)
+
+
+async def finished(app: Field, choice: FinishChoice = SEND) -> Filed:
+    draft = await app.state.open.screenings.begin(Mode.OUTREACH, language="en")
+    return await app.state.open.screenings.finish(draft, choice)
+
+
+async def listed(app: Field) -> list[str]:
+    app.state.home()
+    app.state.go(Screen.OUTBOX)
+    await app.screen.settle()
+    return app.screen.texts()
+
+
+async def detail(app: Field, record: Filed) -> list[str]:
+    app.state.home()
+    app.state.go(Screen.RECORD, record.record_id)
+    await app.screen.settle()
+    return app.screen.texts()
+
+
+@asynccontextmanager
+async def at_stage(path: Path, monkeypatch: pytest.MonkeyPatch, stage: Stage) -> AsyncIterator[Field]:
+    """An enrolled device, as the screens see it, whose records have come as far as `stage`."""
+    monkeypatch.setattr(Book, "standing", Standing.ENROLLED)
+    monkeypatch.setattr(Book, "stage", lambda _book, _record: stage)
+    async with open_field(path) as app:
+        yield app
+
+
+async def test_an_empty_list_says_what_will_stand_there(tmp_path: Path) -> None:
+    async with open_field(tmp_path) as app:
+        await app.press("outbox")
+        assert "Nothing finished yet" in app.screen.texts()
+
+
+async def test_a_record_shows_alias_level_and_that_it_waits_for_enrolment(tmp_path: Path) -> None:
+    async with open_field(tmp_path) as app:
+        record = await finished(app)
+        shown = await listed(app)
+        assert record.alias in shown
+        assert "Serious" in shown
+        assert "Screening. Waits until this device is enrolled." in shown
+        await app.press("enrol")
+        assert app.state.place.screen is Screen.ENROL
+
+
+@pytest.mark.parametrize(
+    ("stage", "words"),
+    [
+        (Stage.LOCAL, "Waits on this device"),
+        (Stage.SEALED, "Waits to be sent"),
+        (Stage.STORED, "At the relay, not yet at the centre"),
+        (Stage.RECEIVED, "At the centre, not opened yet"),
+        (Stage.OPENED, "Opened at the centre"),
+    ],
+)
+async def test_every_stage_has_its_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: Stage, words: str
+) -> None:
+    async with at_stage(tmp_path, monkeypatch, stage) as app:
+        await finished(app)
+        assert f"Screening. {words}." in await listed(app)
+
+
+async def test_opened_and_acted_on_come_back_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with at_stage(tmp_path, monkeypatch, Stage.OPENED) as app:
+        record = await finished(app)
+        at = int(TUESDAY_AFTERNOON.replace(hour=14, minute=31).timestamp())
+        parts = (Part(MsgType.SCREENING, bytes(32), opened=True), Part(MsgType.IDENTITY, bytes(32)))
+        opened = replace(record, opened_at=at, acted_at=at, parts=parts)
+        app.state.open.book._filed = {record.record_id: opened}
+        assert "Screening. Opened 14:31, acted on." in await listed(app)
+        shown = await detail(app, record)
+        assert {"The answers", "opened", "Who it is about", "not opened yet"} <= set(shown)
+
+
+async def test_a_refused_record_says_why_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Book, "last_reason", lambda _book, _record: Refusal.CAPTIVE_PORTAL.value)
+    async with at_stage(tmp_path, monkeypatch, Stage.SEALED) as app:
+        shown = await detail(app, await finished(app))
+        assert "A login page of this network answers in place of the relay." in shown
+        assert "Log in to the network, or use another one. It is then sent by itself." in shown
+
+
+async def test_a_blocked_record_says_so_and_the_others_stay_reachable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with at_stage(tmp_path, monkeypatch, Stage.LOCAL) as app:
+        stuck, other = await finished(app), await finished(app)
+        app.state.open.book.blocked = {stuck.record_id: "made up"}
+        assert "This record cannot be sealed now." in await detail(app, stuck)
+        assert "This record cannot be sealed now." not in await detail(app, other)
+        assert {stuck.alias, other.alias} <= set(await listed(app))
+
+
+async def test_every_refusal_of_the_relay_has_words(tmp_path: Path) -> None:
+    async with open_field(tmp_path) as app:
+        for refusal in Refusal:
+            assert refusal_words(app.state.t, refusal)
+            assert refusal_advice(app.state.t, refusal)
+
+
+async def test_handover_words_show_only_while_held(tmp_path: Path) -> None:
+    async with open_field(tmp_path) as app:
+        record = await finished(app)
+        pair = " ".join(record.handover)
+        assert pair not in await detail(app, record)
+        (holder,) = [m for m in app.screen.find(ft.Semantics, identifier="handover") if m.on_tap is not None]
+        await app.screen.fire(holder, "tap")
+        assert pair in app.screen.texts()
+
+
+async def test_a_kept_record_can_be_kept_longer_or_sent(tmp_path: Path) -> None:
+    async with open_field(tmp_path) as app:
+        record = await finished(app, FinishChoice(FinishKind.KEEP_UNTIL, until=date(2026, 12, 3)))
+        await detail(app, record)
+        await app.press("keep-longer")
+        kept = app.state.open.book.record(record.record_id)
+        assert kept is not None
+        assert kept.keep_until == date(2026, 12, 8)
+        await app.press("release")
+        sent = app.state.open.book.record(record.record_id)
+        assert sent is not None
+        assert app.state.open.book.stage(sent) is Stage.LOCAL
+
+
+async def test_a_long_list_is_shown_in_pages(tmp_path: Path) -> None:
+    async with open_field(tmp_path) as app:
+        record = await finished(app)
+        many = {n.to_bytes(16, "big"): replace(record, record_id=n.to_bytes(16, "little")) for n in range(60)}
+        app.state.open.book._filed = many
+        await listed(app)
+        rows = [name for name in app.screen.identifiers() if name.startswith("record-")]
+        assert len(rows) == 50
+        await app.press("more")
+        assert len([name for name in app.screen.identifiers() if name.startswith("record-")]) == 60
