@@ -8,20 +8,23 @@ Ours saves the answer, encrypted and durable, before the next question shows; th
 import shutil
 import sys
 from asyncio.subprocess import PIPE, Process, create_subprocess_exec
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Final
 
+from flet.messaging.session import Session
 from playwright.async_api import Page, async_playwright
 
 from bench import made_up, screens, served
-from bench.harness import Bench, Cell, Goal, Kind, Operation, Sample, readable, require
+from bench.harness import Bench, Cell, Goal, Kind, Operation, Sample, Stopwatch, readable, require
 from fieldapp.services.settings import Settings
 from fieldapp.ui.state import Screen
+from fieldapp.vault.store import CellStore
 from tests.browser.conftest import FLAGS, PAUSE_BEFORE_TYPING, PHONE
+from tests.fakes.fake_flet import FakeSession
 
 TAPS: Final = 19
 """Taps in one round: from the first question to the last."""
@@ -96,12 +99,13 @@ def _taps_on_counter(press: Press) -> Operation:
     return once
 
 
-def _taps_on_answers(press: Press) -> Operation:
+def _taps_on_answers(press: Press, parts: Callable[[], Mapping[str, float]] = dict) -> Operation:
     numbers = count()
 
     async def once() -> Sample:
         number = next(numbers)
-        return Sample(await press(ANSWERS[number % 2], f"{number + 2} of 20"))
+        parts()
+        return Sample(await press(ANSWERS[number % 2], f"{number + 2} of 20"), parts())
 
     return once
 
@@ -130,17 +134,27 @@ async def _question_in_process(directory: Path) -> AsyncIterator[Operation]:
     gate = made_up.device(directory)
     await gate.create(made_up.PASSPHRASE, Settings())
     await gate.lock()
-    async with screens.app(gate) as (screen, watched):
-        press = partial(screens.press, screen, watched)
-        await screen.fill("Passphrase", made_up.PASSPHRASE)
-        for part, wanted in (("unlock", "new-screening"), *WAY_TO_QUESTIONS):
-            await press(part, wanted)
+    stopwatch = Stopwatch()
+    with (
+        stopwatch.on("commit", CellStore, "write"),
+        stopwatch.on("build, diff, encode", Session, "patch_control"),
+    ):
+        async with screens.app(gate) as (screen, watched):
+            yield await _at_questions(screen, watched, stopwatch)
             await screen.settle()
-        require(screens.state_of(screen.page).place.screen is Screen.QUESTION, "the questions did not come")
-        yield _taps_on_answers(press)
-        await screen.settle()
     await gate.shut()
     await _check(directory)
+
+
+async def _at_questions(screen: FakeSession, watched: screens.Watched, stopwatch: Stopwatch) -> Operation:
+    """Unlock and go to the first question."""
+    press = partial(screens.press, screen, watched)
+    await screen.fill("Passphrase", made_up.PASSPHRASE)
+    for part, wanted in (("unlock", "new-screening"), *WAY_TO_QUESTIONS):
+        await press(part, wanted)
+        await screen.settle()
+    require(screens.state_of(screen.page).place.screen is Screen.QUESTION, "the questions did not come")
+    return _taps_on_answers(press, stopwatch.take)
 
 
 # --- In chromium -------------------------------------------------------------------------------------------

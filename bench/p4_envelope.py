@@ -112,7 +112,7 @@ async def _floor(_directory: Path) -> AsyncIterator[Operation]:
     yield once
 
 
-Calls = list[Callable[[], object]]
+Calls = list[partial[object]]
 
 
 class _Recorder(ModuleType):

@@ -1,0 +1,100 @@
+"""Each bench in its short form: it runs, and its own checks (round trip, ciphertext on the disk) hold. No times."""
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bench import harness, p4_envelope
+from bench.harness import Bench, Cell, Goal, Kind, Operation, Result, Round, Sample
+from bench.run import BENCHES, main, table
+
+
+@pytest.mark.parametrize("name", [name for name in BENCHES if name != "P3"])
+def test_a_bench_does_its_work(name: str, tmp_path: Path) -> None:
+    bench = BENCHES[name](short=True)
+    assert bench is not None
+    result = asyncio.run(harness.run(bench, 1, tmp_path))
+    assert len(result.kept) == 1
+    assert all(result.seconds(cell).least > 0 for cell in bench.cells)
+    assert bench.id in table(result)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium")
+def test_a_tap_is_measured_in_a_browser(tmp_path: Path) -> None:
+    bench = BENCHES["P3"](short=True)
+    assert bench is not None
+    assert asyncio.run(harness.run(bench, 1, tmp_path)).kept
+
+
+def test_the_driver_prints_json() -> None:
+    done = CliRunner().invoke(main, ["--short", "--only", "P4", "--json"])
+    assert done.exit_code == 0, done.output
+    (result,) = json.loads(done.output)["results"]
+    assert [cell["kind"] for cell in result["cells"]] == ["floor", "ours"]
+
+
+def test_the_floor_makes_every_call_that_an_envelope_makes() -> None:
+    pair = p4_envelope._pair()
+    with p4_envelope.recording() as sealing:
+        envelope = pair.seal()
+    with p4_envelope.recording() as receiving:
+        pair.receive(envelope)
+    names = [call.func.__name__ for call in sealing]
+    assert names.count("crypto_box_seal") == 8
+    assert names.count("crypto_sign") == 1
+    # Eight slots, tried with the registrar's and the role's prekey of the week.
+    assert [call.func.__name__ for call in receiving].count("crypto_box_seal_open") == 16
+
+
+def _result(canaries: list[float]) -> Result:
+    async def nothing() -> Sample:
+        return Sample(1.0)
+
+    class Open:
+        async def __aenter__(self) -> Operation:
+            return nothing
+
+        async def __aexit__(self, *_: object) -> None:
+            return None
+
+    values = iter(canaries)
+    bench = Bench("P0", "nothing", Goal(ratio=1.1), (Cell("a", Kind.FLOOR, lambda _: Open()),), repeats=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(harness, "canary", lambda: next(values))
+        return asyncio.run(harness.run(bench, 2))
+
+
+def test_a_round_in_which_the_machine_was_slow_does_not_count() -> None:
+    slow_then_quiet = _result([1.0, 1.0, 1.0, 1.2, 1.1, 1.0])
+    assert slow_then_quiet.dropped == 1
+    assert [one.canary for one in slow_then_quiet.kept] == [1.0, 1.1]
+    first_was_slow = _result([2.0, 2.0, 1.0, 1.0, 1.0, 1.0])
+    assert first_was_slow.dropped == 1
+    assert all(one.canary == 1.0 for one in first_was_slow.kept)
+
+
+def test_ratios_are_taken_inside_a_round() -> None:
+    async def never(_: Path) -> None: ...
+
+    cells = (Cell("floor", Kind.FLOOR, never), Cell("ours", Kind.OURS, never))  # type: ignore[arg-type]
+    rounds = [
+        Round(1, {"floor": Sample(1.0), "ours": Sample(1.2)}),
+        Round(1, {"floor": Sample(10.0), "ours": Sample(13.0)}),
+        Round(1, {"floor": Sample(4.0), "ours": Sample(5.0)}),
+    ]
+    result = Result(Bench("P0", "made up", Goal(ratio=1.3), cells, 1), rounds, 0)
+    assert result.against_floor(cells[1]).median == pytest.approx(1.25)
+    assert Goal(extra=0.15).value(0.5, 0.4) == pytest.approx(0.1)
+
+
+def test_a_bench_whose_record_is_readable_stops(tmp_path: Path) -> None:
+    (tmp_path / "v.db").write_bytes(b"Madeup Canaryword")
+    assert harness.readable(tmp_path, b"Canaryword")
+    with pytest.raises(AssertionError, match="readable"):
+        harness.require(not harness.readable(tmp_path, b"Canaryword"), "the draft is readable on the disk")
