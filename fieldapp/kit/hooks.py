@@ -34,3 +34,9 @@ def use_every(seconds: float, work: Callable[[], Any]) -> None:
 
     # Flet cancels an effect's task before its cleanup, and only if there is one.
     ft.use_effect(repeat, [], cleanup=lambda: None)
+
+
+def use_redraw_every(seconds: float) -> None:
+    """Draw the component anew every `seconds`: what it shows depends on the clock."""
+    _, set_count = ft.use_state(0)
+    use_every(seconds, lambda: set_count(lambda count: count + 1))

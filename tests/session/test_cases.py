@@ -20,6 +20,7 @@ from fieldapp.services.contacts import Case
 from fieldapp.services.filed import What
 from fieldapp.services.settings import Settings, Work
 from fieldapp.ui.parts.times import minutes_of
+from fieldapp.ui.screens import cases
 from fieldapp.ui.state import Screen
 from tests.fakes.fake_flet import walk
 from tests.session.field_harness import TUESDAY_AFTERNOON, Field, open_field
@@ -85,6 +86,17 @@ async def test_outside_safe_times_the_number_is_not_there_but_the_next_moment_is
         assert "tomorrow 13:00" in app.screen.texts()
         assert "case-number" not in app.screen.identifiers()
         assert NUMBER not in in_the_tree(app)
+
+
+async def test_a_number_does_not_outstay_its_safe_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cases, "SECONDS_BETWEEN_LOOKS", 0.02)
+    async with open_field(tmp_path, OUTREACH) as app:
+        await shown_case(app)
+        assert "case-number" in app.screen.identifiers()
+        app.clock.at = datetime(2026, 12, 1, 17, 0)
+        await app.screen.wait_for(lambda: "case-number" not in app.screen.identifiers())
 
 
 async def test_rules_older_than_fourteen_days_mean_ask_the_centre(tmp_path: Path) -> None:

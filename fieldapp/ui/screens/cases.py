@@ -8,6 +8,7 @@ import flet as ft
 from fieldapp.domain.contact import AlarmCause, ContactAlarm, ContactRules, SafeContact, SafeWindow
 from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import icon_button, primary_button, secondary_button
+from fieldapp.kit.hooks import use_redraw_every
 from fieldapp.kit.interface import bound
 from fieldapp.kit.layout import card, fact, list_row, section
 from fieldapp.kit.notices import Level, Urgency, empty_state, level_panel, notice
@@ -28,6 +29,8 @@ from fieldapp.ui.state import FieldState, Screen, Undo
 MOST_HISTORY = 20
 PAGE = 50
 """Rows shown at once: Flet builds every row."""
+SECONDS_BETWEEN_LOOKS = 10
+"""A number must not stay on the screen when its safe time ends."""
 
 
 @component
@@ -36,6 +39,7 @@ def cases_screen(state: FieldState) -> ft.View:
     t = state.t
     shown, set_shown = ft.use_state(PAGE)
     trying = use_trying(state)
+    use_redraw_every(SECONDS_BETWEEN_LOOKS)
     cases = state.open.contacts.cases
     more = secondary_button(state, t("Show more"), lambda: set_shown(shown + PAGE), identifier="more")
     empty = empty_state(
@@ -98,6 +102,7 @@ def _case_row(state: FieldState, case: Case) -> ft.Control:
 def case_screen(state: FieldState) -> ft.View:
     """Show one case: alarm, whether contact is safe and how, what to say, what was logged."""
     t, trying = state.t, use_trying(state)
+    use_redraw_every(SECONDS_BETWEEN_LOOKS)
     about = state.place.about
     case = state.open.contacts.case(about) if isinstance(about, bytes) else None
     if case is None:

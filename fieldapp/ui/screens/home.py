@@ -62,7 +62,6 @@ def home_screen(state: FieldState) -> ft.View:
         title=_greeting(t, state.open.book.clock.local()),
         actions=[settings],
         bottom=[
-            _other_order(state, trying, Mode.OFFICER if outreach else Mode.OUTREACH),
             _records(state, outreach=outreach),
             tile_button(
                 state,
@@ -81,6 +80,7 @@ def home_screen(state: FieldState) -> ft.View:
                 tone=state.theme.palette.accent,
                 identifier="new-screening",
             ),
+            _other_order(state, trying, Mode.OFFICER if outreach else Mode.OUTREACH),
         ],
     )
 
@@ -115,7 +115,7 @@ def _begin(state: FieldState, trying: Trying, mode: Mode) -> Handler:
 
 def _other_order(state: FieldState, trying: Trying, mode: Mode) -> ft.Control:
     t = state.t
-    words = t("New screening in the fixed order") if mode is Mode.OFFICER else t("New screening in any order")
+    words = t("Or in the fixed order") if mode is Mode.OFFICER else t("Or in any order")
     return quiet_button(state, words, _begin(state, trying, mode), identifier="other-order")
 
 
