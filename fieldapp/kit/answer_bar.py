@@ -69,7 +69,7 @@ def _answer(
     content = ft.Row(
         [
             ft.Icon(_ICONS[name], size=theme.icon, color=look.words),
-            ft.Text(words, size=theme.action, weight=ft.FontWeight.W_600, color=look.words),
+            _loose(ft.Text(words, size=theme.action, weight=ft.FontWeight.W_600, color=look.words)),
         ],
         alignment=ft.MainAxisAlignment.CENTER,
         spacing=theme.gap,
@@ -121,7 +121,7 @@ def _chip(ui: Interface, option: Option, chosen: bool, on_choose: Choose, identi
     # A row around the words keeps the chip as narrow as they are, and centred in its height.
     return pressable(
         ui,
-        ft.Row([words], tight=True),
+        ft.Row([_loose(words)], tight=True),
         bound(on_choose, option.key),
         look,
         padding=ft.Padding.symmetric(
@@ -131,6 +131,12 @@ def _chip(ui: Interface, option: Option, chosen: bool, on_choose: Choose, identi
         selected=chosen,
         identifier=f"{identifier}-{option.key}",
     )
+
+
+def _loose(words: ft.Text) -> ft.Text:
+    """Let words in a row break into lines where they would not fit, and take no more room than they need."""
+    words.expand, words.expand_loose = True, True
+    return words
 
 
 def choice_list(

@@ -168,7 +168,9 @@ class FieldState(Interface):
             if self.screening is None:
                 return
             try:
-                await self.save(change(self.screening))
+                changed = change(self.screening)
+                if changed != self.screening:
+                    await self.save(changed)
             except (FieldappError, SyncError, VaultError) as error:
                 # A traceback would keep the record in memory after locking.
                 self.unsaved = error.with_traceback(None) if self.screening else None

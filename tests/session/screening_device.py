@@ -33,6 +33,9 @@ class Device:
         (draft,) = self.state.open.screenings.unfinished
         return draft
 
+    def shows(self, screen: Screen) -> bool:
+        return self.state.place.screen is screen
+
     async def tap(self, *targets: str) -> None:
         for target in targets:
             await self.session.press(target)

@@ -1,5 +1,6 @@
 """The steps around the questions: opening, who, safe contact, who must not see this, result, finish."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -359,3 +360,41 @@ async def test_after_locking_no_screen_holds_what_was_recorded(tmp_path: Path) -
         assert d.state.screening is None
         assert d.state.place.screen is Screen.LOCK
         assert not any("violence" in text or NAME in text for text in d.session.texts())
+
+
+async def test_who_types_fast_waits_for_few_saves_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with device(tmp_path) as d:
+        await d.tap("new-screening", "alone-yes")
+        save, saves = d.state.open.screenings.save, []
+
+        async def counted(screening: Screening) -> None:
+            saves.append(screening.identity.name)
+            await save(screening)
+
+        monkeypatch.setattr(d.state.open.screenings, "save", counted)
+        (field,) = d.session.find(ft.TextField, label="Name as spoken")
+        dispatch = d.session.session.dispatch_event
+        await asyncio.gather(*(dispatch(field._i, "change", NAME[:n]) for n in range(1, len(NAME) + 1)))
+        assert d.saved.identity.name == NAME
+        assert len(saves) <= 3
+
+
+async def test_whoever_is_not_alone_sees_small_neutral_words_until_they_are(tmp_path: Path) -> None:
+    async with device(tmp_path) as d:
+        await d.tap("new-screening", "alone-no")
+        assert [d.state.quiet] == [True]
+        await d.tap("to-questions", "alone-yes")
+        assert [d.state.quiet] == [False]
+        assert d.saved.answers["G1"] is Answer.YES
+
+
+async def test_outreach_ends_at_the_overview_while_something_is_open(tmp_path: Path) -> None:
+    async with device(tmp_path, Work.OUTREACH) as d:
+        await d.tap("new-screening", "alone-yes", "who-next", "row-S11", "answer-no")
+        assert d.shows(Screen.OVERVIEW)
+        order = d.screening.order
+        await d.tap(f"row-{order[0]}", *["answer-no"] * (len(order) - 1))
+        assert d.shows(Screen.SAFE_CONTACT)
+        assert len(d.saved.answers) == 21

@@ -10,6 +10,7 @@ from fieldapp.domain.screening import Screening
 from fieldapp.domain.triage import Band, Level
 from fieldapp.kit import layout
 from fieldapp.kit.answer_bar import Option
+from fieldapp.kit.hooks import use_once
 from fieldapp.kit.interface import Handler
 from fieldapp.kit.layout import Progress
 from fieldapp.kit.notices import Level as Shown
@@ -62,14 +63,16 @@ def use_draft_text(
 ) -> tuple[str, Handler]:
     """Keep a text field's value, and save every change of it in the draft. A hook.
 
-    The value on the screen is the local one: a slower save never takes back what was typed meanwhile.
+    The value on the screen is the local one: a slower save never takes back what was typed meanwhile. Whoever types
+    faster than the device writes waits for one save, not for one a letter.
     """
     value, set_value = ft.use_state(initial)
+    latest = use_once(lambda: [initial])
 
     async def changed(event: ft.Event[ft.TextField]) -> None:
-        text = str(event.data or "")
-        set_value(text)
-        await state.change(lambda s: store(s, text))
+        latest[0] = str(event.data or "")
+        set_value(latest[0])
+        await state.change(lambda s: store(s, latest[0]))
 
     return value, changed
 
