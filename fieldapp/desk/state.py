@@ -159,7 +159,7 @@ class DeskState(Places[Screen], Interface):
             return
         self.centre = centre
         self.turn(0)
-        self._unsubscribe = centre.changes.subscribe(self._refresh)
+        self._unsubscribe = centre.changes.subscribe(self.here(self._refresh))
         self.presence.opened()
         self.apply(self.settings)
         self.places = self._first_places()

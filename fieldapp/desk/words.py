@@ -151,16 +151,13 @@ def parts_words(t: Translator, row: Row) -> str:
 
 
 def state_words(t: Translator, row: Row, now: int) -> str:
-    """Say what people did with a row, and whether they should have by now."""
-    match row.state:
-        case RowState.ACKNOWLEDGED:
-            return t("acknowledged")
-        case _ if now > row.acknowledge_by:
-            return t("late to acknowledge")
-        case RowState.OPENED:
-            return t("read")
-        case RowState.NEW:
-            return t("not yet read")
+    """Say what people did with a row, and whether somebody should have taken it on by now."""
+    if row.state is RowState.ACKNOWLEDGED:
+        return t("acknowledged")
+    late = now > row.acknowledge_by
+    if row.state is RowState.OPENED:
+        return t("late, read") if late else t("read")
+    return t("late, not yet read") if late else t("not yet read")
 
 
 def time_left_words(t: Translator, row: Row, now: int) -> str:

@@ -5,6 +5,7 @@ shared observable would let a tap in one session change another one's screen. Ap
 their own state and pass it as the first argument to every component and kit part.
 """
 
+import contextvars
 import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -59,6 +60,7 @@ class Interface(ft.Observable):
     ) -> None:
         """Start in `language`, with `theme_choice` and type sizes multiplied by `text_scale` (1.0 to 2.0)."""
         self._page: ft.Page | None = None
+        self._context = contextvars.copy_context()
         self._system_dark = False
         self._theme_choice = theme_choice
         self.t: Translator = Translator(language)
@@ -114,6 +116,7 @@ class Interface(ft.Observable):
     def attach(self, page: ft.Page) -> None:
         """Follow the window's width and the device's brightness, and set the page's own look."""
         self._page = page
+        self._context = contextvars.copy_context()
         self._system_dark = page.platform_brightness is ft.Brightness.DARK
         self._measure(page.width or 0)
         page.enable_screenshots = False
@@ -121,6 +124,18 @@ class Interface(ft.Observable):
         page.on_resize = self._on_resize
         page.on_platform_brightness_change = self._on_brightness
         self._choose_theme(self.theme.scale)
+
+    def here(self, work: Callable[[], object]) -> Callable[[], None]:
+        """Return a callback that does `work` in this session, whoever calls it on the event loop.
+
+        Flet refuses a change of state that is made outside of one of its own handlers, such as by a service.
+        """
+
+        def run() -> None:
+            # A copy: a context that is entered already cannot be entered once more.
+            self._context.copy().run(work)
+
+        return run
 
     def _on_resize(self, event: ft.PageResizeEvent) -> None:
         self._measure(event.width)

@@ -210,7 +210,7 @@ class FieldState(Interface):
 
     def _opened(self, notebook: Notebook) -> None:
         self.notebook = notebook
-        self._unsubscribe = notebook.book.changes.subscribe(self._refresh)
+        self._unsubscribe = notebook.book.changes.subscribe(self.here(self._refresh))
         self.presence.opened()
         self.apply(notebook.book.settings)
         self.places = (Place(Screen.HOME),)

@@ -1,23 +1,23 @@
 """The desk in-process with a real relay, a device that the test plays, and a clock that the test moves."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from fieldapp.desk.app import desk_app
 from fieldapp.desk.gate import DeskGate
 from fieldapp.desk.state import DeskState
 from fieldapp.services.centre import Centre
-from fieldapp.services.ceremony import CentrePlan
+from fieldapp.services.ceremony import CentrePlan, KeyCeremony
 from fieldapp.vault import FLOOR
 from sync.client import CentreClient
 from sync.primitives import SigningKey
 from sync.relay.app import register_centre
 from tests.fakes.fake_flet import FakeSession, walk
 from tests.relay.harness import HOST, FakeClock, Relay, relay
-from tests.unit.centre.desk import NOW, DeskClock, Switch
+from tests.unit.centre.desk import NOW, DeskClock, Device, Switch, World
 
 PASSPHRASE = "made up canoe lantern gravel sixty"
 WIDE = 1360
@@ -33,7 +33,6 @@ class Desk:
     clock: FakeClock
     network: Switch
     folder: Path
-    made: list[str] = field(default_factory=list)
 
     @property
     def state(self) -> DeskState:
@@ -84,6 +83,27 @@ class Desk:
         await self.centre.receiving.once()
         await self.rest()
 
+    async def device(self, name: str = "Made-up phone", agency: str = "police") -> Device:
+        """Enrol a device that the test plays."""
+        centre = self.centre
+        no_ceremony = KeyCeremony(self.folder, "", removable=True, centre_id=b"", desk_key=b"")
+        world = World(self.relay, self.clock, self.network, centre, no_ceremony, self.folder)
+        return await world.device(name, agency)
+
+    async def arrive(self, device: Device, *envelopes: bytes) -> None:
+        """Send envelopes from `device` and let the desk pull them."""
+        await device.drop(*envelopes)
+        await self.pull()
+
+    def row(self, alias: str) -> str:
+        """Return the test identifier of the row with this alias."""
+        (row,) = [row for row in self.state.page.rows if row.alias == alias]
+        return f"row-{row.key.hex()[:8]}"
+
+    async def read(self, alias: str) -> None:
+        """Choose a record and open it."""
+        await self.press(self.row(alias), "open-record")
+
     @property
     def said(self) -> str:
         """Return every text on the screen as one."""
@@ -118,6 +138,3 @@ async def open_desk(path: Path, *, width: float = WIDE, dark: bool = False) -> A
         app.state.confirm_ceremony()
         await app.register()
         yield app
-
-
-Body = Callable[[Desk], Awaitable[None]]

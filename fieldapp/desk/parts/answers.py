@@ -111,7 +111,7 @@ def _answer(state: DeskState, screening: Screening, line: AnswerLine) -> ft.Cont
 
 
 def _color(state: DeskState, screening: Screening, line: AnswerLine) -> str | None:
-    """Colour what weighs: a *yes* to danger, and whatever is open. The word says it as well."""
+    """Colour what weighs: a *yes* to danger, and what is open and could be one. The word says it as well."""
     p = state.theme.palette
     good_when_yes = line.id in (WISH, screening.instrument.gate.id)
     match line.answer:
@@ -120,7 +120,7 @@ def _color(state: DeskState, screening: Screening, line: AnswerLine) -> str | No
         case Answer.NO:
             return p.serious.ink if good_when_yes else None
         case _:
-            return p.serious.ink
+            return p.serious.ink if line.critical or good_when_yes else None
 
 
 def seen_card(state: DeskState, screening: Screening) -> list[ft.Control]:

@@ -28,12 +28,14 @@ from fieldapp.desk.words import (
     quarantine_words,
     withheld_words,
 )
+from fieldapp.domain.contact import ContactEvent, Direction
 from fieldapp.domain.screening import Screening
+from fieldapp.domain.triage import Band
 from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import primary_button, quiet_button
 from fieldapp.kit.interface import Handler, bound
 from fieldapp.kit.layout import card
-from fieldapp.kit.names import channel_words, direction_words, outcome_words, seen_by_words
+from fieldapp.kit.names import channel_words, outcome_words, seen_by_words
 from fieldapp.kit.notices import Urgency, level_badge, notice, status_line
 from fieldapp.kit.panes import Pane
 from fieldapp.kit.results import SHOWN_LEVEL, band_words
@@ -125,6 +127,8 @@ def _outside(state: DeskState, row: Row) -> list[ft.Control]:
 
 def _act_by(state: DeskState, row: Row, now: int) -> str:
     left = row.time_left(now)
+    if row.band is Band.NOW or row.kind is RowKind.UNREADABLE:
+        return state.t("now")
     if left > 0:
         return _when(state, row.due_at)
     return state.t("overdue {time}", time=duration_words(state.t, -left))
@@ -233,7 +237,7 @@ def _contact(state: DeskState, report: ContactReport) -> list[ft.Control]:
     )
     lines = [
         fact_line(state, t("What happened"), outcome_words(t, event.outcome)),
-        fact_line(state, t("Who began"), direction_words(t, event.direction)),
+        fact_line(state, t("Who began"), _began(state, event)),
         fact_line(state, t("By"), channel_words(t, event.channel)),
         fact_line(state, t("Who else sees the device"), seen_by_words(t, event.seen_by)),
     ]
@@ -244,6 +248,10 @@ def _contact(state: DeskState, report: ContactReport) -> list[ft.Control]:
     if event.note:
         lines.append(plain_line(state, t("Note"), isolate(event.note)))
     return [*alarm, fact_card(state, t("Contact"), lines)]
+
+
+def _began(state: DeskState, event: ContactEvent) -> str:
+    return state.t("The worker") if event.direction is Direction.OUT else state.t("The person")
 
 
 def _links(state: DeskState, row: Row, record: OpenedRecord) -> list[ft.Control]:
