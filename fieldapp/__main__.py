@@ -79,7 +79,7 @@ def desk(data_dir: Path, port: int, no_browser: bool) -> None:
 @_no_browser
 def demo(keep: Path | None, no_browser: bool) -> None:
     """Show everything on this machine with made-up cases: relay, desk and field app."""
-    from fieldapp.demo import run_demo
+    from fieldapp.demo.world import run_demo
 
     run_demo(keep, browser=not no_browser)
 

@@ -19,7 +19,7 @@ import flet as ft
 from fieldapp.assets import default_law
 from fieldapp.config import Config
 from fieldapp.errors import InputError
-from fieldapp.kit.logs import pin_loggers, refuse_debug_logging
+from fieldapp.kit.logs import DebugLoggingError, pin_loggers, refuse_debug_logging
 from fieldapp.services.delivery import RelayFactory
 from fieldapp.services.gate import Gate
 from fieldapp.system import SystemClock, SystemIds
@@ -54,8 +54,11 @@ def run_field(config: Config) -> None:
 
 
 def prepare() -> None:
-    """Hold every logger that could write what a person said, before anything else runs."""
-    refuse_debug_logging()
+    """Hold every logger that could write what a person said, before anything else runs; InputError."""
+    try:
+        refuse_debug_logging()
+    except DebugLoggingError as error:
+        raise InputError(str(error)) from None
     pin_loggers()
 
 
@@ -73,7 +76,9 @@ def check_folder(config: Config) -> None:
 async def serve_until_stopped(config: Config, main: Main, shut: Callable[[], Awaitable[None]]) -> None:
     """Serve one app on this machine, open it, and shut it in order when Ctrl-C or a stop signal comes."""
     async with stop_signal() as stopped, served(main, config.port, shut) as app:
-        announce(app.url, browser=config.browser)
+        print(app.url, flush=True)  # noqa: T201
+        if config.browser:
+            open_browser(app.url)
         await stopped.wait()
 
 
@@ -111,9 +116,7 @@ async def stop_signal() -> AsyncIterator[asyncio.Event]:
                 loop.remove_signal_handler(number)
 
 
-def announce(url: str, *, browser: bool) -> None:
-    """Print the one-time address, and open it where there is a browser."""
-    print(url, flush=True)  # noqa: T201
-    if browser:
-        with contextlib.suppress(webbrowser.Error):
-            webbrowser.open(url)
+def open_browser(url: str) -> None:
+    """Open an address where there is a browser; the address is printed all the same."""
+    with contextlib.suppress(webbrowser.Error):
+        webbrowser.open(url)

@@ -1,0 +1,75 @@
+"""Every wrong option or file is one clear line and exit code 2; never a traceback."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "fieldapp", *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+WRONG = {
+    "unknown command": ["bogus"],
+    "unknown option": ["--bogus"],
+    "port that is no number": ["--port", "x"],
+    "port out of range": ["desk", "--port", "70000"],
+    "no such file": ["triage", "no-such-file.json"],
+    "file missing": ["triage"],
+    "a folder": ["triage", "."],
+    "data folder is a file": ["--data-dir", __file__, "--no-browser"],
+    "data folder below a file": ["desk", "--data-dir", f"{__file__}/below", "--no-browser"],
+    "demo folder is a file": ["demo", "--keep", __file__, "--no-browser"],
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_one_line_and_exit_code_2(name: str) -> None:
+    result = run(*WRONG[name])
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("fieldapp: ")
+
+
+@pytest.mark.parametrize("command", [[], ["desk"]])
+def test_a_port_that_is_taken_is_one_line(command: list[str], tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        result = run(*command, "--data-dir", str(tmp_path / "data"), "--port", port, "--no-browser")
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert port in result.stderr
+
+
+@pytest.mark.parametrize(
+    "bad", ["", "{", "[1]", '{"answers": {"S99": "yes"}}', '{"answers": {"S01": "maybe"}}']
+)
+def test_bad_answers_are_one_line(bad: str) -> None:
+    result = run("triage", "-", stdin=bad)
+    assert (result.returncode, result.stderr.count("\n"), result.stdout) == (2, 1, "")
+
+
+def test_a_debug_log_of_the_interface_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLET_LOG_LEVEL", "debug")
+    result = run("--data-dir", str(tmp_path), "--no-browser")
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["desk", "--help"], ["demo", "--help"], ["triage", "--help"]]
+)
+def test_help_is_no_error(arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert result.returncode == 0
+    assert "Usage" in result.stdout
