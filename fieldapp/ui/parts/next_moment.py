@@ -1,0 +1,122 @@
+"""When the next safe moment is: quick chips, a typed time, and why contact was made when it was not safe."""
+
+from datetime import datetime, timedelta
+
+import flet as ft
+
+from fieldapp.domain.contact import Permission
+from fieldapp.domain.strict import MAX_NOTE
+from fieldapp.kit.answer_bar import Option, chips
+from fieldapp.kit.fields import text_field, typed
+from fieldapp.kit.notices import Urgency, notice
+from fieldapp.services.contacts import Case
+from fieldapp.ui.parts.contact_log import Keep, Log, wall_time
+from fieldapp.ui.parts.times import day_words, minutes_of, moment_words
+from fieldapp.ui.state import FieldState
+
+DAYS_AHEAD = 7
+"""Days to choose from for a typed time, today included."""
+
+
+def moment_chips(state: FieldState, log: Log, case: Case, keep: Keep) -> ft.Control:
+    """Offer the next safe time of the rules, the same time tomorrow and in a week, and that none was agreed."""
+    t, now = state.t, wall_time(state)
+    moments = {"tomorrow": now + timedelta(days=1), "week": now + timedelta(days=7)}
+    words = {"tomorrow": t("Tomorrow, same time"), "week": t("In a week, same time")}
+    window = _next_window(state, case)
+    if window:
+        moments = {"window": window, **moments}
+        words["window"] = t("Next safe time: {moment}", moment=moment_words(t, window, now))
+    options = [*(Option(key, words[key]) for key in moments), Option("none", t("Not agreed"))]
+    chosen = {key for key, moment in moments.items() if moment == log.next_safe}
+    if log.next_safe is None:
+        chosen = {"none"}
+
+    def choose(key: str) -> None:
+        keep(next_safe=moments.get(key), time="")
+
+    return chips(state, t("Agreed with the person"), options, frozenset(chosen), choose, identifier="next")
+
+
+def _next_window(state: FieldState, case: Case) -> datetime | None:
+    """The next moment that the rules call safe; while one is open now, the first one from tomorrow on."""
+    contacts, now = state.open.contacts, wall_time(state)
+    present = contacts.state(case)
+    if not present.may_call:
+        return present.next_safe
+    tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0)
+    later = contacts.state(case, tomorrow)
+    return None if later.may_call else later.next_safe
+
+
+def unsafe_notice(state: FieldState, log: Log, case: Case) -> list[ft.Control]:
+    """Warn when the chosen moment is not safe by the rules."""
+    if log.next_safe is None:
+        return []
+    permission = state.open.contacts.state(case, log.next_safe).permission
+    if permission not in (Permission.NEVER_WINDOW, Permission.OUTSIDE_WINDOWS):
+        return []
+    return [notice(state, state.t("By the rules this is not a safe time."), urgency=Urgency.WARNING)]
+
+
+def other_moment(state: FieldState, log: Log, keep: Keep) -> list[ft.Control]:
+    """Take a typed time; the days to choose from appear with it."""
+    t, now = state.t, wall_time(state)
+
+    def take(day: int, time: str) -> None:
+        minutes = minutes_of(time)
+        if minutes is None or minutes == 24 * 60:
+            keep(day=day, time=time)
+            return
+        midnight = now.replace(hour=0, minute=0) + timedelta(days=day)
+        keep(day=day, time=time, next_safe=midnight + timedelta(minutes=minutes))
+
+    days = [
+        Option(str(n), day_words(t, (now + timedelta(days=n)).date(), now.date())) for n in range(DAYS_AHEAD)
+    ]
+    wrong = bool(log.time) and minutes_of(log.time) is None
+    typed_time = text_field(
+        state,
+        t("Or at another time"),
+        log.time,
+        typed(lambda text: take(log.day, text)),
+        error=t("Type a time such as 8:30.") if wrong else None,
+    )
+    chosen = frozenset({str(log.day)})
+    choose = chips(
+        state, t("On which day?"), days, chosen, lambda key: take(int(key), log.time), identifier="day"
+    )
+    return [typed_time, choose] if log.time else [typed_time]
+
+
+def reason_field(state: FieldState, log: Log, keep: Keep) -> ft.Control:
+    """Ask why contact was made although the number was hidden: three chips, or typed words."""
+    t = state.t
+    reasons = {
+        "asked": t("The person asked for it"),
+        "centre": t("The centre asked for it"),
+        "first": t("First contact, no rules yet"),
+    }
+    options = [Option(key, words) for key, words in reasons.items()]
+    chosen = frozenset(key for key, words in reasons.items() if words == log.reason)
+    return ft.Column(
+        [
+            chips(
+                state,
+                t("Why was contact made although it was not a safe moment?"),
+                options,
+                chosen,
+                lambda key: keep(reason=reasons[key]),
+                identifier="reason",
+            ),
+            text_field(
+                state,
+                t("Or another reason"),
+                "" if chosen else log.reason,
+                typed(lambda text: keep(reason=text)),
+                max_length=MAX_NOTE,
+            ),
+        ],
+        spacing=state.theme.gap,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
