@@ -24,7 +24,7 @@ from sync.primitives import KEY_SIZE, NONCE_SIZE, aead_seal, random_bytes
 CANARY_LIMIT: Final = 1.15
 """A round counts as long as its canary took at most so many times the best of the run."""
 CANARY_SIZE: Final = 2048
-MOST_ATTEMPTS: Final = 4
+MOST_ATTEMPTS: Final = 3
 """Rounds that are tried at most, as a multiple of those that are wanted."""
 
 
@@ -142,7 +142,7 @@ class Result:
 
 
 async def run(bench: Bench, rounds: int, folder: Path | None = None) -> Result:
-    """Run a bench until `rounds` rounds count, at most four times as many; `folder` says on which disk.
+    """Run a bench until `rounds` rounds count, at most three times as many; `folder` says on which disk.
 
     When too many were disturbed the result holds those that count, at least one: the one with the best canary.
     """
