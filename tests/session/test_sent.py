@@ -93,7 +93,10 @@ async def test_opened_and_acted_on_come_back_in_one_line(
     async with at_stage(tmp_path, monkeypatch, Stage.OPENED) as app:
         record = await finished(app)
         at = int(TUESDAY_AFTERNOON.replace(hour=14, minute=31).timestamp())
-        parts = (Part(MsgType.SCREENING, bytes(32), opened=True), Part(MsgType.IDENTITY, bytes(32)))
+        parts = (
+            Part(MsgType.SCREENING, bytes(32), bytes(32), opened=True),
+            Part(MsgType.IDENTITY, bytes(32), bytes(32)),
+        )
         opened = replace(record, opened_at=at, acted_at=at, parts=parts)
         app.state.open.book._filed = {record.record_id: opened}
         assert "Screening. Opened 14:31, acted on." in await listed(app)

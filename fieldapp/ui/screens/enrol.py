@@ -4,6 +4,7 @@ The code is never rewritten while it is typed (a field that changes under the fi
 back below the field, in the groups that the clerk's screen shows.
 """
 
+import asyncio
 from collections.abc import Callable
 
 import flet as ft
@@ -126,7 +127,7 @@ def _cancel(state: FieldState) -> Handler:
 
 @component
 def _digits(
-    state: FieldState, on_failure: Callable[[Exception], None], on_sealed: Callable[[int], None]
+    state: FieldState, on_failure: Callable[[Exception], None], on_waiting: Callable[[int], None]
 ) -> ft.Control:
     t, theme = state.t, state.theme
     network, set_network = ft.use_state(True)
@@ -135,10 +136,9 @@ def _digits(
         if state.notebook is None:
             return
         notebook = state.notebook
-        waiting = notebook.delivery.waiting
+        on_waiting(notebook.delivery.waiting)
         try:
             if await notebook.enrolling.finish():
-                on_sealed(waiting)
                 notebook.delivery.wake()
                 notebook.book.changes.ring()
             set_network(True)
@@ -149,7 +149,11 @@ def _digits(
             on_failure(error)
             notebook.book.changes.ring()
 
-    use_every(SECONDS_BETWEEN_LOOKS, look)
+    async def look_to_the_end() -> None:
+        # Joining rings the bell, which takes this component off the screen and would cancel the rest of the look.
+        await asyncio.shield(asyncio.create_task(look()))
+
+    use_every(SECONDS_BETWEEN_LOOKS, look_to_the_end)
     groups = state.open.enrolling.digits
     rows: list[ft.Control] = [
         ft.Row(
