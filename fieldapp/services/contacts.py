@@ -174,6 +174,10 @@ class Contacts:
         """Put back a case that was just closed."""
         await self._save(case)
 
+    def forget(self) -> None:
+        """Drop everything that was read: the notebook is being locked."""
+        self._cases = {}
+
     async def _save(self, case: Case) -> None:
         payload = _case_bytes(case)
         await self._book.commit(lambda tx: tx.put(_record_id(case.id), Kind.CASE, payload))

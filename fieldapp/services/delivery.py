@@ -13,19 +13,17 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
-from fieldapp.services.filing import Book
+from fieldapp.services.filing import Book, Step
 from fieldapp.services.listening import News, listen
-from fieldapp.services.membership import Membership
-from fieldapp.vault.errors import VaultError
+from fieldapp.vault.errors import VaultError, VaultLocked
 from fieldapp.vault.outbox_file import OutboxEntry
 from sync import outbox
 from sync.answers import Refusal
 from sync.client import RelayClient
-from sync.errors import DirectoryRejected, OutboxError, RelayRefused, RelayUnreachable, SyncError
+from sync.errors import DirectoryRejected, RelayRefused, RelayUnreachable
 from sync.outbox import OutboxMeta
 from sync.protocol import DAY
-from sync.receipts import ReceiptKind
-from sync.trust import TrustedState, update
+from sync.trust import update
 
 RelayFactory = Callable[[str], RelayClient]
 """Makes the client for a relay's address; the demo and the tests give it another transport."""
@@ -61,6 +59,8 @@ class Delivery:
         self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._directory_seen = 0
+        self.rejected_directory = ""
+        """Why the newest directory that the relay offers is not believed, "" when it is: to be shown."""
 
     def start(self) -> None:
         """Begin to look for the relay, until `stop`."""
@@ -72,8 +72,7 @@ class Delivery:
         task, self._task = self._task, None
         if task:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.gather(task, return_exceptions=True)
         clients, self._clients = self._clients, {}
         for client in clients.values():
             await client.aclose()
@@ -95,140 +94,184 @@ class Delivery:
         """Drop every delay and waiting time, and look now."""
         for entry, meta in self._book.on_the_way:
             if meta.state is outbox.OutboxState.SEALED:
-                await self._book.update_meta(entry, outbox.send_now(meta))
+                await self._book.change_meta(entry.entry_id, outbox.send_now)
         self.wake()
 
     async def once(self) -> None:
-        """Push and pull once; errors of the network end in `network`, never in an exception."""
+        """Seal what can be sealed, push and pull once; errors of the network end in `network`, never here.
+
+        A relay that is silent holds up nothing that is for another one (a centre can move).
+        """
         async with self._turn:
             before = self.network
-            try:
-                if await self._push():
-                    await self._pull()
-            except RelayUnreachable:
-                self.network = Network.OFFLINE
-            except RelayRefused as error:
-                self.network = Network.PORTAL if error.reason == Refusal.CAPTIVE_PORTAL else Network.ONLINE
+            with contextlib.suppress(VaultError):  # a full disk must not hold up what is sealed already
+                await self._book.seal_waiting()
+            silent = await self._push()
+            url = self._relay()
+            if url and url not in silent:
+                silent = {**silent, **await self._pull(url)}
+            if url in silent:
+                self.network = silent[url]
             if self.network is not before:
                 self._book.changes.ring()
 
     async def _loop(self) -> None:
         while True:
             self._wake.clear()
-            # A fault of one pass (a full disk, say) must not end the sending for ever.
-            with contextlib.suppress(SyncError, VaultError):
+            # Whatever went wrong in one pass (a full disk, a fault in this program) must not end the sending for ever.
+            with contextlib.suppress(Exception):
                 await self.once()
             pause = PAUSE if self.waiting else IDLE_PAUSE
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), pause + secrets.randbelow(pause + 1))
 
+    def _relay(self) -> str:
+        trust = self._book.trust
+        return trust.directory.relay.url if trust else ""
+
     # --- To the relay ----------------------------------------------------------------------------------
 
-    async def _push(self) -> bool:
-        """Offer everything that is due, urgent first. False when the relay does not answer as itself."""
+    async def _push(self) -> dict[str, Network]:
+        """Offer everything that is due, urgent first; returns the relays that need not be asked more in this pass."""
         now = self._book.clock.now()
         due = [(entry, meta) for entry, meta in self._book.on_the_way if outbox.is_due(meta, now)]
+        silent: dict[str, Network] = {}
         for entry, meta in sorted(due, key=lambda pair: (not pair[1].urgent, pair[1].seq)):
-            if not await self._offer(entry, meta):
-                return False
-        return True
+            if meta.relay not in silent:
+                with contextlib.suppress(RelayUnreachable):
+                    silent |= await self._offer(entry, meta)
+                    continue
+                silent[meta.relay] = Network.OFFLINE
+        return silent
 
-    async def _offer(self, entry: OutboxEntry, meta: OutboxMeta) -> bool:
-        now = self._book.clock.now()
-        if meta.offered_at and (token := await self._book.take_token()):
+    async def _offer(self, entry: OutboxEntry, meta: OutboxMeta) -> dict[str, Network]:
+        """Offer one envelope; returns its relay if that does not answer as itself. RelayUnreachable."""
+        if meta.offered_at:
             # The relay took these bytes once and no longer has them: it would only answer for the old token.
-            meta = outbox.with_token(meta, token)
+            renewed = await self._note(entry, lambda m: outbox.missing(m, self._book.clock.now()), renew=True)
+            if renewed is None:
+                return {}
+            meta = renewed
         try:
-            await self._client(meta.relay).drop(meta.box, meta.drop_token, entry.envelope)
+            client = self._client(meta.relay)
+        except ValueError:
+            await self._refused(entry, meta, Refusal.BAD_REQUEST)
+            return {}
+        try:
+            await client.drop(meta.box, meta.drop_token, entry.envelope)
         except RelayRefused as error:
             await self._refused(entry, meta, error.reason)
-            if error.reason == Refusal.CAPTIVE_PORTAL:
-                self.network = Network.PORTAL
-            return error.reason not in _STOP
+            return {meta.relay: _network(error)} if error.reason in _STOP else {}
         self.network = Network.ONLINE
-        await self._book.update_meta(entry, outbox.stored(meta, now))
-        return True
+        await self._note(entry, lambda m: outbox.stored(m, self._book.clock.now()))
+        return {}
 
     async def _refused(self, entry: OutboxEntry, meta: OutboxMeta, reason: str) -> None:
         """Write down why; a portal or a busy relay says nothing about this record and costs it nothing."""
         if reason in _STOP:
             if meta.last_reason != reason:
-                await self._book.update_meta(entry, replace(meta, last_reason=reason))
+                await self._note(entry, lambda m: replace(m, last_reason=reason))
             return
-        if reason in _NEW_TOKEN and (token := await self._book.take_token()):
-            meta = outbox.with_token(meta, token)
-        failed = outbox.failed(meta, reason, self._book.clock.now(), secrets.randbelow)
-        await self._book.update_meta(entry, failed)
+
+        def failed(m: OutboxMeta) -> OutboxMeta:
+            return outbox.failed(m, reason, self._book.clock.now(), secrets.randbelow)
+
+        renew = reason in _NEW_TOKEN and self._book.tokens_left > 0
+        await self._note(entry, failed, renew=renew)
+
+    async def _note(self, entry: OutboxEntry, step: Step, *, renew: bool = False) -> OutboxMeta | None:
+        """Write the new state down. A disk that refuses must not hold up the next envelope: all of this is repeated."""
+        write = self._book.renew_token if renew else self._book.change_meta
+        try:
+            return await write(entry.entry_id, step)
+        except VaultLocked:
+            raise
+        except VaultError:
+            return None
 
     # --- From the centre -------------------------------------------------------------------------------
 
-    async def _pull(self) -> None:
-        membership, trust = self._book.membership, self._book.trust
-        if membership is None or trust is None:
-            return
-        token = membership.read_token(self._book.clock.now())
-        if token is None:
-            return
-        client = self._client(trust.directory.relay.url)
-        await self._refresh_directory(client, trust, token)
-        more = True
-        while more:
-            more = await self._pull_page(client, token)
-        self.network = Network.ONLINE
+    async def _pull(self, url: str) -> dict[str, Network]:
+        """Hear what the centre says; returns the state of its relay, or nothing when there is no token to read with."""
+        membership = self._book.membership
+        tokens = membership.read_tokens_by_chance(self._book.clock.now()) if membership else ()
+        state: dict[str, Network] = {}
+        for token in tokens:
+            try:
+                await self._pull_with(self._client(url), token)
+            except RelayUnreachable:
+                return {url: Network.OFFLINE}
+            except VaultLocked:
+                raise
+            except VaultError:
+                return {url: Network.ONLINE}  # nothing was taken in, so the relay says it again
+            except RelayRefused as error:
+                state = {url: _network(error)}
+                if error.reason != Refusal.UNKNOWN_TOKEN:
+                    return state
+            else:
+                return {url: Network.ONLINE}
+        return state
+
+    async def _pull_with(self, client: RelayClient, token: bytes) -> None:
+        if not 0 <= self._book.clock.now() - self._directory_seen < DAY:
+            await self._refresh_directory(client, token)
+        while await self._pull_page(client, token):
+            pass
 
     async def _pull_page(self, client: RelayClient, token: bytes) -> bool:
+        """Hear one page; returns whether more is there. Its cursor is never ahead of what it stands for."""
         membership, trust = self._book.membership, self._book.trust
         if membership is None or trust is None:
             return False
         try:
             page = await client.shard(membership.shard, membership.cursor, token)
         except RelayRefused as error:
-            if error.reason != Refusal.CURSOR_UNKNOWN:
+            if error.reason != Refusal.CURSOR_UNKNOWN or not membership.cursor:
                 raise
             # The relay was restored from a backup: read everything again, all of it is idempotent.
-            await self._book.hear(replace(membership, cursor=""), (), (), ())
+            await self._book.hear("", News())
             return True
-        if page.cursor != membership.cursor:
-            news = await asyncio.to_thread(listen, page.envelopes, membership, trust)
-            await self._take_in(membership, page.cursor, news)
+        if page.cursor == membership.cursor:
+            return False
+        news = await asyncio.to_thread(listen, page.envelopes, membership, trust)
+        if news.newer_directory and await self._refresh_directory(client, token):
+            newer = self._book.trust or trust
+            news = await asyncio.to_thread(listen, page.envelopes, membership, newer)
+        await self._book.hear(page.cursor, news)
         return page.more
 
-    async def _take_in(self, membership: Membership, cursor: str, news: News) -> None:
-        """Write receipts, tokens and the cursor together: a cursor is never ahead of what it stands for."""
-        now = self._book.clock.now()
-        metas = {meta.env_hash: (entry, meta) for entry, meta in self._book.on_the_way}
-        changed: dict[bytes, tuple[OutboxEntry, OutboxMeta]] = {}
-        acted: list[tuple[bytes, int]] = []
-        for desk_id, item in news.receipts:
-            if item.env_hash in metas:
-                entry, meta = changed.get(item.env_hash) or metas[item.env_hash]
-                try:
-                    changed[item.env_hash] = (entry, outbox.receipt(meta, item, desk_id, now))
-                except OutboxError:
-                    continue  # a proof that is not true changes nothing
-            if item.kind is ReceiptKind.ACTED:
-                acted.append((item.env_hash, item.at))
-        listened = replace(
-            membership.listened(cursor, news.centre_time, news.heard),
-            read_tokens={**membership.read_tokens, **news.read_tokens},
-        )
-        await self._book.hear(listened, changed.values(), acted, news.drop_tokens)
+    async def _refresh_directory(self, client: RelayClient, token: bytes) -> bool:
+        """Fetch the directory and tell whether it is newer; a bad one changes nothing, the last good one stays.
 
-    async def _refresh_directory(self, client: RelayClient, trust: TrustedState, token: bytes) -> None:
-        """Fetch the directory once a day; a bad one changes nothing, the last good one stays in force."""
-        now = self._book.clock.now()
-        if 0 <= now - self._directory_seen < DAY:
-            return
-        blob = await client.directory(token)
-        self._directory_seen = now
+        A relay that has none must not keep us from the receipts: only an odd answer ends the pass.
+        """
+        trust = self._book.trust
+        if trust is None:
+            return False
+        try:
+            blob = await client.directory(token)
+        except RelayRefused as error:
+            if error.reason in _STOP:
+                raise
+            return False
+        self._directory_seen = self._book.clock.now()
         try:
             newer = await asyncio.to_thread(update, trust, blob)
-        except DirectoryRejected:
-            return
-        if newer is not trust:
-            await self._book.save_trust(newer)
+        except DirectoryRejected as error:
+            self.rejected_directory = error.diagnostics()
+            return False
+        self.rejected_directory = ""
+        if newer is trust:
+            return False
+        await self._book.save_trust(newer)
+        return True
 
     def _client(self, url: str) -> RelayClient:
         if url not in self._clients:
             self._clients[url] = self._relays(url)
         return self._clients[url]
+
+
+def _network(error: RelayRefused) -> Network:
+    return Network.PORTAL if error.reason == Refusal.CAPTIVE_PORTAL else Network.ONLINE

@@ -84,9 +84,14 @@ class Enrolling:
 
         EnrolmentFailed(expired) after 15 minutes; EnrolmentFailed or DirectoryRejected when the answer is not good.
         """
+        if self._book.standing is Standing.ENROLLED:
+            await (
+                self.cancel()
+            )  # another look was quicker, or nobody waited any more for the one that succeeded
+            return True
         attempt = self._attempt
         if attempt is None:
-            return self._book.standing is Standing.ENROLLED
+            return False
         message = await attempt.client.get_enrolment(enrolment.enrol_id(attempt.code), "down")
         if message is None:
             if self._book.clock.now() - attempt.began > ENROLMENT_LIFETIME:

@@ -44,10 +44,15 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One envelope of a record: its type, its chain hash (32), and whether it is provably opened."""
+    """One envelope of a record: its type, its chain hash (32), and whether it is provably opened.
+
+    `opened_proof` (32) is what a desk must show that says it opened or acted on it, also long after the envelope is
+    gone from the outbox.
+    """
 
     msg_type: MsgType
     env_hash: bytes
+    opened_proof: bytes = field(repr=False)
     opened: bool = False
 
 
@@ -63,7 +68,7 @@ class Filed:
     level: str
     band: str
     outcome: str = ""
-    handover: tuple[str, ...] = ()
+    handover: tuple[str, ...] = field(default=(), repr=False)
     keep_until: date | None = None
     withheld: int = 0
     version: int = 1
@@ -109,6 +114,7 @@ class Filed:
                 "outcome": self.outcome,
                 "part_hashes": hex_list(part.env_hash for part in self.parts),
                 "part_opened": [part.opened for part in self.parts],
+                "part_proofs": hex_list(part.opened_proof for part in self.parts),
                 "part_types": [int(part.msg_type) for part in self.parts],
                 "record_id": self.record_id.hex(),
                 "v": 1,
@@ -132,6 +138,7 @@ class Filed:
         parts = zip(
             fields.items("part_types"),
             fields.binaries("part_hashes", 32),
+            fields.binaries("part_proofs", 32),
             fields.items("part_opened"),
             strict=True,
         )
@@ -149,7 +156,7 @@ class Filed:
             withheld=fields.number("withheld"),
             version=fields.number("version", 1),
             content=content if isinstance(content, dict) else None,
-            parts=tuple(Part(MsgType(int(str(t))), h, bool(opened)) for t, h, opened in parts),
+            parts=tuple(Part(MsgType(int(str(t))), h, p, bool(opened)) for t, h, p, opened in parts),
             opened_at=fields.number("opened_at"),
             acted_at=fields.number("acted_at"),
         )

@@ -6,45 +6,64 @@ the disk. Finishing is one transaction: record state, sealed envelopes, chain, t
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from fieldapp.domain.ids import Clock, Ids
-from fieldapp.errors import CodecError, FieldappError
+from fieldapp.errors import CodecError, InstrumentError
 from fieldapp.services.changes import Changes
+from fieldapp.services.contents import Contents, Damaged, Entries, read_contents
 from fieldapp.services.filed import Filed, Stage
+from fieldapp.services.hearing import effect_of
 from fieldapp.services.kinds import Kind
+from fieldapp.services.listening import News
 from fieldapp.services.membership import Membership, Standing
 from fieldapp.services.parts import bodies_of
 from fieldapp.services.sealing import STATES, NoDropToken, Sealer, entry
 from fieldapp.services.settings import Settings
 from fieldapp.services.worker import StorageWorker
-from fieldapp.vault.errors import OutboxFull, VaultError
+from fieldapp.vault.errors import (
+    OutboxFull,
+    OutboxUnavailable,
+    RecordTooLarge,
+    StorageFailed,
+    VaultFull,
+)
 from fieldapp.vault.outbox_file import OutboxEntry
 from fieldapp.vault.vault import Transaction, Vault
 from sync import outbox
 from sync.canonical import loads_object
-from sync.errors import SealRefused, SyncError
+from sync.errors import SyncError
 from sync.outbox import OutboxMeta, OutboxState
-from sync.protocol import TOKEN_SIZE
+from sync.protocol import DAY
 from sync.trust import TrustedState
 
-Change = Callable[[Transaction], object]
+__all__ = ["Book", "Change", "Damaged", "singleton"]
 
-_UNREADABLE: Final = (SyncError, FieldappError, ValueError, VaultError)
+Change = Callable[[Transaction], object]
+Step = Callable[[OutboxMeta], OutboxMeta]
+
+CENTRE_SILENT: Final = 14 * DAY
+"""Policy keep=0 drops the plaintext at sealing only if the centre was heard within this time (security: section 3)."""
+
+_CANNOT_SEAL: Final = (
+    NoDropToken,
+    OutboxFull,
+    OutboxUnavailable,
+    VaultFull,
+    RecordTooLarge,
+    CodecError,
+    InstrumentError,
+    SyncError,
+)
+"""Why one record may have to wait unsealed; it says so, is tried again, and holds up no other."""
+
+_LOST: Final = "The sealed copy of this record is damaged and its content is gone from here. Call the centre."
 
 
 def singleton(kind: Kind) -> bytes:
     """The record id (16 bytes) of a kind of which there is exactly one record."""
     return int(kind).to_bytes(16, "little")
-
-
-@dataclass(frozen=True, slots=True)
-class Damaged:
-    """A stored record that cannot be read: it is shown, kept as it is, and does not hinder the others."""
-
-    kind: int
-    cells: tuple[int, ...] = ()
 
 
 class Book:
@@ -59,17 +78,22 @@ class Book:
         self.clock = clock
         self.ids = ids
         self.changes = Changes()
-        self.settings = Settings()
-        self.membership: Membership | None = None
-        self.trust: TrustedState | None = None
-        self.damaged: list[Damaged] = []
         self.blocked: dict[bytes, str] = {}
-        """Why a LOCAL record could not be sealed, by record id: a plain sentence."""
-        self._tokens: tuple[bytes, ...] = ()
-        self._filed: dict[bytes, Filed] = {}
-        self._entries: dict[bytes, tuple[OutboxEntry, OutboxMeta]] = {}
+        """Why a record could not be sealed, by record id: a plain sentence."""
         self._vault = vault
         self._worker = worker
+        self._take(Contents())
+
+    def _take(self, contents: Contents) -> None:
+        self.settings = contents.settings
+        self.membership: Membership | None = contents.membership
+        self.trust: TrustedState | None = contents.trust
+        self.damaged: list[Damaged] = contents.damaged
+        self.outbox_readable = contents.outbox_readable
+        """Whether the sealed outbox opened; if not, nothing can be sealed or sent, and records stay here."""
+        self._tokens: tuple[bytes, ...] = contents.tokens
+        self._filed: dict[bytes, Filed] = contents.filed
+        self._entries: Entries = contents.entries
 
     @classmethod
     async def open(cls, vault: Vault, worker: StorageWorker, clock: Clock, ids: Ids) -> "Book":
@@ -105,14 +129,19 @@ class Book:
         return len(self._tokens)
 
     def stage(self, record: Filed) -> Stage:
-        """Tell how far a record has come: as far as its slowest part."""
+        """Tell how far a record has come by now: as far as its slowest part."""
+        record = self._filed.get(record.record_id, record)
         if not record.sealed:
             return Stage.KEPT if record.keep_until else Stage.LOCAL
         if record.opened_at:
             return Stage.OPENED
-        metas = [meta for entry_, meta in self._entries.values() if entry_.record_id == record.record_id]
-        slowest = min((STATES.index(meta.state) for meta in metas), default=STATES.index(OutboxState.OPENED))
-        return Stage(min(int(Stage.SEALED) + slowest, int(Stage.OPENED)))
+        states = {meta.env_hash: meta.state for _, meta in self._entries.values()}
+        # A part that nobody opened and that is not on its way was lost with a damaged outbox: sealed is all it is.
+        steps = [
+            STATES.index(OutboxState.OPENED if part.opened else states.get(part.env_hash, OutboxState.SEALED))
+            for part in record.parts
+        ]
+        return Stage(min(int(Stage.SEALED) + min(steps), int(Stage.OPENED)))
 
     def last_reason(self, record: Filed) -> str:
         """Why the last attempt to send a part of this record failed (a word of RelayRefused), or ""."""
@@ -137,8 +166,7 @@ class Book:
 
     async def save_settings(self, settings: Settings) -> None:
         """Keep the worker's choices."""
-        await self.commit(lambda tx: _put(tx, singleton(Kind.SETTINGS), Kind.SETTINGS, settings.to_bytes()))
-        self.settings = settings
+        await self._worker.run(self._save_settings, settings)
         self.changes.ring()
 
     async def change_passphrase(self, old: str, new: str) -> None:
@@ -148,115 +176,148 @@ class Book:
     async def file(self, record: Filed, also: Change | None = None) -> Filed:
         """File a finished record and seal it at once if that is possible; the draft with its id is replaced.
 
-        One transaction holds everything: what is a draft is never sealed and what is sealed is never a draft.
+        One transaction holds everything: what is a draft is never sealed and what is sealed is never a draft. A
+        record that is filed already stays as it is and is returned: finishing twice finishes once.
         """
         filed = await self._worker.run(self._file, record, also)
         self.changes.ring()
         return filed
 
+    async def refile(self, record: Filed) -> Filed:
+        """File a record that was kept here once more, with another choice; one that is sealed stays as it is."""
+        filed = await self._worker.run(self._refile, record)
+        self.changes.ring()
+        return filed
+
     async def seal_waiting(self) -> int:
-        """Seal what was finished before enrolment, in the order in which it was made; returns how many."""
+        """Seal what waits, in the order in which it was made; returns how many. One that cannot be holds up no other.
+
+        What waits: records finished before enrolment, without room or without tokens, and those whose sealed copy
+        was lost with a damaged outbox.
+        """
         count = 0
+        on_the_way = self._on_the_way()
         for record in sorted(self._filed.values(), key=lambda r: r.at):
-            if not record.sealed and record.keep_until is None:
-                count += (await self._worker.run(self._file, record, None)).sealed
+            if self._waits(record, on_the_way):
+                count += await self._worker.run(self._seal_waiting, record.record_id)
         if count:
             self.changes.ring()
         return count
 
     async def join(self, membership: Membership, trust: TrustedState, tokens: Iterable[bytes]) -> None:
-        """Become a member of the centre: identity, directory and tokens in one transaction, with a new chain."""
+        """Become a member of the centre: identity, directory and tokens in one transaction, with a new chain.
+
+        Idempotent: a second call for the same identity changes nothing, because its chain must not begin again.
+        """
         await self._worker.run(self._join, membership, trust, tuple(tokens))
-        await self.seal_waiting()
         self.changes.ring()
+        try:
+            await self.seal_waiting()
+        except StorageFailed:
+            return  # it is a member; what could not be sealed now is tried at every look for the relay
 
     async def save_trust(self, trust: TrustedState) -> None:
-        """Put a newer directory in force; records that waited for room or readers are tried again."""
-        payload = trust.to_bytes()
-        await self.commit(lambda tx: _put(tx, singleton(Kind.TRUST), Kind.TRUST, payload))
-        self.trust = trust
-        await self.seal_waiting()
+        """Put a newer directory in force."""
+        await self._worker.run(self._save_trust, trust)
         self.changes.ring()
 
-    async def update_meta(self, envelope: OutboxEntry, meta: OutboxMeta) -> None:
-        """Write the new state of an envelope on its way."""
-        await self._worker.run(self._update_meta, envelope, meta)
+    async def change_meta(self, entry_id: bytes, step: Step) -> OutboxMeta | None:
+        """Write the new state of an envelope on its way; None when it has arrived meanwhile."""
+        meta = await self._worker.run(self._change_meta, entry_id, step, False)
         self.changes.ring()
+        return meta
 
-    async def hear(
-        self,
-        membership: Membership,
-        metas: Iterable[tuple[OutboxEntry, OutboxMeta]],
-        acted: Iterable[tuple[bytes, int]],
-        tokens: Iterable[bytes],
-    ) -> None:
+    async def renew_token(self, entry_id: bytes, step: Step) -> OutboxMeta | None:
+        """Give an envelope a fresh drop token, in one transaction with `step`; None when there is none left."""
+        meta = await self._worker.run(self._change_meta, entry_id, step, True)
+        self.changes.ring()
+        return meta
+
+    async def hear(self, cursor: str, news: News) -> None:
         """Take in what the centre said: receipts, tokens, and the cursor behind them, in one transaction."""
-        await self._worker.run(self._hear, membership, tuple(metas), tuple(acted), tuple(tokens))
-        if tokens:
-            await self.seal_waiting()
+        await self._worker.run(self._hear, cursor, news)
         self.changes.ring()
-
-    async def take_token(self) -> bytes | None:
-        """Spend a drop token in place of one that the relay refused; None when there is none."""
-        if not self._tokens:
-            return None
-        token, *rest = self._tokens
-        await self.commit(lambda tx: _put(tx, singleton(Kind.TOKENS), Kind.TOKENS, b"".join(rest)))
-        self._tokens = tuple(rest)
-        return token
 
     async def close(self) -> None:
         """Finish what is being written and drop keys and records."""
-        await self._worker.run(self._vault.lock)
-        self._filed, self._entries, self._tokens = {}, {}, ()
-        self.membership = self.trust = None
+        try:
+            await self._worker.run(self._vault.lock)
+        finally:
+            self.blocked = {}
+            self._take(Contents(settings=self.settings))
 
     # --- On the storage thread -------------------------------------------------------------------------
 
     def _load(self) -> None:
-        self.damaged = [Damaged(0, tuple(d.cells)) for d in self._vault.damaged]
-        for record in self._vault.records():
-            try:
-                self._load_one(Kind(record.kind), record.record_id, record.payload)
-            except _UNREADABLE:
-                self.damaged.append(Damaged(record.kind))
-        for envelope in self._vault.outbox():
-            self._entries[envelope.entry_id] = (envelope, OutboxMeta.from_bytes(envelope.meta))
+        self._take(read_contents(self._vault))
+        on_the_way = self._on_the_way()
+        lost = (r for r in self._filed.values() if r.content is None and self._is_lost(r, on_the_way))
+        self.blocked = {record.record_id: _LOST for record in lost}
 
-    def _load_one(self, kind: Kind, record_id: bytes, payload: bytes) -> None:
-        match kind:
-            case Kind.SETTINGS:
-                self.settings = Settings.from_bytes(payload)
-            case Kind.DEVICE:
-                self.membership = Membership.from_bytes(payload)
-            case Kind.TRUST:
-                self.trust = TrustedState.from_bytes(payload)
-            case Kind.TOKENS:
-                self._tokens = _split_tokens(payload)
-            case Kind.FILED:
-                self._filed[record_id] = Filed.from_bytes(payload)
-            case _:
-                pass
+    def _on_the_way(self) -> frozenset[bytes]:
+        return frozenset(meta.env_hash for _, meta in self._entries.values())
+
+    def _waits(self, record: Filed, on_the_way: frozenset[bytes]) -> bool:
+        if record.keep_until is not None or record.content is None:
+            return False
+        return not record.sealed or self._is_lost(record, on_the_way)
+
+    def _is_lost(self, record: Filed, on_the_way: frozenset[bytes]) -> bool:
+        """Tell whether a part that nobody has opened is not on its way either: its cells were damaged."""
+        if not self.outbox_readable or record.opened_at:
+            return False
+        return any(not part.opened and part.env_hash not in on_the_way for part in record.parts)
 
     def _commit(self, change: Change) -> None:
         with self._vault.transaction(self.clock.now()) as tx:
             change(tx)
 
+    def _save_settings(self, settings: Settings) -> None:
+        self._commit(lambda tx: _put(tx, singleton(Kind.SETTINGS), Kind.SETTINGS, settings.to_bytes()))
+        self.settings = settings
+
+    def _save_trust(self, trust: TrustedState) -> None:
+        self._commit(lambda tx: _put(tx, singleton(Kind.TRUST), Kind.TRUST, trust.to_bytes()))
+        self.trust = trust
+
     def _file(self, record: Filed, also: Change | None) -> Filed:
+        if record.record_id in self._filed:
+            return self._filed[record.record_id]
+        return self._seal_or_keep(record, also)
+
+    def _refile(self, record: Filed) -> Filed:
+        known = self._filed.get(record.record_id)
+        return known if known and known.sealed else self._seal_or_keep(record, None)
+
+    def _seal_or_keep(self, record: Filed, also: Change | None) -> Filed:
         try:
             return self._seal_and_write(record, also)
-        except (NoDropToken, OutboxFull, SealRefused, CodecError) as error:
+        except _CANNOT_SEAL as error:
             # The record is finished all the same: it stays here, says why, and is tried again.
+            filed = self._write_local(record, also)
             self.blocked = {**self.blocked, record.record_id: error.diagnostics()}
-            return self._write_local(record, also)
+            return filed
+
+    def _seal_waiting(self, record_id: bytes) -> bool:
+        record = self._filed.get(record_id)
+        if record is None or not self._waits(record, self._on_the_way()):
+            return False  # somebody else was quicker
+        if record.sealed:
+            record = replace(record, parts=(), version=record.version + 1)
+        try:
+            return self._seal_and_write(record, None).sealed
+        except _CANNOT_SEAL as error:
+            self.blocked = {**self.blocked, record_id: error.diagnostics()}
+            return False
 
     def _seal_and_write(self, record: Filed, also: Change | None) -> Filed:
         if self.membership is None or self.trust is None or record.keep_until is not None:
-            return self._write_local(record, also)
+            return record if record == self._filed.get(record.record_id) else self._write_local(record, also)
         now = self.clock.now()
         sealer = Sealer(self.membership, self.trust, self._vault.chain, self._tokens, now)
         sealed = sealer.seal(record, bodies_of(record))
-        kept = sealed if self.trust.directory.policy.keep else sealed.without_content()
+        kept = sealed.without_content() if self._write_only(now) else sealed
+        new = {e.entry_id: (e, OutboxMeta.from_bytes(e.meta)) for e in sealer.entries}
         with self._vault.transaction(now) as tx:
             if also:
                 also(tx)
@@ -269,9 +330,14 @@ class Book:
         self.membership, self._tokens = sealer.membership, sealer.tokens
         self._filed = {**self._filed, record.record_id: kept}
         self.blocked = {key: why for key, why in self.blocked.items() if key != record.record_id}
-        new = {e.entry_id: (e, OutboxMeta.from_bytes(e.meta)) for e in sealer.entries}
         self._entries = {**self._entries, **new}
         return kept
+
+    def _write_only(self, now: int) -> bool:
+        """Tell whether plaintext goes at sealing: never while the centre is silent, for then it may never arrive."""
+        if self.membership is None or self.trust is None or self.trust.directory.policy.keep:
+            return False
+        return -DAY < now - self.membership.centre_time <= CENTRE_SILENT
 
     def _write_local(self, record: Filed, also: Change | None) -> Filed:
         with self._vault.transaction(self.clock.now()) as tx:
@@ -282,6 +348,9 @@ class Book:
         return record
 
     def _join(self, membership: Membership, trust: TrustedState, tokens: tuple[bytes, ...]) -> None:
+        if self.membership and self.trust and self.membership.device_id == membership.device_id:
+            return
+
         def change(tx: Transaction) -> None:
             _put(tx, singleton(Kind.DEVICE), Kind.DEVICE, membership.to_bytes())
             _put(tx, singleton(Kind.TRUST), Kind.TRUST, trust.to_bytes())
@@ -291,64 +360,52 @@ class Book:
         self._commit(change)
         self.membership, self.trust, self._tokens = membership, trust, tokens
 
-    def _update_meta(self, envelope: OutboxEntry, meta: OutboxMeta) -> None:
-        updated = entry(envelope.entry_id, envelope.record_id, meta, envelope.envelope)
-        self._commit(lambda tx: tx.update_entry(updated))
-        self._entries = {**self._entries, envelope.entry_id: (updated, meta)}
+    def _change_meta(self, entry_id: bytes, step: Step, fresh_token: bool) -> OutboxMeta | None:
+        known = self._entries.get(entry_id)
+        if known is None or (fresh_token and not self._tokens):
+            return None
+        envelope, meta = known[0], step(known[1])
+        tokens = self._tokens
+        if fresh_token:
+            token, *rest = tokens
+            meta, tokens = outbox.with_token(meta, token), tuple(rest)
+        updated = entry(entry_id, envelope.record_id, meta, envelope.envelope)
 
-    def _hear(
-        self,
-        membership: Membership,
-        metas: tuple[tuple[OutboxEntry, OutboxMeta], ...],
-        acted: tuple[tuple[bytes, int], ...],
-        tokens: tuple[bytes, ...],
-    ) -> None:
-        now = self.clock.now()
-        opened = [(e, m) for e, m in metas if m.may_erase]
-        under_way = [(entry(e.entry_id, e.record_id, m, e.envelope), m) for e, m in metas if not m.may_erase]
-        filed = self._after_receipts([(e.record_id, m.env_hash) for e, m in opened], acted, now)
-        all_tokens = self._tokens + tokens
+        def change(tx: Transaction) -> None:
+            if fresh_token:
+                _put(tx, singleton(Kind.TOKENS), Kind.TOKENS, b"".join(tokens))
+            tx.update_entry(updated)
+
+        self._commit(change)
+        self._tokens = tokens
+        self._entries = {**self._entries, entry_id: (updated, meta)}
+        return meta
+
+    def _hear(self, cursor: str, news: News) -> None:
+        if self.membership is None or self.trust is None:
+            return
+        now, keep = self.clock.now(), self.trust.directory.policy.keep
+        effect = effect_of(news.receipts, self._entries, self._filed, keep=keep, now=now)
+        membership = self.membership.listened(
+            cursor, news.centre_time, news.heard, news.read_tokens, tuple(news.refills)
+        )
+        tokens = (*self._tokens, *news.drop_tokens)
         with self._vault.transaction(now) as tx:
-            _put(tx, singleton(Kind.DEVICE), Kind.DEVICE, membership.to_bytes())
-            if tokens:
-                _put(tx, singleton(Kind.TOKENS), Kind.TOKENS, b"".join(all_tokens))
-            for record in filed.values():
+            # What shrinks comes first: in a full vault it makes the room for the rest.
+            for record in effect.filed.values():
                 _put(tx, record.record_id, Kind.FILED, record.to_bytes())
-            for updated, _ in under_way:
+            for entry_id in effect.gone:
+                tx.remove_entry(entry_id)
+            for updated, _ in effect.under_way.values():
                 tx.update_entry(updated)
-            for envelope, meta in opened:
-                outbox.erased(meta)
-                tx.remove_entry(envelope.entry_id)
-        self.membership, self._tokens = membership, all_tokens
-        gone = {envelope.entry_id for envelope, _ in opened}
-        new = {updated.entry_id: (updated, meta) for updated, meta in under_way}
-        self._filed = {**self._filed, **filed}
-        self._entries = {key: pair for key, pair in {**self._entries, **new}.items() if key not in gone}
-
-    def _after_receipts(
-        self, opened: list[tuple[bytes, bytes]], acted: tuple[tuple[bytes, int], ...], now: int
-    ) -> dict[bytes, Filed]:
-        """Return the records that receipts change; plaintext goes once every part is opened (policy `keep`)."""
-        changed: dict[bytes, Filed] = {}
-        for record_id, env_hash in opened:
-            record = changed.get(record_id) or self._filed.get(record_id)
-            if record:
-                changed[record_id] = self._erase_if_opened(record.with_opened(env_hash, now))
-        for env_hash, at in acted:
-            for record in self._filed.values():
-                if any(part.env_hash == env_hash for part in record.parts):
-                    latest = changed.get(record.record_id, record)
-                    changed[record.record_id] = replace(latest, acted_at=latest.acted_at or at)
-        return changed
-
-    def _erase_if_opened(self, record: Filed) -> Filed:
-        keep = self.trust.directory.policy.keep if self.trust else 1
-        return record.without_content() if record.opened_at and keep < 2 else record
+            _put(tx, singleton(Kind.DEVICE), Kind.DEVICE, membership.to_bytes())
+            if news.drop_tokens:
+                _put(tx, singleton(Kind.TOKENS), Kind.TOKENS, b"".join(tokens))
+        self.membership, self._tokens = membership, tokens
+        self._filed = {**self._filed, **effect.filed}
+        entries = {**self._entries, **effect.under_way}
+        self._entries = {key: pair for key, pair in entries.items() if key not in effect.gone}
 
 
 def _put(tx: Transaction, record_id: bytes, kind: Kind, payload: bytes) -> None:
     tx.put(record_id, int(kind), payload)
-
-
-def _split_tokens(data: bytes) -> tuple[bytes, ...]:
-    return tuple(data[i : i + TOKEN_SIZE] for i in range(0, len(data), TOKEN_SIZE))

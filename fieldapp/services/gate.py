@@ -4,9 +4,11 @@ Argon2id runs in a thread of its own, so that the screen stays alive; files are 
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+import contextlib
+from collections.abc import Callable, Collection, Coroutine
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 
 from fieldapp.domain.ids import Clock, Ids
 from fieldapp.errors import InputError
@@ -22,14 +24,21 @@ from fieldapp.vault import (
     NoKeystore,
     UnlockAttempt,
     Vault,
+    VaultError,
     calibrate,
     create,
     exists,
 )
 
+T = TypeVar("T")
+
 
 class Gate:
-    """One data directory with one vault."""
+    """One data directory with one vault.
+
+    Opening and closing are never left half done: when whoever waits for them is cancelled (a window was closed), they
+    go on to their end, and what was opened for nobody is closed again. Else the files would stay locked.
+    """
 
     def __init__(
         self,
@@ -51,6 +60,7 @@ class Gate:
         self._calibrated = calibrated
         self._worker = StorageWorker()
         self._turn = asyncio.Lock()
+        self._unfinished: asyncio.Task[None] | None = None
         self.notebook: Notebook | None = None
 
     @property
@@ -67,18 +77,51 @@ class Gate:
         """Set the device up and open it. InputError for a weak passphrase; VaultError when nothing was made."""
         if passphrases.judge(passphrase).weakness:
             raise InputError("This passphrase is not strong enough.")
-        async with self._turn:
-            parameters = await asyncio.to_thread(self._calibrated)
-            vault = await self._worker.run(self._create, passphrase, parameters)
-            notebook = await self._open(vault)
-            await notebook.book.save_settings(settings)
-            return notebook
+        return await self._to_the_end(self._set_up(passphrase, settings))
 
     async def unlock(self, passphrase: str) -> Notebook:
         """Open the device. WrongPassphrase, UnlockDelayed, VaultBusy or another VaultError: it stays closed.
 
         The attempt is counted on the disk before the passphrase is tried. A notebook that is open is locked first.
         """
+        return await self._to_the_end(self._unlock(passphrase))
+
+    async def lock(self) -> None:
+        """Close what is open: what is being written is finished first. Idempotent."""
+        await self._to_the_end(self._lock())
+
+    async def shut(self) -> None:
+        """Lock and end the storage thread: the program ends."""
+        try:
+            await self.lock()
+        finally:
+            self._worker.close()
+
+    async def _to_the_end(self, work: Coroutine[None, None, T]) -> T:
+        """Run `work` to its end even if the caller is cancelled; then close what was opened for nobody."""
+        task = asyncio.create_task(work)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self._unfinished = asyncio.create_task(self._close_after(task))
+            raise
+
+    async def _close_after(self, task: "asyncio.Task[T]") -> None:
+        await asyncio.gather(task, return_exceptions=True)
+        await self._lock()
+
+    async def _set_up(self, passphrase: str, settings: Settings) -> Notebook:
+        async with self._turn:
+            parameters = await asyncio.to_thread(self._calibrated)
+            vault = await self._worker.run(self._create, passphrase, parameters)
+            notebook = await self._open(vault)
+            with contextlib.suppress(
+                VaultError
+            ):  # the device is set up all the same, with the settings of a new one
+                await notebook.book.save_settings(settings)
+            return notebook
+
+    async def _unlock(self, passphrase: str) -> Notebook:
         async with self._turn:
             await self._close()
             attempt = await self._worker.run(
@@ -92,15 +135,9 @@ class Gate:
             vault = await self._worker.run(attempt.finish, stretched, self.clock.now())
             return await self._open(vault)
 
-    async def lock(self) -> None:
-        """Close what is open: what is being written is finished first. Idempotent."""
+    async def _lock(self) -> None:
         async with self._turn:
             await self._close()
-
-    async def shut(self) -> None:
-        """Lock and end the storage thread: the program ends."""
-        await self.lock()
-        self._worker.close()
 
     def _create(self, passphrase: str, parameters: KdfParameters) -> Vault:
         return create(self._directory, passphrase, self._keystore, parameters, now=self.clock.now())

@@ -7,12 +7,16 @@ at other times. Before enrolment there is none of them, and nothing is signed or
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Final
 
 from sync import canonical
 from sync.fields import Fields, hex_list
 from sync.keys import DevicePrekeys
 from sync.primitives import SigningKey
 from sync.protocol import QUARTER
+
+REMEMBERED_REFILLS: Final = 64
+"""More than the relay keeps (45 days) of messages with tokens to one device."""
 
 
 class Standing(StrEnum):
@@ -47,22 +51,35 @@ class Membership:
     centre_time: int
     read_tokens: Mapping[int, bytes] = field(repr=False)
     heard: Mapping[bytes, Heard] = field(default_factory=dict)
+    refills: tuple[bytes, ...] = ()
+    """The envelopes that brought the last tokens, by hash: one that comes twice must not double them."""
 
-    def read_token(self, now: int) -> bytes | None:
-        """Return the token of this quarter, or else the newest one; None when there is none."""
-        return self.read_tokens.get(now // QUARTER) or self.read_tokens.get(max(self.read_tokens, default=-1))
+    def read_tokens_by_chance(self, now: int) -> tuple[bytes, ...]:
+        """Return all read tokens, the one of this quarter first, then the newest: the clock may be wrong."""
+        this = max(now, self.centre_time) // QUARTER
+        order = sorted(self.read_tokens, key=lambda quarter: (quarter != this, -quarter))
+        return tuple(self.read_tokens[quarter] for quarter in order)
 
     def announcing(self, now: int) -> "Membership":
         """Return the membership to seal with: its downstream prekey is renewed once a day."""
         return replace(self, prekeys=self.prekeys.announce(now).destroy_expired(now))
 
-    def listened(self, cursor: str, centre_time: int, heard: Mapping[bytes, Heard]) -> "Membership":
+    def listened(
+        self,
+        cursor: str,
+        centre_time: int,
+        heard: Mapping[bytes, Heard],
+        read_tokens: Mapping[int, bytes],
+        refills: tuple[bytes, ...],
+    ) -> "Membership":
         """Return the membership after messages from desks were read."""
         return replace(
             self,
             cursor=cursor,
             centre_time=max(self.centre_time, centre_time),
             heard={**self.heard, **heard},
+            read_tokens={**self.read_tokens, **read_tokens},
+            refills=(*self.refills, *refills)[-REMEMBERED_REFILLS:],
         )
 
     def to_bytes(self) -> bytes:
@@ -81,6 +98,7 @@ class Membership:
                 "prekeys": self.prekeys.to_bytes().hex(),
                 "read_quarters": list(self.read_tokens),
                 "read_tokens": hex_list(self.read_tokens.values()),
+                "refills": hex_list(self.refills),
                 "shard": self.shard,
                 "signing": self.signing.seed.hex(),
                 "v": 1,
@@ -107,4 +125,5 @@ class Membership:
                 row.binary("desk", 16): Heard(row.number("seq"), row.binary("hash", 32))
                 for row in fields.objects("heard")
             },
+            refills=fields.binaries("refills", 32),
         )

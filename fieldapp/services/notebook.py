@@ -22,7 +22,14 @@ class Notebook:
         self.delivery = Delivery(book, relays)
 
     async def lock(self) -> None:
-        """Stop sending, finish what is being written, drop keys and records. Idempotent."""
-        await self.delivery.stop()
-        await self.enrolling.cancel()
-        await self.book.close()
+        """Stop sending, finish what is being written, drop keys and records. Idempotent.
+
+        Whatever fails on the way, the book is closed.
+        """
+        try:
+            await self.delivery.stop()
+            await self.enrolling.cancel()
+        finally:
+            await self.book.close()
+            self.screenings.forget()
+            self.contacts.forget()

@@ -17,7 +17,7 @@ from fieldapp.codec import draft_body, parse_draft
 from fieldapp.domain.ids import handover_pair, new_alias
 from fieldapp.domain.instrument import Instrument
 from fieldapp.domain.screening import FinishChoice, FinishKind, Mode, Screening, start_screening
-from fieldapp.errors import FieldappError
+from fieldapp.errors import FieldappError, ScreeningError
 from fieldapp.services.filed import Filed, Stage, What
 from fieldapp.services.filing import Book, Damaged
 from fieldapp.services.kinds import Kind
@@ -42,7 +42,8 @@ class Screenings:
     @property
     def unfinished(self) -> tuple[Screening, ...]:
         """Drafts, the newest first."""
-        return tuple(sorted(self._drafts.values(), key=lambda s: s.started, reverse=True))
+        drafts = (draft for draft in self._drafts.values() if not self._book.record(draft.id))
+        return tuple(sorted(drafts, key=lambda s: s.started, reverse=True))
 
     def draft(self, screening_id: bytes) -> Screening | None:
         """Return one draft as it was last saved."""
@@ -71,11 +72,20 @@ class Screenings:
         return screening
 
     async def save(self, screening: Screening) -> None:
-        """Write the draft; when this returns it is encrypted on the disk. VaultError: the former state stays."""
+        """Write the draft; when this returns it is encrypted on the disk. VaultError: the former state stays.
+
+        ScreeningError when it was finished meanwhile: what is sealed never becomes a draft again.
+        """
         if screening.ended is not None:
             raise FieldappError("A finished screening cannot be saved as a draft.")
         payload = dumps(cast(Value, draft_body(screening)))
-        await self._book.commit(lambda tx: _put_draft(tx, screening.id, payload))
+
+        def change(tx: Transaction) -> None:
+            if self._book.record(screening.id):
+                raise ScreeningError("This screening is finished already.")
+            tx.put(screening.id, Kind.DRAFT, payload)
+
+        await self._book.commit(change)
         self._drafts = {**self._drafts, screening.id: screening}
 
     async def discard(self, screening_id: bytes) -> Screening:
@@ -90,7 +100,7 @@ class Screenings:
         """End the screening now and file it: sealed in the same transaction where that is possible.
 
         Raises ScreeningError for a choice that this mode does not have; VaultError when nothing could be written:
-        then it still is the draft that it was.
+        then it still is the draft that it was. Finishing twice gives the first record again.
         """
         pair = handover_pair(self._book.ids, handover_words())
         finished = screening.finished(self._book.clock.now(), choice, pair)
@@ -104,7 +114,11 @@ class Screenings:
         if record is None or record.content is None or record.sealed:
             raise FieldappError("This record is not kept on the device any more.")
         screening = replace(parse_draft(dict(record.content), instrument_for), finish=choice)
-        return await self._book.file(self._record(screening))
+        return await self._book.refile(self._record(screening))
+
+    def forget(self) -> None:
+        """Drop everything that was read: the notebook is being locked."""
+        self._drafts = {}
 
     def new_alias(self) -> str:
         """Return two random words that no draft and no record of this device has."""
@@ -128,7 +142,3 @@ class Screenings:
             withheld=withheld_flags(screening.must_not_see),
             content=cast(Mapping[str, Value], draft_body(screening)),
         )
-
-
-def _put_draft(tx: Transaction, screening_id: bytes, payload: bytes) -> None:
-    tx.put(screening_id, Kind.DRAFT, payload)

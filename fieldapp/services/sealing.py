@@ -7,7 +7,7 @@ is never used twice. Several records can be sealed one after the other before on
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from fieldapp.errors import FieldappError
@@ -39,7 +39,7 @@ class Body:
     """One compartment of a record: the type of its envelope and its canonical bytes."""
 
     msg_type: MsgType
-    data: bytes
+    data: bytes = field(repr=False)
 
 
 class Sealer:
@@ -99,7 +99,7 @@ class Sealer:
             key=self.membership.signing,
         )
         self._enqueue(record, sealed)
-        return Part(body.msg_type, sealed.hash)
+        return Part(body.msg_type, sealed.hash, sealed.opened_proof)
 
     def _enqueue(self, record: Filed, sealed: Sealed) -> None:
         directory = self._trust.directory

@@ -88,8 +88,15 @@ class StagedEntries:
 
 
 def load_box(store: CellStore, outbox_key: bytes, schema: str) -> Pool:
-    """Open every cell of v.box; a cell that does not open is reported as damaged, the others work."""
-    return Pool.load(BoxCipher(outbox_key), store.read(schema))
+    """Open every cell of v.box; a cell or an entry that cannot be read is reported as damaged, the others work."""
+    pool = Pool.load(BoxCipher(outbox_key), store.read(schema))
+    for entry_id, place in list(pool.places.items()):
+        try:
+            OutboxEntry.unpack(place.record)
+        except VaultDamaged:
+            pool.damaged.append(DamagedCells(place.cells, entry_id))
+            del pool.places[entry_id]
+    return pool
 
 
 def entries_of(pool: Pool) -> list[OutboxEntry]:

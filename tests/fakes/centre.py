@@ -1,13 +1,14 @@
 """A centre in a few lines, made of the real protocol parts: for tests of a device against a real relay."""
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
 import httpx
 
 from fieldapp.services.membership import Membership
+from fieldapp.services.notebook import Notebook
 from sync import enrolment, receipts
 from sync.certificate import Certificate
 from sync.client import CentreClient, DeskAccess, token_hash
@@ -22,6 +23,7 @@ from sync.protocol import QUARTER, MsgType, SenderKind
 from sync.receipts import ReceiptItem, ReceiptKind
 from sync.relay.app import register_centre
 from sync.root import Root, sign_root
+from sync.tokens import TokenRefill
 from sync.trust import TrustedState, make_blob
 
 
@@ -50,12 +52,12 @@ class ScriptedCentre:
     downstream_prev: bytes = GENESIS
 
     def __post_init__(self) -> None:
-        root_key, dir_key = SigningKey.generate(), SigningKey.generate()
+        root_key, self.dir_key = SigningKey.generate(), SigningKey.generate()
         self.root = Root.first(
             threshold=1,
             root_keys=[root_key.public],
             dir_threshold=1,
-            dir_keys=[dir_key.public],
+            dir_keys=[self.dir_key.public],
             command_keys=[self.desk_key.public],
             expires=self.now + 10**8,
         )
@@ -83,8 +85,9 @@ class ScriptedCentre:
             relay=Relay(self.relay_url),
             phones=(),
         )
-        signed = sign_directory(self.directory, self.root, [dir_key])
-        self.blob = make_blob([sign_root(self.root, [root_key])], signed)
+        signed = sign_directory(self.directory, self.root, [self.dir_key])
+        self.signed_root = sign_root(self.root, [root_key])
+        self.blob = make_blob([self.signed_root], signed)
         self.trust = TrustedState.pin(self.root.centre_id, self.blob)
         self.reader = Reader([prekey for ring in self.rings.values() for prekey in ring.live()])
         self.members: dict[bytes, Membership] = {}
@@ -170,9 +173,15 @@ class ScriptedCentre:
         return Arrived(opened, parse_body(open_body(opened)))
 
     def receipt(
-        self, arrived: list[Arrived], kind: ReceiptKind, *, proof: bytes | None = None, seq: int | None = None
+        self,
+        arrived: list[Arrived],
+        kind: ReceiptKind,
+        *,
+        proof: bytes | None = None,
+        seq: int | None = None,
+        desk: tuple[bytes, SigningKey] | None = None,
     ) -> bytes:
-        """Seal one receipt envelope to the device that sent `arrived`."""
+        """Seal one receipt envelope to the device that sent `arrived`, from `desk` (by default the first one)."""
         items = []
         for one in arrived:
             assert one.opened.k_b is not None
@@ -182,22 +191,48 @@ class ScriptedCentre:
                 else receipts.opened_proof(one.opened.k_b, one.opened.hash)
             )
             items.append(ReceiptItem(kind, one.opened.hash, proof or true, self.now))
-        device_id = arrived[0].header.sender_id
+        to = self.newest_prekey[arrived[0].header.sender_id]
+        return self.downstream(MsgType.RECEIPT, receipts.encode(items), to, seq=seq, desk=desk)
+
+    def tokens_for(self, notebook: Notebook, refill: TokenRefill, *, seq: int | None = None) -> bytes:
+        """Seal new tokens to this device."""
+        assert notebook.book.membership
+        to = notebook.book.membership.prekeys.current
+        return self.downstream(MsgType.TOKENS, refill.to_bytes(), to, seq=seq)
+
+    def downstream(
+        self,
+        msg_type: MsgType,
+        body: bytes,
+        to: bytes,
+        *,
+        seq: int | None = None,
+        desk: tuple[bytes, SigningKey] | None = None,
+    ) -> bytes:
+        desk_id, key = desk or (self.desk_id, self.desk_key)
         self.downstream_seq += 1
-        at = self.now
+        at, seq = self.now, seq or self.downstream_seq
+        # A number out of turn names a predecessor that this device has never seen.
+        prev = self.downstream_prev if (seq == 1) == (self.downstream_prev == GENESIS) else b"p" * 32
         header = Header(
-            MsgType.RECEIPT, self.desk_id, self.root.centre_id, seq or self.downstream_seq, 1,
-            self.downstream_prev, self.trust.dir_hash, secrets.token_bytes(16), 1, 0, week_of(at), bytes(32),
+            msg_type, desk_id, self.root.centre_id, seq, self.trust.version,
+            prev, self.trust.dir_hash, secrets.token_bytes(16), 1, 0, week_of(at), bytes(32),
         )  # fmt: skip
-        sealed = seal(
-            header,
-            receipts.encode(items),
-            registrar=choose_prekey(self.directory.registrar, at).pk,
-            recipients=[self.newest_prekey[device_id]],
-            key=self.desk_key,
-        )
+        registrar = choose_prekey(self.directory.registrar, at).pk
+        sealed = seal(header, body, registrar=registrar, recipients=[to], key=key)
         self.downstream_prev = sealed.hash
         return sealed.envelope
+
+    def with_another_desk(self, desk_id: bytes, key: SigningKey) -> bytes:
+        """Sign directory 2 with one more desk and return what is published."""
+        desks = (*self.directory.desks, DeskEntry(desk_id, "Desk 2", key.public))
+        self.directory = replace(
+            self.directory, v=2, prev_hash=self.trust.dir_hash, issued=self.now + 1, desks=desks
+        )
+        signed = sign_directory(self.directory, self.root, [self.dir_key])
+        self.blob = make_blob([self.signed_root], signed)
+        self.trust = TrustedState.pin(self.root.centre_id, self.blob)
+        return self.blob
 
     def rejects(self, envelope: bytes) -> str:
         """The reason for which this centre does not open an envelope."""

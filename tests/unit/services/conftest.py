@@ -6,7 +6,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from fieldapp.domain.instrument import Answer
+from fieldapp.domain.screening import Agency, FinishChoice, FinishKind, Identity, Mode, MustNotSee
+from fieldapp.services.filed import Filed
 from fieldapp.services.gate import Gate
+from fieldapp.services.notebook import Notebook
 from fieldapp.services.settings import Settings
 from fieldapp.system import SystemIds
 from fieldapp.vault import FLOOR, NoKeystore
@@ -18,6 +22,15 @@ from tests.fakes.clock import FixedClock
 
 URL = "https://relay.example"
 PASSPHRASE = "made-up words for a test device only"
+
+
+async def screen(notebook: Notebook, *, withhold: frozenset[Agency] = frozenset()) -> Filed:
+    screening = await notebook.screenings.begin(Mode.OFFICER, language="nl")
+    screening = screening.with_answer("G1", Answer.YES).with_answer("S02", Answer.YES)
+    screening = screening.with_identity(Identity(name="Madeup Person"))
+    screening = screening.with_must_not_see(MustNotSee(withhold))
+    await notebook.screenings.save(screening)
+    return await notebook.screenings.finish(screening, FinishChoice(FinishKind.SEND))
 
 
 class Switchable(httpx.AsyncBaseTransport):
@@ -95,3 +108,11 @@ async def gate(tmp_path: Path, network: Switchable, clock: FixedClock) -> AsyncI
     await gate.notebook.delivery.stop()  # the tests say when to look for the relay
     yield gate
     await gate.shut()
+
+
+@pytest.fixture
+async def notebook(gate: Gate, centre: ScriptedCentre, desk: CentreClient) -> Notebook:
+    """An enrolled device."""
+    assert gate.notebook
+    await gate.notebook.book.join(centre.member(), centre.trust, await centre.tokens(desk))
+    return gate.notebook

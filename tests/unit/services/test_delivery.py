@@ -3,18 +3,13 @@
 import httpx
 import pytest
 
-from fieldapp.domain.instrument import Answer
 from fieldapp.domain.screening import (
     Agency,
-    FinishChoice,
-    FinishKind,
-    Identity,
-    Mode,
-    MustNotSee,
 )
 from fieldapp.services.delivery import Network
-from fieldapp.services.filed import Filed, Stage
+from fieldapp.services.filed import Stage
 from fieldapp.services.gate import Gate
+from fieldapp.services.listening import News
 from fieldapp.services.notebook import Notebook
 from sync.client import CentreClient
 from sync.code import EnrolmentCode
@@ -22,27 +17,9 @@ from sync.protocol import DAY, MsgType, Withheld
 from sync.receipts import ReceiptKind
 from tests.fakes.centre import ScriptedCentre
 from tests.fakes.clock import FixedClock
-from tests.unit.services.conftest import PASSPHRASE, Switchable
+from tests.unit.services.conftest import PASSPHRASE, Switchable, screen
 
 pytestmark = pytest.mark.anyio
-SEND = FinishChoice(FinishKind.SEND)
-
-
-async def screen(notebook: Notebook, *, withhold: frozenset[Agency] = frozenset()) -> Filed:
-    screening = await notebook.screenings.begin(Mode.OFFICER, language="nl")
-    screening = screening.with_answer("G1", Answer.YES).with_answer("S02", Answer.YES)
-    screening = screening.with_identity(Identity(name="Madeup Person"))
-    screening = screening.with_must_not_see(MustNotSee(withhold))
-    await notebook.screenings.save(screening)
-    return await notebook.screenings.finish(screening, SEND)
-
-
-@pytest.fixture
-async def notebook(gate: Gate, centre: ScriptedCentre, desk: CentreClient) -> Notebook:
-    """An enrolled device."""
-    assert gate.notebook
-    await gate.notebook.book.join(centre.member(), centre.trust, await centre.tokens(desk))
-    return gate.notebook
 
 
 async def post(centre: ScriptedCentre, desk: CentreClient, *kinds: ReceiptKind) -> None:
@@ -245,9 +222,8 @@ async def test_without_tokens_a_record_stays_says_so_and_goes_when_tokens_come(
     record = await screen(notebook)
     assert notebook.book.stage(record) is Stage.LOCAL
     assert "upload passes" in notebook.book.blocked[record.record_id]
-    member = notebook.book.membership
-    assert member
-    await notebook.book.hear(member, (), (), await centre.tokens(desk, 4))
+    await notebook.book.hear("", News(drop_tokens=list(await centre.tokens(desk, 4))))
+    await notebook.book.seal_waiting()
     sealed = notebook.book.record(record.record_id)
     assert sealed
     assert notebook.book.stage(sealed) is Stage.SEALED
