@@ -19,12 +19,18 @@ MAX_DEPTH: Final = 16
 MAX_SIZE: Final = 1 << 20
 MAX_INT: Final = 1 << 53
 _KEY: Final = re.compile(r"[a-z0-9_]+")
+_TEXT: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_NO_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_ENCODER: Final = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
+)
+"""Made once; `_check` has refused whatever is too deep, a circle too."""
 
 
 def dumps(value: Value) -> bytes:
     """Encode `value`; CanonicalError when it holds anything a body may not hold."""
     _check(value, 0)
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    text = _ENCODER.encode(value)
     try:
         data = text.encode("utf-8")
     except UnicodeError:
@@ -62,47 +68,36 @@ def loads_object(data: bytes) -> dict[str, Value]:
 
 
 def _check(value: object, depth: int) -> None:
+    """Refuse what a body may not hold. It sees every value that is stored or sent, so the frequent types come first."""
     if depth > MAX_DEPTH:
         raise CanonicalError("too deep")
-    if value is None or isinstance(value, bool):
-        return
-    if isinstance(value, int):
-        if abs(value) >= MAX_INT:
-            raise CanonicalError("number too large")
-    elif isinstance(value, str):
-        if not unicodedata.is_normalized("NFC", value):
+    if isinstance(value, str):
+        if not value.isascii() and not unicodedata.is_normalized("NFC", value):
             raise CanonicalError("text is not NFC")
-    elif isinstance(value, list):
-        for item in value:
-            _check(item, depth + 1)
+    elif isinstance(value, int):
+        if not -MAX_INT < value < MAX_INT:
+            raise CanonicalError("number too large")
     elif isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str) or not _KEY.fullmatch(key):
                 raise CanonicalError("bad key")
             _check(item, depth + 1)
-    else:
+    elif isinstance(value, list):
+        for item in value:
+            _check(item, depth + 1)
+    elif value is not None:
         raise CanonicalError("type not allowed")
 
 
 def _scan_depth(data: bytes) -> None:
     """Refuse deep nesting by counting brackets outside strings, without recursion."""
     depth = 0
-    in_string = escaped = False
-    for byte in data:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:
-                escaped = True
-            elif byte == 0x22:
-                in_string = False
-        elif byte == 0x22:
-            in_string = True
-        elif byte in b"[{":
+    for byte in _TEXT.sub(b"", data).translate(None, _NO_BRACKETS):
+        if byte in b"[{":
             depth += 1
             if depth > MAX_DEPTH:
                 raise CanonicalError("too deep")
-        elif byte in b"]}":
+        else:
             depth -= 1
 
 
