@@ -49,7 +49,7 @@ def panes_screen(
     """
 
     def draw(covers: bool) -> ft.Control:
-        if detail is not None and ui.roomy:
+        if ui.roomy:
             main = _side_by_side(ui, listed, detail, covers)
         elif detail is not None:
             main = _pane(ui, detail, covers)
@@ -61,10 +61,14 @@ def panes_screen(
     return shell(ui, route, draw)
 
 
-def _side_by_side(ui: Interface, listed: Pane, detail: Pane, covers: bool) -> ft.Control:
-    left = ft.Container(_pane(ui, listed, covers=False), width=ui.theme.fit(ui.theme.list_width))
+def _side_by_side(ui: Interface, listed: Pane, detail: Pane | None, covers: bool) -> ft.Control:
+    """Draw two panes; a list that stands alone is as wide as one reads, and the cover button stays in its corner."""
+    theme = ui.theme
+    left = ft.Container(
+        _pane(ui, listed, covers=False), width=theme.fit(theme.list_width) if detail else theme.alone_width
+    )
     return ft.Row(
-        [left, _pane(ui, detail, covers)],
+        [left, _pane(ui, detail or Pane("", ()), covers)],
         spacing=0,
         expand=True,
         vertical_alignment=ft.CrossAxisAlignment.STRETCH,
@@ -129,11 +133,19 @@ def _below(ui: Interface, destinations: Sequence[Destination]) -> ft.Control:
 
 def _tab(ui: Interface, destination: Destination) -> ft.Control:
     theme, ink = ui.theme, _ink(ui, destination)
-    words = " ".join(filter(None, (destination.words, destination.count)))
+    mark: list[ft.Control] = [ft.Icon(destination.icon, size=theme.icon, color=ink)]
+    if destination.count:
+        mark.append(ft.Text(destination.count, size=theme.quiet, weight=ft.FontWeight.W_600, color=ink))
     picture = ft.Column(
         [
-            ft.Icon(destination.icon, size=theme.icon, color=ink),
-            ft.Text(words, size=theme.quiet, color=ink, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS),
+            ft.Row(mark, spacing=theme.tight, alignment=ft.MainAxisAlignment.CENTER, tight=True),
+            ft.Text(
+                destination.words,
+                size=theme.quiet,
+                color=ink,
+                max_lines=1,
+                overflow=ft.TextOverflow.ELLIPSIS,
+            ),
         ],
         spacing=0,
         alignment=ft.MainAxisAlignment.CENTER,

@@ -62,3 +62,13 @@ def body(ui: Interface, words: str, *, strong: bool = False, color: str | None =
 def quiet(ui: Interface, words: str) -> ft.Text:
     """Text that explains, and may be skipped."""
     return ft.Text(words, size=ui.theme.quiet, color=ui.theme.palette.muted, style=ft.TextStyle(height=1.4))
+
+
+def selectable(ui: Interface, words: str) -> ft.Control:
+    """Plain text that can be marked and copied by hand; only for what is no secret.
+
+    Flutter makes an unnamed, disabled field of it, so the words are also its accessible name.
+    """
+    shown = body(ui, words)
+    shown.selectable = True
+    return ft.Semantics(label=words, content=shown)

@@ -160,6 +160,8 @@ class Theme:
     side_width: float = 216
     list_width: float = 420
     """The list of a desk, beside what is chosen in it."""
+    alone_width: float = 760
+    """The same where nothing stands beside it."""
     dialog_width: float = 480
     code_side: float = 280
     """A code that a camera reads from half a metre."""

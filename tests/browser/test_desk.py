@@ -70,6 +70,7 @@ def enrol(window: AppWindow, app: AppProcess) -> None:
     window.shot("desk-13-enrol")
     window.click("begin")
     window.wait_text("Waiting for the device", seconds=30)
+    window.page.wait_for_timeout(1500)
     window.shot("desk-14-code")
     app.ask("hello")
     window.wait_text("Compare all eight groups", seconds=30)

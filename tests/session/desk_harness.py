@@ -5,21 +5,21 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copytree
 
 from fieldapp.desk.app import desk_app
 from fieldapp.desk.gate import DeskGate
-from fieldapp.desk.state import DeskState
+from fieldapp.desk.state import DeskState, Screen
 from fieldapp.services.centre import Centre
-from fieldapp.services.ceremony import CentrePlan, KeyCeremony
+from fieldapp.services.ceremony import KeyCeremony
 from fieldapp.vault import FLOOR
 from sync.client import CentreClient
 from sync.primitives import SigningKey
 from sync.relay.app import register_centre
 from tests.fakes.fake_flet import FakeSession, walk
-from tests.relay.harness import HOST, FakeClock, Relay, relay
-from tests.unit.centre.desk import NOW, DeskClock, Device, Switch, World
+from tests.relay.harness import FakeClock, Relay, relay
+from tests.unit.centre.desk import NOW, PASSPHRASE, DeskClock, Device, Switch, World, founded
 
-PASSPHRASE = "made up canoe lantern gravel sixty"
 WIDE = 1360
 
 
@@ -44,6 +44,10 @@ class Desk:
     def centre(self) -> Centre:
         """Return the open centre."""
         return self.state.open
+
+    def at(self, screen: Screen) -> bool:
+        """Tell whether this place is shown."""
+        return self.state.place.screen is screen
 
     async def press(self, *names: str) -> None:
         """Press one thing after the other and wait until storage is done with each."""
@@ -131,10 +135,9 @@ async def desk(path: Path, *, width: float = WIDE, dark: bool = False) -> AsyncI
 
 @asynccontextmanager
 async def open_desk(path: Path, *, width: float = WIDE, dark: bool = False) -> AsyncIterator[Desk]:
-    """Run a desk whose centre is published, at its inbox."""
+    """Run a desk whose centre is published, at its inbox; `founded` must have run before the test's event loop."""
+    template, _ = founded()
+    copytree(template, path, dirs_exist_ok=True)
     async with desk(path, width=width, dark=dark) as app:
-        await app.state.create(PASSPHRASE, CentrePlan("Made-up centre", HOST))
-        await app.screen.settle()
-        app.state.confirm_ceremony()
-        await app.register()
+        await app.unlock()
         yield app

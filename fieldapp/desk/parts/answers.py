@@ -12,7 +12,6 @@ from fieldapp.domain.instrument import Answer
 from fieldapp.domain.judgement import Reason
 from fieldapp.domain.screening import AgeGroup, Interpreter, Screening
 from fieldapp.domain.triage import Band, Level
-from fieldapp.kit.notices import Urgency, notice
 from fieldapp.kit.results import answer_words, band_words, level_words, reason_words
 from fieldapp.kit.text import body, isolate
 from fieldapp.services.inbox import AnswerLine
@@ -23,9 +22,9 @@ CONSENT = "F20c"
 """The follow-up that asks whether the person agrees that the centre is told."""
 
 
-def wish_notices(state: DeskState, screening: Screening) -> list[ft.Control]:
-    """Show a *no* to help or to telling the centre first: nobody may overlook it."""
-    t, words = state.t, []
+def wish_warnings(state: DeskState, screening: Screening) -> list[str]:
+    """Say first that somebody said *no* to help or to telling the centre: nobody may overlook it."""
+    t, words = state.t, list[str]()
     if screening.answers.get(WISH) is Answer.NO:
         words.append(t("The person does not want help."))
     if screening.answer(WISH) is Answer.YES and screening.followups.get(CONSENT) == "no":
@@ -34,10 +33,10 @@ def wish_notices(state: DeskState, screening: Screening) -> list[ft.Control]:
         words.append(
             t("A relative or someone of the community interpreted: what was said may not be what was meant.")
         )
-    return [notice(state, line, urgency=Urgency.WARNING) for line in words]
+    return words
 
 
-def mismatch_notices(state: DeskState, report: ScreeningReport, *, agrees: bool) -> list[ft.Control]:
+def mismatch_warnings(state: DeskState, report: ScreeningReport, *, agrees: bool) -> list[str]:
     """Say plainly that device and desk compute different results from the same answers."""
     if agrees:
         return []
@@ -48,7 +47,7 @@ def mismatch_notices(state: DeskState, report: ScreeningReport, *, agrees: bool)
         stated=_result_words(state, report.screening, stated.level, stated.band),
         computed=_result_words(state, report.screening, computed.level, computed.band),
     )
-    return [notice(state, words, urgency=Urgency.WARNING)]
+    return [words]
 
 
 def why_card(state: DeskState, report: ScreeningReport, because: Sequence[Reason]) -> ft.Control:

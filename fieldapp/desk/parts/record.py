@@ -9,10 +9,10 @@ from fieldapp.codec import ContactReport, ScreeningReport
 from fieldapp.desk.parts.answers import (
     answers_card,
     context_lines,
-    mismatch_notices,
+    mismatch_warnings,
     seen_card,
     why_card,
-    wish_notices,
+    wish_warnings,
 )
 from fieldapp.desk.parts.facts import fact_card, fact_line, plain_line
 from fieldapp.desk.parts.inbox_list import row_name, row_words
@@ -134,18 +134,20 @@ def _act_by(state: DeskState, row: Row, now: int) -> str:
     return state.t("overdue {time}", time=duration_words(state.t, -left))
 
 
-def _warnings(state: DeskState, row: Row) -> list[ft.Control]:
+def _warnings(state: DeskState, row: Row, said: Sequence[str] = ()) -> list[ft.Control]:
+    """Say in one notice what nobody may overlook: of the row, and what the record itself says."""
     t = state.t
+    odd_clock = row.from_arrival and row.kind is not RowKind.UNREADABLE
     words = [
         withheld_words(t, row),
         t("The device was copied or put back to an older state. Check with its worker by voice.")
         if row.suspect
         else "",
-        t("The device's clock cannot be right: time counts from the arrival.") if row.from_arrival else "",
+        t("The device's clock cannot be right: time counts from the arrival.") if odd_clock else "",
+        *said,
     ]
-    if row.kind is RowKind.UNREADABLE:
-        words.pop()
-    return [notice(state, line, urgency=Urgency.WARNING) for line in words if line]
+    lines = [line for line in words if line]
+    return [notice(state, "\n".join(lines), urgency=Urgency.WARNING)] if lines else []
 
 
 def _unreadable(state: DeskState, row: Row) -> list[ft.Control]:
@@ -171,7 +173,11 @@ def _open(state: DeskState, row: Row, record: OpenedRecord, trying: Trying) -> l
     if record.safe_contact:
         right.append(reach_card(state, record.safe_contact))
     right += [*_links(state, row, record), _where_from(state, row, record), do_not_card(state)]
-    return [*_newer(state, row, record, trying), *_warnings(state, row), _columns(state, left, right)]
+    said: list[str] = []
+    if record.screening:
+        said += mismatch_warnings(state, record.screening, agrees=record.agrees)
+        said += wish_warnings(state, record.screening.screening)
+    return [*_newer(state, row, record, trying), *_warnings(state, row, said), _columns(state, left, right)]
 
 
 def _columns(state: DeskState, left: Sequence[ft.Control], right: Sequence[ft.Control]) -> ft.Control:
@@ -203,8 +209,6 @@ def _newer(state: DeskState, row: Row, record: OpenedRecord, trying: Trying) -> 
 def _screening(state: DeskState, record: OpenedRecord, report: ScreeningReport) -> list[ft.Control]:
     screening = report.screening
     return [
-        *mismatch_notices(state, report, agrees=record.agrees),
-        *wish_notices(state, screening),
         why_card(state, report, record.because),
         *_finish(state, screening),
         answers_card(state, screening, record.answers),

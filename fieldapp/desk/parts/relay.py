@@ -10,7 +10,7 @@ from fieldapp.kit.interface import bound
 from fieldapp.kit.layout import card
 from fieldapp.kit.names import network_words
 from fieldapp.kit.notices import Urgency, notice, status_line
-from fieldapp.kit.text import body, quiet
+from fieldapp.kit.text import body, quiet, selectable
 from fieldapp.services.centre import Centre
 from fieldapp.services.delivery import Network
 
@@ -49,13 +49,11 @@ def _to_handover(state: DeskState, words: str) -> ft.Control:
 def handover_card(state: DeskState) -> ft.Control:
     """Show what the operator of the relay registers once: nothing of it is secret."""
     t, centre = state.t, state.open
-    line = body(state, operator_line(centre))
-    line.selectable = True
     return card(
         state,
         [
             body(state, t("The operator of the relay adds this centre once, with this line:"), strong=True),
-            line,
+            selectable(state, operator_line(centre)),
             quiet(state, t("Relay: {address}", address=centre.relay)),
             quiet(state, t("Nothing in it is secret. Read it out, or send it by any way.")),
         ],

@@ -9,7 +9,7 @@ from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import primary_button, secondary_button
 from fieldapp.kit.layout import card
 from fieldapp.kit.notices import Urgency, notice
-from fieldapp.kit.text import body, quiet
+from fieldapp.kit.text import body, quiet, selectable
 from fieldapp.kit.text import question as large
 from fieldapp.services.ceremony import KeyCeremony
 
@@ -56,8 +56,7 @@ def _where(state: DeskState, ceremony: KeyCeremony) -> list[ft.Control]:
         "The root key lies on this computer, because there was no removable medium. Whoever takes the computer and "
         "learns the words can speak for the centre. Move the folder of keys to a medium that lies in a safe."
     )
-    folder = quiet(state, str(ceremony.key_directory))
-    folder.selectable = True
+    folder = selectable(state, str(ceremony.key_directory))
     return [notice(state, words, urgency=Urgency.WARNING), folder]
 
 

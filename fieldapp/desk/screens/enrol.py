@@ -167,6 +167,7 @@ def _over(state: DeskState, trying: Trying, enrolment: Enrolment) -> ft.View:
     def again() -> None:
         trying.clear()
         state.swap(Screen.ENROL)
+        state.beat += 1
 
     icon, title, words = {
         EnrolmentState.DONE: (
