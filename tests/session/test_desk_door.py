@@ -65,7 +65,7 @@ async def test_the_seven_words_are_shown_once_and_survive_a_lock(tmp_path: Path)
         await app.press("written")
         await app.lock()
         await app.unlock()
-        assert app.gate.ceremony is None
+        assert "show" not in app.screen.identifiers()
         assert app.at(Screen.INBOX)
 
 

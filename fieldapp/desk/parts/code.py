@@ -1,6 +1,7 @@
 """An enrolment code as a picture for a camera and as groups to be read aloud."""
 
 import io
+from collections.abc import Sequence
 
 import flet as ft
 import segno
@@ -36,7 +37,7 @@ def code_card(state: DeskState, enrolment: Enrolment) -> ft.Control:
         semantics_label=t("Code for the camera of the device"),
     )
     lines: list[ft.Control] = [quiet(state, t("Or type these two lines:"))]
-    lines += [large(state, half) for half in enrolment.typed]
+    lines += [_groups(state, half.split("-")) for half in enrolment.typed]
     lines += [quiet(state, t("and this address:")), large(state, enrolment.relay_host)]
     words = ft.Column(lines, spacing=theme.small)
     if state.width is not state.width.DESKTOP or theme.stacked:
@@ -47,9 +48,13 @@ def code_card(state: DeskState, enrolment: Enrolment) -> ft.Control:
 
 def digits_card(state: DeskState, enrolment: Enrolment) -> ft.Control:
     """Show the eight groups of digits, four in a row, each wide enough to be compared with a finger."""
-    theme = state.theme
-    groups = [
-        ft.Container(large(state, group), padding=ft.Padding.all(theme.gap)) for group in enrolment.digits
-    ]
-    rows = [ft.Row([*groups[i : i + 4]], wrap=True, spacing=theme.gap, run_spacing=0) for i in (0, 4)]
+    rows = [_groups(state, enrolment.digits[i : i + 4]) for i in (0, 4)]
     return card(state, [body(state, state.t("The device must show the same digits:")), *rows])
+
+
+def _groups(state: DeskState, groups: Sequence[str]) -> ft.Control:
+    """Set groups of characters apart, so that a line breaks between two of them and never within one."""
+    theme = state.theme
+    return ft.Row(
+        [large(state, group) for group in groups], wrap=True, spacing=theme.side, run_spacing=theme.tight
+    )
