@@ -14,6 +14,7 @@ from fieldapp.services.desk_downstream import by_id, seal_receipts, statement
 from fieldapp.services.desk_envelopes import Arrival
 from fieldapp.services.desk_reading import validate
 from fieldapp.services.desk_records import DeskRecord, EnrolledDevice
+from fieldapp.services.inbox_rows import group_key
 from sync.certificate import Certificate, verify_certificate
 from sync.chain import ChainLedger
 from sync.envelope import OpenedHeader
@@ -75,7 +76,7 @@ class PageJudge:
                 self._seen(opened)
                 self._acknowledge(opened)
             case Duplicate(opened, _):
-                self._acknowledge(opened)
+                self._acknowledge_again(opened)
             case Quarantined(reason, opened, _, verdict):
                 self._keep(Arrival(envelope, self._now, reason, linked=verdict is not None, opened=opened))
                 if verdict is not None:
@@ -115,10 +116,27 @@ class PageJudge:
         item = statement(ReceiptKind.RECEIVED, opened, self._now)
         self._statements[opened.header.sender_id].append(item)
 
+    def _acknowledge_again(self, opened: OpenedHeader) -> None:
+        """Say everything once more: who offers again has not heard it, or the relay lost it.
+
+        Offering again has cost the device a token, which is counted as used so that it never runs dry.
+        """
+        self._acknowledge(opened)
+        header = opened.header
+        marks = self._book.marks(group_key(header.sender_id, header.record_id))
+        if opened.k_b is not None and opened.hash in marks.receipted:
+            told = self._statements[header.sender_id]
+            told.append(statement(ReceiptKind.OPENED, opened, self._now))
+            if marks.acknowledged_at:
+                told.append(statement(ReceiptKind.ACTED, opened, self._now))
+        device = self._devices[header.sender_id]
+        used = self._ledger(device.device_id).highest
+        self._devices[device.device_id] = replace(device, issued=max(used, device.issued - 1))
+
     def _ledger(self, device_id: bytes) -> ChainLedger:
         """Return a copy of the device's chain, so that a page that is not committed leaves no trace."""
         if device_id not in self._ledgers:
-            self._ledgers[device_id] = ChainLedger.from_bytes(self._book.ledger(device_id).to_bytes())
+            self._ledgers[device_id] = self._book.ledger(device_id).copy()
         return self._ledgers[device_id]
 
     def _certificate(self, device_id: bytes) -> Certificate | None:

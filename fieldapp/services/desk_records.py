@@ -145,9 +145,10 @@ class RoleKeys:
 class EnrolledDevice:
     """A device of this centre.
 
-    `issued` counts the drop tokens it was given. `next_prekey` is what its header number `prekey_seq` announced.
-    `down_seq` and `down_prev` are the end of this desk's chain to it. `forked`: two different envelopes had one
-    number, so it was copied, or its records were put back to an older state.
+    `issued` counts the drop tokens it was given, less those that it spent on offering again. `next_prekey` is what
+    its header number `prekey_seq` announced. `down_seq` and `down_prev` are the end of this desk's chain to it.
+    `forked`: two different envelopes had one number, so it was copied, or its records were put back to an older
+    state.
     """
 
     device_id: bytes
