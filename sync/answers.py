@@ -7,7 +7,7 @@ an answer is judged by its status, its content type and its body together (`sync
 
 import json
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NoReturn
 
@@ -68,7 +68,7 @@ class Answer:
 
     status: int
     content_type: str
-    body: bytes
+    body: bytes = field(repr=False)
     retry_after: str = ""
 
     def json(self) -> dict[str, Any]:
@@ -114,7 +114,7 @@ class Item:
 
     item_id: str
     day: int
-    envelope: bytes
+    envelope: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

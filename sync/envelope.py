@@ -84,7 +84,7 @@ __all__ = [
 class Sealed:
     """A finished envelope, its chain hash, and the two proofs that its receipts must carry (32 bytes each)."""
 
-    envelope: bytes
+    envelope: bytes = field(repr=False)
     hash: bytes
     received_proof: bytes = field(repr=False)
     opened_proof: bytes = field(repr=False)

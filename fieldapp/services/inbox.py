@@ -58,7 +58,7 @@ class InboxPage:
     alarms: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class FollowUpLine:
     """A question under an answer. `labels` are the texts of its values, in their order."""
 
@@ -67,7 +67,7 @@ class FollowUpLine:
     labels: tuple[Texts, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class AnswerLine:
     """One question with its answer, in the order in which it was asked; `note` is "" where there is none."""
 
@@ -82,7 +82,7 @@ class AnswerLine:
     followups: tuple[FollowUpLine, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class OpenedRecord:
     """Everything that one record says. Exactly one of `screening` and `contact` is there, or neither (rules only).
 

@@ -11,7 +11,7 @@ memory or on the disk. Not for several threads at once.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from fieldapp.vault.cells import Record
 from fieldapp.vault.errors import (
@@ -51,7 +51,7 @@ class OpenFiles:
 
     store: CellStore
     guard: HeaderGuard
-    content: SlotContent
+    content: SlotContent = field(repr=False)
     partition: Partition
     box: Pool | None
     mirror: GenerationMirror
