@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 ScreenT = TypeVar("ScreenT", bound=StrEnum)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # with slots, Python 3.11 cannot make one through an alias such as Place[Screen]
 class Place(Generic[ScreenT]):
     """A screen and what it is about: an id, a key, or nothing."""
 

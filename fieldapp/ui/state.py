@@ -7,7 +7,7 @@ a person; only the choice of language and look outlives it.
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -15,6 +15,7 @@ from fieldapp.domain.contact import SafeContact
 from fieldapp.domain.law import Law
 from fieldapp.domain.screening import Screening
 from fieldapp.errors import FieldappError
+from fieldapp.kit import places
 from fieldapp.kit.interface import Gone, Interface
 from fieldapp.kit.presence import LockPolicy, Presence
 from fieldapp.kit.theme import ThemeChoice
@@ -60,12 +61,8 @@ class Screen(StrEnum):
     DONE = "done"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A screen and what it is about: a record or case id, the key of a question, or nothing."""
-
-    screen: Screen
-    about: bytes | str = field(default="", repr=False)
+Place = places.Place[Screen]
+"""A screen and what it is about: a record or case id, the key of a question, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,7 @@ class Undo:
     take_back: Callable[[], object]
 
 
-class FieldState(Interface):
+class FieldState(places.Places[Screen], Interface):
     """The state of one session; made by `ui.app.main`, never shared."""
 
     def __init__(self, gate: Gate, law: Law, *, language: str = "en") -> None:
@@ -103,26 +100,9 @@ class FieldState(Interface):
 
     # --- Where the worker is ---------------------------------------------------------------------------
 
-    @property
-    def place(self) -> Place:
-        """The place that is shown."""
-        return self.places[-1]
-
-    def go(self, screen: Screen, about: bytes | str = "") -> None:
-        """Show a screen; back returns to where the worker was. What could be taken back is settled by leaving."""
+    def leaving(self) -> None:
+        """Settle what could be taken back."""
         self.undo = None
-        self.places = (*self.places, Place(screen, about))
-
-    def swap(self, screen: Screen, about: bytes | str = "") -> None:
-        """Show a screen in place of the present one; back returns to the one before."""
-        self.undo = None
-        self.places = (*self.places[:-1], Place(screen, about))
-
-    def back(self) -> None:
-        """Return to the place before; at the first one nothing happens."""
-        self.undo = None
-        if len(self.places) > 1:
-            self.places = self.places[:-1]
 
     def home(self) -> None:
         """Return to the home screen."""
