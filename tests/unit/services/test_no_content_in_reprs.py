@@ -19,55 +19,19 @@ SECRET = bytes.fromhex("5ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75e
 
 CONTENT = frozenset(
     [
-        "phone",
-        "report_number",
-        "note",
-        "notes",
-        "person",
-        "cover_story",
-        "code_word",
-        "distress_word",
-        "body",
-        "content",
-        "payload",
-        "answers",
-        "bases",
-        "followups",
-        "identity",
-        "safe_contact",
-        "must_not_see",
-        "data",
-        "handover",
-        "values",
+        "phone", "report_number", "note", "notes", "person", "cover_story", "code_word", "distress_word",
+        "body", "content", "payload", "answers", "bases", "followups", "identity", "safe_contact",
+        "must_not_see", "data", "handover", "values",
     ]
-)
+)  # fmt: skip
 """Fields that hold what somebody said or typed."""
 SECRETS = frozenset(
     [
-        "secret",
-        "seed",
-        "prekey_secret",
-        "vmk",
-        "vmk_next",
-        "drop",
-        "drop_token",
-        "drop_tokens",
-        "read_tokens",
-        "token",
-        "tokens",
-        "k_h",
-        "k_b",
-        "envelope",
-        "meta",
-        "received_proof",
-        "opened_proof",
-        "proof",
-        "outbox_key",
-        "passphrase",
-        "words",
-        "answer",
+        "secret", "seed", "prekey_secret", "vmk", "vmk_next", "drop", "drop_token", "drop_tokens",
+        "read_tokens", "token", "tokens", "k_h", "k_b", "envelope", "meta", "received_proof", "opened_proof",
+        "proof", "outbox_key", "passphrase", "words", "answer",
     ]
-)
+)  # fmt: skip
 """Fields that hold keys, tokens, codes, or bytes that are as good as them."""
 
 
