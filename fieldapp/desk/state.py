@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from fieldapp.desk.gate import DeskGate
-from fieldapp.kit.interface import Interface
+from fieldapp.kit.interface import Gone, Interface
 from fieldapp.kit.places import Place, Places
 from fieldapp.kit.presence import LockPolicy, Presence
 from fieldapp.kit.theme import ThemeChoice
@@ -64,9 +64,9 @@ class DeskState(Places[Screen], Interface):
 
     @property
     def open(self) -> Centre:
-        """The unlocked centre; RuntimeError while locked (no screen that needs it is shown then)."""
+        """The unlocked centre; Gone while locked (no screen that needs it is shown then)."""
         if self.centre is None:
-            raise RuntimeError("locked")
+            raise Gone("locked")
         return self.centre
 
     def leaving(self) -> None:
