@@ -368,3 +368,43 @@ async def test_what_was_heard_is_on_the_disk_with_its_cursor(
     await desk.post(3, refill)
     await again.delivery.once()
     assert again.book.tokens_left == left + 7
+
+
+@pytest.mark.parametrize("answer", ["portal", "busy"])
+async def test_a_login_page_or_a_busy_relay_is_asked_once_and_costs_no_record_anything(
+    answer: str, notebook: Notebook, network: Switchable, clock: FixedClock
+) -> None:
+    for _ in range(3):
+        await screen(notebook)
+    await notebook.delivery.send_now()
+    network.requests.clear()
+    busy = httpx.Response(503, json={"error": "busy"}, headers={"retry-after": "1"})
+    portal = httpx.Response(200, html="<html>please log in</html>")
+    network.instead = lambda _: portal if answer == "portal" else busy
+    await notebook.delivery.once()
+    assert len(network.requests) == 1
+    assert notebook.delivery.network is (Network.PORTAL if answer == "portal" else Network.ONLINE)
+    assert {(meta.attempts, meta.next_try) for _, meta in notebook.book.on_the_way} == {(0, 0)}
+    network.on()
+    await notebook.delivery.once()
+    assert {notebook.book.stage(r) for r in notebook.book.filed} == {Stage.STORED}
+
+
+async def test_a_policy_to_keep_for_days_keeps_the_content_of_what_was_opened(
+    gate: Gate, centre: ScriptedCentre, desk: CentreClient, clock: FixedClock
+) -> None:
+    notebook = gate.notebook
+    assert notebook
+    directory = replace(centre.directory, policy=replace(centre.directory.policy, keep=2))
+    await notebook.book.join(
+        centre.member(), replace(centre.trust, directory=directory), await centre.tokens(desk)
+    )
+    notebook.delivery._directory_seen = clock.now()
+    record = await screen(notebook)
+    await notebook.delivery.once()
+    await desk.post(3, centre.receipt(await centre.pull(desk), ReceiptKind.OPENED))
+    await notebook.delivery.once()
+    kept = notebook.book.record(record.record_id)
+    assert kept
+    assert kept.opened_at
+    assert kept.content is not None
