@@ -16,10 +16,10 @@ from fieldapp.domain.contact import (
     Tie,
     Window,
 )
+from fieldapp.kit.times import minutes_of
 from fieldapp.services.contacts import Case
 from fieldapp.services.filed import What
 from fieldapp.services.settings import Settings, Work
-from fieldapp.ui.parts.times import minutes_of
 from fieldapp.ui.screens import cases
 from fieldapp.ui.state import Screen
 from tests.fakes.fake_flet import walk

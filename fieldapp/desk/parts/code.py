@@ -47,8 +47,10 @@ def code_card(state: DeskState, enrolment: Enrolment) -> ft.Control:
 
 
 def digits_card(state: DeskState, enrolment: Enrolment) -> ft.Control:
-    """Show the eight groups of digits, four in a row, each wide enough to be compared with a finger."""
-    rows = [_groups(state, enrolment.digits[i : i + 4]) for i in (0, 4)]
+    """Show the eight groups of digits, four in a row, or two on a phone."""
+    beside = 2 if state.phone else 4
+    digits = enrolment.digits
+    rows = [_groups(state, digits[i : i + beside]) for i in range(0, len(digits), beside)]
     return card(state, [body(state, state.t("The device must show the same digits:")), *rows])
 
 

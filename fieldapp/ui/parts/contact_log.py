@@ -9,10 +9,10 @@ import flet as ft
 
 from fieldapp.domain.contact import Channel, ContactAlarm, Direction, Outcome, SeenBy
 from fieldapp.domain.strict import clean_text
+from fieldapp.kit.names import permission_words
 from fieldapp.kit.notices import Urgency, notice
 from fieldapp.services.contacts import Case, Entry
 from fieldapp.services.filed import Filed
-from fieldapp.ui.parts.names import permission_words
 from fieldapp.ui.state import FieldState
 
 

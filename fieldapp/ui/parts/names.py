@@ -4,34 +4,11 @@ from typing import Final
 
 from fieldapp.domain.contact import Outcome
 from fieldapp.kit.i18n import Translator
-from fieldapp.kit.names import (
-    channel_words,
-    direction_words,
-    network_words,
-    outcome_words,
-    permission_words,
-    seen_by_words,
-    tie_words,
-)
+from fieldapp.kit.names import outcome_words
 from fieldapp.kit.notices import Level
 from fieldapp.services.filed import Filed, Stage, What
 from fieldapp.services.membership import Standing
 from sync.protocol import MsgType
-
-__all__ = [
-    "band_words",
-    "channel_words",
-    "direction_words",
-    "level_of",
-    "network_words",
-    "outcome_words",
-    "part_words",
-    "permission_words",
-    "seen_by_words",
-    "stage_words",
-    "tie_words",
-    "what_words",
-]
 
 BANDS: Final = ("NOW", "24H", "72H", "PLANNED")
 """Codes of the bands, the most urgent first."""

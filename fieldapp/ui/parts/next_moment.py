@@ -9,9 +9,9 @@ from fieldapp.domain.strict import MAX_NOTE
 from fieldapp.kit.answer_bar import Option, chips
 from fieldapp.kit.fields import text_field, typed
 from fieldapp.kit.notices import Urgency, notice
+from fieldapp.kit.times import day_words, minutes_of, moment_words
 from fieldapp.services.contacts import Case
 from fieldapp.ui.parts.contact_log import Keep, Log, wall_time
-from fieldapp.ui.parts.times import day_words, minutes_of, moment_words
 from fieldapp.ui.state import FieldState
 
 DAYS_AHEAD = 7

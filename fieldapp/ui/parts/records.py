@@ -6,9 +6,9 @@ from fieldapp.kit.interface import bound
 from fieldapp.kit.layout import list_row
 from fieldapp.kit.notices import level_shape, level_word
 from fieldapp.kit.text import isolate
+from fieldapp.kit.times import day_words, local_time, past_words
 from fieldapp.services.filed import Filed, Stage
 from fieldapp.ui.parts.names import level_of, stage_words, what_words
-from fieldapp.ui.parts.times import day_words, local_time, past_words
 from fieldapp.ui.state import FieldState, Screen
 
 

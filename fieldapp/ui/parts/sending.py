@@ -6,9 +6,9 @@ from fieldapp.domain.instrument import Answer
 from fieldapp.domain.screening import FinishChoice, FinishKind, Screening
 from fieldapp.kit.buttons import primary_button
 from fieldapp.kit.notices import Urgency, notice, status_line
+from fieldapp.kit.times import day_words
 from fieldapp.services.filed import Filed, Stage
 from fieldapp.ui.parts.screening import open_screening
-from fieldapp.ui.parts.times import day_words
 from fieldapp.ui.parts.trying import Trying
 from fieldapp.ui.state import FieldState, Screen
 

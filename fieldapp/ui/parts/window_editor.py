@@ -13,10 +13,10 @@ from fieldapp.kit.fields import text_field
 from fieldapp.kit.i18n import Translator
 from fieldapp.kit.interface import Interface, bound
 from fieldapp.kit.layout import card
+from fieldapp.kit.names import tie_words
 from fieldapp.kit.text import body
+from fieldapp.kit.times import clock_words, minutes_of, weekday_words
 from fieldapp.ui.parts.frame import typed
-from fieldapp.ui.parts.names import tie_words
-from fieldapp.ui.parts.times import clock_words, minutes_of, weekday_words
 from fieldapp.ui.parts.windows import NEVER, SAFE, chosen_never, chosen_safe, window_options
 
 Windows = tuple[SafeWindow, ...]

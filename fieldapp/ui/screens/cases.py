@@ -11,17 +11,18 @@ from fieldapp.kit.buttons import icon_button, primary_button, secondary_button
 from fieldapp.kit.hooks import use_redraw_every
 from fieldapp.kit.interface import bound
 from fieldapp.kit.layout import card, fact, list_row, section
+from fieldapp.kit.names import channel_words, permission_words, seen_by_words
 from fieldapp.kit.notices import Level, Urgency, empty_state, level_panel, notice
 from fieldapp.kit.reveal import hold_to_reveal
 from fieldapp.kit.text import body, heading, isolate, quiet
 from fieldapp.kit.text import question as large
+from fieldapp.kit.times import day_words, local_time, moment_words, past_words
 from fieldapp.services.contacts import Case
 from fieldapp.ui.parts.distress import distress_card
 from fieldapp.ui.parts.frame import framed
-from fieldapp.ui.parts.names import band_words, channel_words, permission_words, seen_by_words
+from fieldapp.ui.parts.names import band_words
 from fieldapp.ui.parts.numbers import number_card
 from fieldapp.ui.parts.records import record_row
-from fieldapp.ui.parts.times import day_words, local_time, moment_words, past_words
 from fieldapp.ui.parts.trying import Trying, use_trying
 from fieldapp.ui.parts.window_editor import grouped, window_words
 from fieldapp.ui.state import FieldState, Screen, Undo

@@ -19,6 +19,7 @@ from fieldapp.kit.buttons import primary_button, secondary_button
 from fieldapp.kit.fields import note_field
 from fieldapp.kit.interface import bound
 from fieldapp.kit.layout import list_row
+from fieldapp.kit.names import channel_words, direction_words, outcome_words, seen_by_words
 from fieldapp.kit.notices import Level, empty_state, level_panel, status_line
 from fieldapp.kit.text import isolate
 from fieldapp.kit.text import question as large
@@ -27,13 +28,7 @@ from fieldapp.services.filed import Filed
 from fieldapp.ui.parts.contact_log import Keep, Log, Step, begun, hidden_notices
 from fieldapp.ui.parts.distress import distress_card
 from fieldapp.ui.parts.frame import framed, typed
-from fieldapp.ui.parts.names import (
-    band_words,
-    channel_words,
-    direction_words,
-    outcome_words,
-    seen_by_words,
-)
+from fieldapp.ui.parts.names import band_words
 from fieldapp.ui.parts.next_moment import moment_chips, other_moment, reason_field, unsafe_notice
 from fieldapp.ui.parts.records import progress_words
 from fieldapp.ui.parts.trying import Trying, use_trying

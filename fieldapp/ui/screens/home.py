@@ -10,16 +10,16 @@ from fieldapp.kit.buttons import icon_button, quiet_button, secondary_button, ti
 from fieldapp.kit.i18n import Translator
 from fieldapp.kit.interface import Handler, bound
 from fieldapp.kit.layout import card
+from fieldapp.kit.names import network_words
 from fieldapp.kit.notices import Urgency, notice, status_line
 from fieldapp.kit.text import body, isolate, quiet
+from fieldapp.kit.times import local_time, past_words
 from fieldapp.services.delivery import Network
 from fieldapp.services.filed import Filed
 from fieldapp.services.membership import Standing
 from fieldapp.services.settings import Work
 from fieldapp.ui.parts.frame import framed
-from fieldapp.ui.parts.names import network_words
 from fieldapp.ui.parts.screening_steps import resume
-from fieldapp.ui.parts.times import local_time, past_words
 from fieldapp.ui.parts.trying import Trying, use_trying
 from fieldapp.ui.state import FieldState, Screen, Undo
 

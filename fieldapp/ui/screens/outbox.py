@@ -12,6 +12,7 @@ from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import primary_button, quiet_button, secondary_button
 from fieldapp.kit.interface import bound
 from fieldapp.kit.layout import card, fact, section
+from fieldapp.kit.names import network_words
 from fieldapp.kit.notices import (
     Urgency,
     empty_state,
@@ -22,18 +23,12 @@ from fieldapp.kit.notices import (
 )
 from fieldapp.kit.reveal import hold_to_reveal
 from fieldapp.kit.text import body, heading, isolate, quiet
+from fieldapp.kit.times import local_time, past_words
 from fieldapp.services.filed import Filed, Part, Stage, What
 from fieldapp.services.membership import Standing
 from fieldapp.ui.parts.frame import framed
-from fieldapp.ui.parts.names import (
-    band_words,
-    level_of,
-    network_words,
-    part_words,
-    what_words,
-)
+from fieldapp.ui.parts.names import band_words, level_of, part_words, what_words
 from fieldapp.ui.parts.records import progress_words, record_row
-from fieldapp.ui.parts.times import local_time, past_words
 from fieldapp.ui.parts.trying import Trying, use_trying
 from fieldapp.ui.state import FieldState, Screen
 from fieldapp.ui.words import refusal_advice, refusal_words

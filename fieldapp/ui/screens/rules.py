@@ -12,10 +12,10 @@ from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import primary_button
 from fieldapp.kit.fields import note_field, password_field, text_field
 from fieldapp.kit.layout import section
+from fieldapp.kit.names import channel_words, seen_by_words
 from fieldapp.kit.notices import empty_state, status_line
 from fieldapp.services.contacts import Case
 from fieldapp.ui.parts.frame import framed, typed
-from fieldapp.ui.parts.names import channel_words, seen_by_words
 from fieldapp.ui.parts.trying import use_trying
 from fieldapp.ui.parts.window_editor import window_editor
 from fieldapp.ui.state import FieldState

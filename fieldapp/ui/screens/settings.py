@@ -12,15 +12,15 @@ from fieldapp.kit.fields import password_field
 from fieldapp.kit.i18n import LANGUAGES
 from fieldapp.kit.interface import bound
 from fieldapp.kit.layout import card, list_row, section
+from fieldapp.kit.names import network_words
 from fieldapp.kit.notices import empty_state
+from fieldapp.kit.passphrase import strength_bar
 from fieldapp.kit.text import question as large
 from fieldapp.kit.text import quiet
 from fieldapp.services import passphrases
 from fieldapp.services.membership import Standing
 from fieldapp.services.settings import BACKGROUND_CHOICES, IDLE_CHOICES, TEXT_SCALES, Look, Work
 from fieldapp.ui.parts.frame import framed, typed
-from fieldapp.ui.parts.names import network_words
-from fieldapp.ui.parts.passphrase import strength_bar
 from fieldapp.ui.parts.trying import Trying, use_trying
 from fieldapp.ui.state import FieldState, Screen
 from fieldapp.vault.errors import WrongPassphrase
