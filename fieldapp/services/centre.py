@@ -8,6 +8,7 @@ The operator of the relay registers the centre's id and first key once (`fieldap
 relay refuses it and `centre.receiving.registered` is False.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -59,6 +60,7 @@ class Centre:
         self._client = client
         self._worker = worker
         self._locked = False
+        self._locking: asyncio.Task[None] | None = None
         tokens = Tokens(book, client)
         self.publishing = Publishing(book, client, tokens)
         self.receiving = Receiving(book, client, tokens, self.publishing)
@@ -124,15 +126,23 @@ class Centre:
         self.receiving.start()
 
     async def lock(self) -> None:
-        """Stop, finish what is being written, drop keys and records. Idempotent."""
-        if self._locked:
-            return
-        self._locked = True
-        await self.receiving.stop()
-        await self._book.close()
-        self.inbox.forget()
-        await self._client.aclose()
-        self._worker.close()
+        """Stop, finish what is being written, drop keys and records. Idempotent.
+
+        It goes on to its end when whoever waits for it is cancelled; else the files would stay locked.
+        """
+        if self._locking is None:
+            self._locked = True
+            self._locking = asyncio.create_task(self._lock())
+        await asyncio.shield(self._locking)
+
+    async def _lock(self) -> None:
+        try:
+            await self.receiving.stop()
+        finally:
+            await self._book.close()
+            self.inbox.forget()
+            await self._client.aclose()
+            self._worker.close()
 
 
 def centre_exists(directory: Path) -> bool:
@@ -176,9 +186,13 @@ async def create_centre(
             now=clock.now(),
             partition_cells=cells,
         )
-        with vault.transaction(clock.now()) as tx:
-            for record in founding.records:
-                tx.put(record.vault_id, int(record.kind), record.to_bytes())
+        try:
+            with vault.transaction(clock.now()) as tx:
+                for record in founding.records:
+                    tx.put(record.vault_id, int(record.kind), record.to_bytes())
+        except BaseException:
+            vault.lock()
+            raise
         removable = key_directory is not None
         return vault, KeyCeremony(keys_in, words, removable, founding.centre_id, founding.desk_key)
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from fieldapp.domain.ids import Clock, Ids
-from fieldapp.errors import CodecError, InstrumentError
+from fieldapp.errors import CodecError
 from fieldapp.services.changes import Changes
 from fieldapp.services.contents import Contents, Damaged, Entries, read_contents
 from fieldapp.services.filed import Filed, Stage
@@ -53,7 +53,6 @@ _CANNOT_SEAL: Final = (
     VaultFull,
     RecordTooLarge,
     CodecError,
-    InstrumentError,
     SyncError,
 )
 """Why one record may have to wait unsealed; it says so, is tried again, and holds up no other."""

@@ -11,6 +11,7 @@ import secrets
 from collections import Counter
 from typing import Final
 
+from fieldapp.errors import FieldappError
 from fieldapp.services.delivery import Network
 from fieldapp.services.desk_book import DeskBook
 from fieldapp.services.desk_downstream import Sender
@@ -19,7 +20,6 @@ from fieldapp.services.desk_records import Progress
 from fieldapp.services.desk_tokens import Tokens
 from fieldapp.services.desk_upkeep import destroy_old_prekeys
 from fieldapp.services.publishing import Publishing
-from fieldapp.vault import VaultError
 from sync.answers import Page, Refusal
 from sync.client import CentreClient
 from sync.errors import RelayRefused, RelayUnreachable, SyncError
@@ -61,8 +61,7 @@ class Receiving:
         task, self._task = self._task, None
         if task:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.gather(task, return_exceptions=True)
 
     def wake(self) -> None:
         """Look now: there is something to send, or the network came back."""
@@ -82,8 +81,10 @@ class Receiving:
                 self.network = Network.PORTAL if portal else Network.ONLINE
                 self.registered = error.reason != Refusal.UNAUTHORIZED
                 self.problem = error.diagnostics()
-            except (SyncError, VaultError) as error:
+            except (SyncError, FieldappError) as error:
                 self.problem = error.diagnostics()
+            except Exception:  # whatever it is, it must be seen here and must not end the receiving for ever
+                self.problem = SyncError().diagnostics()
             if (self.network, self.problem, self.registered) != before:
                 self._book.changes.ring()
 

@@ -1,12 +1,18 @@
-"""What a device did not hear, it asks for by offering again: the desk answers with everything that it knows."""
+"""What is lost, odd or unforeseen on the way between device and desk stops neither the receiving nor the answers."""
 
+import asyncio
 from pathlib import Path
 
+import pytest
+
+from fieldapp.services.desk_judging import PageJudge
+from fieldapp.services.inbox_rows import RowKind
+from sync.canonical import dumps, loads_object
 from sync.chain import ChainLedger, Link
 from sync.envelope import GENESIS
 from sync.protocol import MsgType
 from sync.receipts import ReceiptKind
-from tests.unit.centre.desk import World, in_world, kinds, screening, seal_record
+from tests.unit.centre.desk import World, in_world, kinds, parts, screening, seal_record
 
 
 def test_who_offers_again_after_the_answer_was_lost_hears_that_it_was_opened_and_acted_on(
@@ -88,5 +94,66 @@ def test_a_time_that_no_calendar_knows_breaks_no_list(tmp_path: Path) -> None:
         for row in rows:
             if row.kind != "unreadable":
                 await world.centre.inbox.open(row.key)
+
+    in_world(tmp_path, body)
+
+
+def test_a_record_of_an_instrument_that_this_desk_does_not_have_stops_nothing(tmp_path: Path) -> None:
+    """A phone was updated before the desk: failures 15 and 16."""
+
+    async def body(world: World) -> None:
+        device = await world.device()
+        newer = screening("from a newer phone")
+        ((kind, data),) = parts(newer)
+        changed = loads_object(data) | {"instrument_version": 99}
+        await device.drop(device.seal(kind, newer.id, dumps(changed)).envelope)
+        await device.drop(seal_record(device, screening("good"))[0].envelope)
+        await world.centre.receiving.once()
+        unreadable, row = world.centre.inbox.rows().rows
+        assert (unreadable.kind, unreadable.reason) == (RowKind.UNREADABLE, "schema")
+        assert row.alias == "good"
+        assert kinds(await device.hear()) == [ReceiptKind.RECEIVED] * 2
+
+    in_world(tmp_path, body)
+
+
+def test_a_fault_that_nobody_foresaw_is_told_and_ends_neither_the_receiving_nor_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body(world: World) -> None:
+        device = await world.device()
+        await device.drop(seal_record(device, screening("good"))[0].envelope)
+        with monkeypatch.context() as patched:
+
+            def fault(*_: object) -> None:
+                raise ZeroDivisionError("made-up fault")
+
+            patched.setattr(PageJudge, "judge", fault)
+            await world.centre.receiving.once()
+            assert world.centre.receiving.problem
+            assert "made-up" not in world.centre.receiving.problem
+        await world.centre.receiving.once()
+        assert world.centre.receiving.problem == ""
+        assert [row.alias for row in world.centre.inbox.rows().rows] == ["good"]
+
+        async def broken() -> None:
+            raise ZeroDivisionError("made-up fault")
+
+        world.centre.receiving._task = asyncio.create_task(broken())
+        await asyncio.sleep(0)
+        await world.restart()
+
+    in_world(tmp_path, body)
+
+
+def test_a_cancelled_lock_still_locks_the_desk(tmp_path: Path) -> None:
+    async def body(world: World) -> None:
+        world.centre.start()
+        await asyncio.sleep(0)
+        task = asyncio.create_task(world.centre.lock())
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await world.restart()
 
     in_world(tmp_path, body)

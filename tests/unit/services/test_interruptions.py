@@ -74,6 +74,20 @@ async def test_an_enrolment_that_fails_half_way_and_is_repeated_uses_no_number_t
     assert notebook.enrolling.standing is Standing.ENROLLED
 
 
+async def test_joining_twice_does_not_begin_the_chain_again(
+    gate: Gate, centre: ScriptedCentre, desk: CentreClient
+) -> None:
+    notebook = gate.notebook
+    assert notebook
+    member, tokens = centre.member(), await centre.tokens(desk)
+    await notebook.book.join(member, centre.trust, tokens)
+    await screen(notebook)
+    await notebook.book.join(member, centre.trust, tokens)
+    await screen(notebook)
+    assert [meta.seq for _, meta in notebook.book.on_the_way] == [1, 2, 3, 4]
+    assert len({meta.drop_token for _, meta in notebook.book.on_the_way}) == 4
+
+
 async def test_two_looks_at_once_enrol_once(gate: Gate, centre: ScriptedCentre, desk: CentreClient) -> None:
     notebook = gate.notebook
     assert notebook
