@@ -182,7 +182,7 @@ async def test_a_hidden_word_is_in_the_tree_only_while_it_is_held() -> None:
         await session.fire(finger, "long_press_start", {})
         assert "made-up harbour" in session.texts()
         (finger,) = [g for g in session.find(ft.GestureDetector) if g.on_long_press_start]
-        await session.fire(finger, "long_press_end", {})
+        await session.fire(finger, "long_press_end", {"v": {"x": 0, "y": 0}})
         assert "made-up harbour" not in session.texts()
 
 
