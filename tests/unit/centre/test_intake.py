@@ -14,8 +14,8 @@ from sync.envelope import Header, Sealed, reopen, seal
 from sync.errors import EnvelopeRejected
 from sync.intake import Accepted, Counted, Duplicate, Intake, Lookups, Quarantined, Result
 from sync.keys import LivePrekey, SlotRole, choose_prekey, week_of
-from sync.primitives import BoxKeyPair, SigningKey
-from sync.protocol import SIGNED_REASONS, WEEK, MsgType, Reason, SenderKind
+from sync.primitives import TAG_SIZE, BoxKeyPair, SigningKey, aead_seal
+from sync.protocol import BODY_OFFSET, OUTER_SIZE, SIGNED_REASONS, WEEK, MsgType, Reason, SenderKind
 from tests.unit.sync.made_up import BODY, NOW, Centre, header, make_centre
 
 DEVICE = b"MADE-UP-DEVICE-1"
@@ -209,3 +209,19 @@ def test_a_kept_envelope_reopens_with_its_own_keys_and_with_no_others() -> None:
     assert replace(again, opened=result.opened.opened) == result.opened
     with pytest.raises(EnvelopeRejected):
         reopen(sealed.envelope, SlotRole.CONTENT.value.encode().ljust(32), result.opened.k_b)
+
+
+def test_a_reader_cannot_exchange_the_body_that_the_sender_signed() -> None:
+    """Whoever may read holds the body key and could encrypt another text under it, and the same header."""
+    setting = Setting()
+    data = setting.seal().envelope
+    result = setting.receive(data)
+    assert isinstance(result, Accepted)
+    assert result.opened.k_b
+    nonce = data[envelope_module.NONCE_B_OFFSET : envelope_module.HCOMMIT_OFFSET]
+    room = len(data) - BODY_OFFSET - TAG_SIZE - 4
+    padded = len(b"{}").to_bytes(4, "little") + b"{}".ljust(room, b"\0")
+    exchanged = data[:BODY_OFFSET] + aead_seal(result.opened.k_b, nonce, padded, data[:OUTER_SIZE])
+    forged = setting.receive(exchanged)
+    assert isinstance(forged, Quarantined)
+    assert (forged.reason, forged.verdict) == (Reason.BODY_HASH, None)

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -135,6 +136,16 @@ async def test_finishing_twice_at_once_files_once(notebook: Notebook) -> None:
         notebook.screenings.finish(screening, choice), notebook.screenings.finish(screening, choice)
     )
     assert first == second
+    assert [meta.seq for _, meta in notebook.book.on_the_way] == [1]
+
+
+async def test_releasing_twice_at_once_seals_once(notebook: Notebook) -> None:
+    screening = await notebook.screenings.begin(Mode.OUTREACH, language="en")
+    kept = FinishChoice(FinishKind.KEEP_UNTIL, until=date(2026, 12, 24))
+    record = await notebook.screenings.finish(screening, kept)
+    assert notebook.book.on_the_way == ()
+    send = FinishChoice(FinishKind.SEND)
+    await asyncio.gather(*(notebook.screenings.release(record.record_id, send) for _ in range(3)))
     assert [meta.seq for _, meta in notebook.book.on_the_way] == [1]
 
 
