@@ -41,6 +41,10 @@ PAUSE_BEFORE_PAINT: Final = 300
 
 OpenApp = Callable[..., "AppWindow"]
 
+Scheme = Literal["light", "dark"]
+LOOKS: Final[list[tuple[bool, Scheme]]] = [(True, "light"), (True, "dark"), (False, "light"), (False, "dark")]
+"""(phone, scheme): every screen of a walk is photographed in all four."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark everything in this folder as a browser test."""

@@ -1,11 +1,10 @@
 """A walk through the field app outside the screening, in a real browser, photographed; look at ``shots/``."""
 
 from collections.abc import Callable
-from typing import Literal
 
 import pytest
 
-from tests.browser.conftest import AppProcess, AppWindow, OpenApp
+from tests.browser.conftest import LOOKS, AppProcess, AppWindow, OpenApp, Scheme
 
 PASSPHRASE = "made up canoe lantern gravel sixty"
 CODE = "made up harbour"
@@ -81,14 +80,12 @@ def a_contact(window: AppWindow) -> None:
     window.wait_text("New screening")
 
 
-@pytest.mark.parametrize(
-    ("phone", "scheme"), [(True, "light"), (True, "dark"), (False, "light")], ids=["phone", "dark", "desktop"]
-)
+@pytest.mark.parametrize(("phone", "scheme"), LOOKS)
 def test_a_walk_outside_the_screening(
     start_app: Callable[[str], AppProcess],
     open_window: OpenApp,
     phone: bool,
-    scheme: Literal["light", "dark"],
+    scheme: Scheme,
 ) -> None:
     app = start_app("tests.browser.field_app")
     window: AppWindow = open_window(app.url, phone=phone, scheme=scheme)

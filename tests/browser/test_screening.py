@@ -1,13 +1,11 @@
 """A full officer screening and a short outreach one in a real browser, photographed; look at ``shots/``."""
 
 from collections.abc import Callable
-from typing import Literal
 
 import pytest
 
-from tests.browser.conftest import AppProcess, AppWindow, OpenApp
+from tests.browser.conftest import LOOKS, AppProcess, AppWindow, OpenApp, Scheme
 
-Scheme = Literal["light", "dark"]
 BETWEEN_EQUAL_ANSWERS = 250
 """Milliseconds: the same answer tapped faster counts as one tap of a nervous finger."""
 
@@ -18,9 +16,7 @@ def answer(window: AppWindow, name: str, next_step: str) -> None:
     window.wait_text(next_step)
 
 
-@pytest.mark.parametrize(
-    ("phone", "scheme"), [(True, "light"), (True, "dark"), (False, "light")], ids=["phone", "dark", "desktop"]
-)
+@pytest.mark.parametrize(("phone", "scheme"), LOOKS)
 def test_an_officer_screens_from_the_first_card_to_the_handover_words(
     start_app: Callable[[str], AppProcess], open_window: OpenApp, phone: bool, scheme: Scheme
 ) -> None:

@@ -57,6 +57,8 @@ def digits_card(state: DeskState, enrolment: Enrolment) -> ft.Control:
 def _groups(state: DeskState, groups: Sequence[str]) -> ft.Control:
     """Set groups of characters apart, so that a line breaks between two of them and never within one."""
     theme = state.theme
-    return ft.Row(
+    shown = ft.Row(
         [large(state, group) for group in groups], wrap=True, spacing=theme.side, run_spacing=theme.tight
     )
+    # Broken lines would be read out in any order: the whole line is one thing to hear.
+    return ft.Semantics(label=" ".join(groups), exclude_semantics=True, content=shown)
