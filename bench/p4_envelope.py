@@ -19,8 +19,8 @@ from nacl.exceptions import CryptoError
 from bench import made_up
 from bench.harness import Bench, Cell, Goal, Kind, Operation, Sample, require
 from fieldapp.codec import draft_body, screening_body
-from fieldapp.services.ceremony import CentrePlan, RolePlan, found
-from fieldapp.services.desk_records import Published, RoleKeys
+from fieldapp.services.desk.ceremony import CentrePlan, RolePlan, found
+from fieldapp.services.desk.records import Published, RoleKeys
 from fieldapp.services.filed import Filed, What
 from fieldapp.services.membership import Membership
 from fieldapp.services.sealing import Body, Sealer

@@ -6,7 +6,7 @@ from fieldapp.bootstrap import check_folder, prepare, serve_until_stopped
 from fieldapp.config import Config
 from fieldapp.desk.app import desk_app
 from fieldapp.desk.gate import DeskGate
-from fieldapp.services.centre import CentreClientFactory
+from fieldapp.services.desk.centre import CentreClientFactory
 from sync.client import CentreClient
 
 

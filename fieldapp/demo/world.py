@@ -25,8 +25,8 @@ from fieldapp.demo.page import Door, NetworkSwitch, demo_page
 from fieldapp.desk.app import desk_app
 from fieldapp.desk.gate import DeskGate
 from fieldapp.errors import InputError
-from fieldapp.services.centre import Centre, create_centre
-from fieldapp.services.ceremony import CentrePlan
+from fieldapp.services.desk.centre import Centre, create_centre
+from fieldapp.services.desk.ceremony import CentrePlan
 from fieldapp.services.gate import Gate
 from fieldapp.services.notebook import Notebook
 from fieldapp.services.settings import Settings, Work

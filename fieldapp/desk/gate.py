@@ -6,7 +6,7 @@ from pathlib import Path
 from fieldapp.domain.ids import Clock
 from fieldapp.errors import InputError
 from fieldapp.services import passphrases
-from fieldapp.services.centre import (
+from fieldapp.services.desk.centre import (
     DESK_CELLS,
     Centre,
     CentreClientFactory,
@@ -14,8 +14,8 @@ from fieldapp.services.centre import (
     create_centre,
     open_centre,
 )
-from fieldapp.services.ceremony import CentrePlan, KeyCeremony
-from fieldapp.services.devices import Enrolment
+from fieldapp.services.desk.ceremony import CentrePlan, KeyCeremony
+from fieldapp.services.desk.devices import Enrolment
 from fieldapp.services.settings import Settings
 from fieldapp.system import SystemClock
 from fieldapp.vault import DESK, KdfParameters

@@ -15,10 +15,10 @@ from fieldapp.kit.interface import Gone, Interface
 from fieldapp.kit.places import Place, Places
 from fieldapp.kit.presence import LockPolicy, Presence
 from fieldapp.kit.theme import ThemeChoice
-from fieldapp.services.centre import Centre
-from fieldapp.services.ceremony import CentrePlan
-from fieldapp.services.inbox import InboxPage, OpenedRecord
-from fieldapp.services.inbox_rows import Row
+from fieldapp.services.desk.centre import Centre
+from fieldapp.services.desk.ceremony import CentrePlan
+from fieldapp.services.desk.inbox import InboxPage, OpenedRecord
+from fieldapp.services.desk.inbox_rows import Row
 from fieldapp.services.settings import Look, Settings, Work
 
 SECONDS_UNTIL_PROGRESS: Final = 0.3

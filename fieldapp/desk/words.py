@@ -11,9 +11,9 @@ from fieldapp.domain.triage import Band
 from fieldapp.kit.i18n import Translator
 from fieldapp.kit.interface import Interface
 from fieldapp.kit.troubles import Trouble, vault_trouble
-from fieldapp.services.devices import DeviceState, EnrolmentNotReady
-from fieldapp.services.inbox import NotOpenedYet, UnknownRow
-from fieldapp.services.inbox_rows import Row, RowKind, RowState
+from fieldapp.services.desk.devices import DeviceState, EnrolmentNotReady
+from fieldapp.services.desk.inbox import NotOpenedYet, UnknownRow
+from fieldapp.services.desk.inbox_rows import Row, RowKind, RowState
 from fieldapp.vault import errors as vault
 from sync.answers import Refusal
 from sync.errors import EnrolmentFailed, RelayRefused, RelayUnreachable

@@ -2,7 +2,7 @@
 
 from fieldapp.domain.contact import Channel, Direction, Outcome, Permission, SeenBy, Tie
 from fieldapp.kit.i18n import Translator
-from fieldapp.services.delivery import Network
+from fieldapp.services.network import Network
 
 
 def network_words(t: Translator, network: Network) -> str:

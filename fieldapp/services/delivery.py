@@ -10,11 +10,11 @@ import contextlib
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
-from enum import StrEnum
 from typing import Final
 
 from fieldapp.services.filing import Book, Step
 from fieldapp.services.listening import News, listen
+from fieldapp.services.network import Network
 from fieldapp.vault.errors import VaultError, VaultLocked
 from fieldapp.vault.outbox_file import OutboxEntry
 from sync import outbox
@@ -35,16 +35,6 @@ IDLE_PAUSE: Final = 60
 
 _STOP: Final = frozenset({Refusal.CAPTIVE_PORTAL, Refusal.BUSY})
 _NEW_TOKEN: Final = frozenset({Refusal.UNKNOWN_TOKEN, Refusal.CONFLICT})
-
-
-class Network(StrEnum):
-    """What the last look at the relay showed."""
-
-    UNKNOWN = "unknown"
-    ONLINE = "online"
-    OFFLINE = "offline"
-    PORTAL = "portal"
-    """Something else answers in the relay's place: a login page of a public network."""
 
 
 class Delivery:

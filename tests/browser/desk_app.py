@@ -11,7 +11,7 @@ import flet as ft
 from fieldapp.desk.app import desk_app
 from fieldapp.desk.gate import DeskGate
 from fieldapp.domain.contact import Outcome
-from fieldapp.services.ceremony import KeyCeremony
+from fieldapp.services.desk.ceremony import KeyCeremony
 from fieldapp.vault import FLOOR
 from sync import enrolment as protocol
 from sync.client import CentreClient, RelayClient

@@ -10,8 +10,8 @@ from shutil import copytree
 from fieldapp.desk.app import desk_app
 from fieldapp.desk.gate import DeskGate
 from fieldapp.desk.state import DeskState, Screen
-from fieldapp.services.centre import Centre
-from fieldapp.services.ceremony import KeyCeremony
+from fieldapp.services.desk.centre import Centre
+from fieldapp.services.desk.ceremony import KeyCeremony
 from fieldapp.vault import FLOOR
 from sync.client import CentreClient
 from sync.primitives import SigningKey

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from fieldapp.desk.state import Screen
-from fieldapp.services.devices import Enrolment, EnrolmentState
+from fieldapp.services.desk.devices import Enrolment, EnrolmentState
 from sync import enrolment as protocol
 from sync.client import RelayClient
 from sync.code import EnrolmentCode

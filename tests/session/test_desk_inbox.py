@@ -8,7 +8,7 @@ import pytest
 
 from fieldapp.desk.state import DeskState, Screen
 from fieldapp.domain.contact import Outcome
-from fieldapp.services.inbox import InboxPage
+from fieldapp.services.desk.inbox import InboxPage
 from sync.protocol import Withheld
 from sync.receipts import ReceiptKind
 from tests.fakes import desk_cases

@@ -14,7 +14,7 @@ from fieldapp.domain.screening import AgeGroup, Interpreter, Screening
 from fieldapp.domain.triage import Band, Level
 from fieldapp.kit.results import answer_words, band_words, level_words, reason_words
 from fieldapp.kit.text import body, isolate
-from fieldapp.services.inbox import AnswerLine
+from fieldapp.services.desk.inbox import AnswerLine
 
 WISH = "S20"
 """The item that asks whether the person wants help: a *yes* is good (instrument.md)."""

@@ -10,7 +10,7 @@ from fieldapp.desk.state import DeskState
 from fieldapp.kit.layout import card
 from fieldapp.kit.text import body, quiet
 from fieldapp.kit.text import question as large
-from fieldapp.services.devices import Enrolment
+from fieldapp.services.desk.devices import Enrolment
 
 _MODULE_PIXELS = 8
 _QUIET_ZONE = 4

@@ -24,7 +24,7 @@ from fieldapp.kit.notices import empty_state, level_shape, level_tone, level_wor
 from fieldapp.kit.results import SHOWN_LEVEL
 from fieldapp.kit.text import body, isolate, quiet
 from fieldapp.kit.times import local_time, past_words
-from fieldapp.services.inbox_rows import Row, RowKind, RowState
+from fieldapp.services.desk.inbox_rows import Row, RowKind, RowState
 
 Choose = Callable[[bytes], object]
 """Called with the key of a row."""

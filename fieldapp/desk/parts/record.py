@@ -43,8 +43,8 @@ from fieldapp.kit.reveal import hold_to_reveal
 from fieldapp.kit.text import body, isolate, quiet
 from fieldapp.kit.times import local_time, moment_words
 from fieldapp.kit.trying import Trying
-from fieldapp.services.inbox import OpenedRecord
-from fieldapp.services.inbox_rows import Row, RowKind
+from fieldapp.services.desk.inbox import OpenedRecord
+from fieldapp.services.desk.inbox_rows import Row, RowKind
 
 
 def record_pane(state: DeskState, row: Row, trying: Trying, on_back: Handler | None) -> Pane:

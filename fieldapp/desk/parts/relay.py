@@ -11,8 +11,8 @@ from fieldapp.kit.layout import card
 from fieldapp.kit.names import network_words
 from fieldapp.kit.notices import Urgency, notice, status_line
 from fieldapp.kit.text import body, quiet, selectable
-from fieldapp.services.centre import Centre
-from fieldapp.services.delivery import Network
+from fieldapp.services.desk.centre import Centre
+from fieldapp.services.network import Network
 
 _ICONS = {
     Network.ONLINE: ft.Icons.CLOUD_DONE_OUTLINED,

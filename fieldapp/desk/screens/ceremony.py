@@ -11,7 +11,7 @@ from fieldapp.kit.layout import card
 from fieldapp.kit.notices import Urgency, notice
 from fieldapp.kit.text import body, quiet, selectable
 from fieldapp.kit.text import question as large
-from fieldapp.services.ceremony import KeyCeremony
+from fieldapp.services.desk.ceremony import KeyCeremony
 
 
 @component

@@ -14,7 +14,7 @@ from fieldapp.kit.notices import Urgency, empty_state, notice
 from fieldapp.kit.panes import Pane
 from fieldapp.kit.text import heading, isolate, quiet
 from fieldapp.kit.times import day_words, local_time, moment_words
-from fieldapp.services.devices import DeviceRow, DeviceState
+from fieldapp.services.desk.devices import DeviceRow, DeviceState
 
 MOST_ROWS = 100
 """Devices on the screen at once."""

@@ -21,7 +21,7 @@ from fieldapp.kit.passphrase import passphrase_chooser
 from fieldapp.kit.text import body, quiet
 from fieldapp.kit.text import question as large
 from fieldapp.kit.trying import Trying, use_trying
-from fieldapp.services.ceremony import CentrePlan
+from fieldapp.services.desk.ceremony import CentrePlan
 from sync.address import relay_address
 
 MAX_NAME: Final = 60

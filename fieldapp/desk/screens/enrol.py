@@ -20,7 +20,7 @@ from fieldapp.kit.text import body, quiet
 from fieldapp.kit.text import question as large
 from fieldapp.kit.times import wait_words
 from fieldapp.kit.trying import Trying, use_trying
-from fieldapp.services.devices import Enrolment, EnrolmentState
+from fieldapp.services.desk.devices import Enrolment, EnrolmentState
 from fieldapp.services.settings import Work
 from sync.errors import EnrolmentFailed, RelayRefused, RelayUnreachable
 

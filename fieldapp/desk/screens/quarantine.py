@@ -11,7 +11,7 @@ from fieldapp.kit.notices import empty_state, status_line
 from fieldapp.kit.panes import Pane
 from fieldapp.kit.text import body, isolate, quiet
 from fieldapp.kit.times import local_time, moment_words
-from fieldapp.services.quarantine import QuarantineRow
+from fieldapp.services.desk.quarantine import QuarantineRow
 
 MOST_ROWS = 100
 """Rows on the screen; what stands below them is counted, and kept all the same."""

@@ -14,9 +14,9 @@ from fieldapp.kit.names import network_words
 from fieldapp.kit.notices import Urgency, notice, status_line
 from fieldapp.kit.text import body, isolate, quiet
 from fieldapp.kit.times import local_time, past_words
-from fieldapp.services.delivery import Network
 from fieldapp.services.filed import Filed
 from fieldapp.services.membership import Standing
+from fieldapp.services.network import Network
 from fieldapp.services.settings import Work
 from fieldapp.ui.parts.frame import framed
 from fieldapp.ui.parts.screening_steps import resume

@@ -34,8 +34,8 @@ from fieldapp.domain.screening import (
     Screening,
     start_screening,
 )
-from fieldapp.services.centre import Centre, create_centre, open_centre
-from fieldapp.services.ceremony import CentrePlan, KeyCeremony
+from fieldapp.services.desk.centre import Centre, create_centre, open_centre
+from fieldapp.services.desk.ceremony import CentrePlan, KeyCeremony
 from fieldapp.services.settings import Work
 from fieldapp.vault import FLOOR
 from sync import enrolment as protocol

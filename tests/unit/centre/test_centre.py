@@ -5,10 +5,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from fieldapp.services.centre import create_centre, open_centre
-from fieldapp.services.ceremony import KEY_RECORD_KIND, CentrePlan
-from fieldapp.services.delivery import Network
-from fieldapp.services.devices import DeviceState, EnrolmentNotReady, EnrolmentState
+from fieldapp.services.desk.centre import create_centre, open_centre
+from fieldapp.services.desk.ceremony import KEY_RECORD_KIND, CentrePlan
+from fieldapp.services.desk.devices import DeviceState, EnrolmentNotReady, EnrolmentState
+from fieldapp.services.network import Network
 from fieldapp.services.settings import Work
 from fieldapp.vault import FLOOR, NoKeystore, UnlockDelayed, VaultExists, WrongPassphrase, unlock
 from sync import enrolment as protocol

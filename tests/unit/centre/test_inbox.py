@@ -8,7 +8,7 @@ from fieldapp.codec import screening_body
 from fieldapp.domain.judgement import Override, OverrideCause
 from fieldapp.domain.screening import Screening
 from fieldapp.domain.triage import Band, Level
-from fieldapp.services.inbox_rows import Row, RowKind, RowState, in_order
+from fieldapp.services.desk.inbox_rows import Row, RowKind, RowState, in_order
 from sync.canonical import dumps
 from sync.protocol import DAY, MsgType
 from tests.unit.centre.desk import NOW, World, in_world, parts, screening, seal_record

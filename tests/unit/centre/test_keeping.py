@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fieldapp.services.desk_book import DeskBook
+from fieldapp.services.desk.book import DeskBook
 from fieldapp.vault import VaultLocked
 from sync.protocol import DAY, PREKEY_GRACE, WEEK
 from sync.receipts import ReceiptKind

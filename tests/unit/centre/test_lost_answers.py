@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fieldapp.services.desk_judging import PageJudge
-from fieldapp.services.inbox_rows import RowKind
+from fieldapp.services.desk.inbox_rows import RowKind
+from fieldapp.services.desk.judging import PageJudge
 from sync.canonical import dumps, loads_object
 from sync.chain import ChainLedger, Link
 from sync.envelope import GENESIS

@@ -11,12 +11,12 @@ import httpx
 import pytest
 
 from fieldapp.domain.screening import Identity
-from fieldapp.services.delivery import Network
-from fieldapp.services.desk_book import DeskBook
-from fieldapp.services.desk_judging import PageJudge
-from fieldapp.services.devices import DeviceState
-from fieldapp.services.inbox import NotOpenedYet, UnknownRow
-from fieldapp.services.inbox_rows import RowKind
+from fieldapp.services.desk.book import DeskBook
+from fieldapp.services.desk.devices import DeviceState
+from fieldapp.services.desk.inbox import NotOpenedYet, UnknownRow
+from fieldapp.services.desk.inbox_rows import RowKind
+from fieldapp.services.desk.judging import PageJudge
+from fieldapp.services.network import Network
 from fieldapp.vault import StorageFailed
 from sync.answers import Refusal
 from sync.chain import Gap

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fieldapp.domain.contact import Outcome
 from fieldapp.domain.triage import Band, Level
-from fieldapp.services.inbox_rows import RowKind, RowState
+from fieldapp.services.desk.inbox_rows import RowKind, RowState
 from sync.protocol import MsgType
 from sync.receipts import Expected, ReceiptKind, match
 from tests.unit.centre.desk import World, contact, in_world, kinds, screening, seal_record

@@ -6,10 +6,10 @@ import pytest
 from fieldapp.domain.screening import (
     Agency,
 )
-from fieldapp.services.delivery import Network
 from fieldapp.services.filed import Stage
 from fieldapp.services.gate import Gate
 from fieldapp.services.listening import News
+from fieldapp.services.network import Network
 from fieldapp.services.notebook import Notebook
 from sync.client import CentreClient
 from sync.code import EnrolmentCode

@@ -6,9 +6,9 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from fieldapp.services.delivery import Network
 from fieldapp.services.filed import Stage
 from fieldapp.services.gate import Gate
+from fieldapp.services.network import Network
 from fieldapp.services.notebook import Notebook
 from sync.client import CentreClient
 from sync.enrolment import ReadToken

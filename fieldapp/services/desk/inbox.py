@@ -14,11 +14,10 @@ from fieldapp.domain.instrument import Answer, FollowUp, Texts
 from fieldapp.domain.judgement import Reason
 from fieldapp.domain.screening import Basis, Identity, ReasonNotAsked, Screening
 from fieldapp.errors import CodecError, FieldappError
-from fieldapp.services.desk_book import DeskBook
-from fieldapp.services.desk_downstream import seal_receipts, statement
-from fieldapp.services.desk_envelopes import Arrival
-from fieldapp.services.desk_records import DeskRecord, Marks
-from fieldapp.services.inbox_rows import (
+from fieldapp.services.desk.book import DeskBook
+from fieldapp.services.desk.downstream import seal_receipts, statement
+from fieldapp.services.desk.envelopes import Arrival
+from fieldapp.services.desk.inbox_rows import (
     Group,
     Read,
     Row,
@@ -30,6 +29,7 @@ from fieldapp.services.inbox_rows import (
     row_of,
     unreadable_row,
 )
+from fieldapp.services.desk.records import DeskRecord, Marks
 from sync.receipts import ReceiptKind
 
 PAGE_SIZE: Final = 100

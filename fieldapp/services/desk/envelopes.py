@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from fieldapp.services.desk_records import vault_id
+from fieldapp.services.desk.records import vault_id
 from fieldapp.services.kinds import Kind
 from sync import canonical
 from sync.canonical import Value

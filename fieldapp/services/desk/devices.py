@@ -14,9 +14,9 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from fieldapp.errors import FieldappError
-from fieldapp.services.desk_book import DeskBook
-from fieldapp.services.desk_records import EnrolledDevice
-from fieldapp.services.desk_tokens import Draw, Tokens
+from fieldapp.services.desk.book import DeskBook
+from fieldapp.services.desk.records import EnrolledDevice
+from fieldapp.services.desk.tokens import Draw, Tokens
 from fieldapp.services.settings import Work
 from sync import enrolment as protocol
 from sync.certificate import Certificate

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from fieldapp.services.desk_book import DeskBook
-from fieldapp.services.desk_downstream import by_id, seal_receipts, statement
-from fieldapp.services.desk_envelopes import Arrival
-from fieldapp.services.desk_reading import validate
-from fieldapp.services.desk_records import DeskRecord, EnrolledDevice
-from fieldapp.services.inbox_rows import group_key
+from fieldapp.services.desk.book import DeskBook
+from fieldapp.services.desk.downstream import by_id, seal_receipts, statement
+from fieldapp.services.desk.envelopes import Arrival
+from fieldapp.services.desk.inbox_rows import group_key
+from fieldapp.services.desk.reading import validate
+from fieldapp.services.desk.records import DeskRecord, EnrolledDevice
 from sync.certificate import Certificate, verify_certificate
 from sync.chain import ChainLedger
 from sync.envelope import OpenedHeader

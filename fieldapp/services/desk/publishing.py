@@ -6,8 +6,8 @@ of the relay must have registered the centre's first key before (`fieldapp-relay
 
 from dataclasses import replace
 
-from fieldapp.services.desk_book import DeskBook
-from fieldapp.services.desk_tokens import Tokens
+from fieldapp.services.desk.book import DeskBook
+from fieldapp.services.desk.tokens import Tokens
 from sync.client import CentreClient, DeskAccess
 
 

@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import Final
 
 from fieldapp.domain.ids import Clock
-from fieldapp.services import ceremony
-from fieldapp.services.ceremony import CentrePlan, KeyCeremony
 from fieldapp.services.changes import Changes
-from fieldapp.services.desk_book import DeskBook
-from fieldapp.services.desk_tokens import Tokens
-from fieldapp.services.devices import Devices
-from fieldapp.services.inbox import Inbox
-from fieldapp.services.publishing import Publishing
-from fieldapp.services.quarantine import Quarantine
-from fieldapp.services.receiving import Receiving
-from fieldapp.services.renewal import renew_directory
+from fieldapp.services.desk import ceremony
+from fieldapp.services.desk.book import DeskBook
+from fieldapp.services.desk.ceremony import CentrePlan, KeyCeremony
+from fieldapp.services.desk.devices import Devices
+from fieldapp.services.desk.inbox import Inbox
+from fieldapp.services.desk.publishing import Publishing
+from fieldapp.services.desk.quarantine import Quarantine
+from fieldapp.services.desk.receiving import Receiving
+from fieldapp.services.desk.renewal import renew_directory
+from fieldapp.services.desk.tokens import Tokens
 from fieldapp.services.worker import StorageWorker
 from fieldapp.system import SystemClock
 from fieldapp.vault import (

@@ -12,14 +12,14 @@ from collections import Counter
 from typing import Final
 
 from fieldapp.errors import FieldappError
-from fieldapp.services.delivery import Network
-from fieldapp.services.desk_book import DeskBook
-from fieldapp.services.desk_downstream import Sender
-from fieldapp.services.desk_judging import PageJudge
-from fieldapp.services.desk_records import Progress
-from fieldapp.services.desk_tokens import Tokens
-from fieldapp.services.desk_upkeep import destroy_old_prekeys
-from fieldapp.services.publishing import Publishing
+from fieldapp.services.desk.book import DeskBook
+from fieldapp.services.desk.downstream import Sender
+from fieldapp.services.desk.judging import PageJudge
+from fieldapp.services.desk.publishing import Publishing
+from fieldapp.services.desk.records import Progress
+from fieldapp.services.desk.tokens import Tokens
+from fieldapp.services.desk.upkeep import destroy_old_prekeys
+from fieldapp.services.network import Network
 from sync.answers import Page, Refusal
 from sync.client import CentreClient
 from sync.errors import RelayRefused, RelayUnreachable, SyncError

@@ -10,8 +10,8 @@ from typing import Final, TypeVar
 
 from fieldapp.domain.ids import Clock
 from fieldapp.services.changes import Changes
-from fieldapp.services.desk_envelopes import Arrival, Outgoing
-from fieldapp.services.desk_records import (
+from fieldapp.services.desk.envelopes import Arrival, Outgoing
+from fieldapp.services.desk.records import (
     DeskIdentity,
     DeskRecord,
     EnrolledDevice,

@@ -11,7 +11,7 @@ from typing import Final
 
 from fieldapp.domain.ids import Clock
 from fieldapp.services import passphrases
-from fieldapp.services.desk_records import DeskIdentity, DeskRecord, Published, RoleKeys
+from fieldapp.services.desk.records import DeskIdentity, DeskRecord, Published, RoleKeys
 from fieldapp.vault import KdfParameters, NoKeystore, create
 from sync import canonical
 from sync.certificate import Certificate

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fieldapp.services.desk_book import DeskBook
-from fieldapp.services.desk_envelopes import Arrival
+from fieldapp.services.desk.book import DeskBook
+from fieldapp.services.desk.envelopes import Arrival
 
 
 @dataclass(frozen=True, slots=True)

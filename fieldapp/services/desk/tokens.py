@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from fieldapp.services.desk_book import DeskBook
-from fieldapp.services.desk_downstream import seal_for_device
-from fieldapp.services.desk_records import DeskRecord, EnrolledDevice, Issued, TokenPool
+from fieldapp.services.desk.book import DeskBook
+from fieldapp.services.desk.downstream import seal_for_device
+from fieldapp.services.desk.records import DeskRecord, EnrolledDevice, Issued, TokenPool
 from sync.client import MAX_TOKEN_CHANGES, CentreClient, quarter_of, token_hash
 from sync.enrolment import MAX_DROP_TOKENS, ReadToken
 from sync.errors import SealRefused

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from fieldapp.services.desk_book import DeskBook
-from fieldapp.services.desk_envelopes import Outgoing
-from fieldapp.services.desk_records import DeskRecord, EnrolledDevice
+from fieldapp.services.desk.book import DeskBook
+from fieldapp.services.desk.envelopes import Outgoing
+from fieldapp.services.desk.records import DeskRecord, EnrolledDevice
 from sync import receipts
 from sync.answers import Refusal
 from sync.certificate import verify_certificate

@@ -12,9 +12,9 @@ from fieldapp.domain.deadlines import acknowledge_by, counted_from, due_at
 from fieldapp.domain.judgement import effective
 from fieldapp.domain.screening import Identity
 from fieldapp.domain.triage import Band, Level
-from fieldapp.services.desk_envelopes import Arrival
-from fieldapp.services.desk_reading import Part, read_part
-from fieldapp.services.desk_records import EnrolledDevice, Marks
+from fieldapp.services.desk.envelopes import Arrival
+from fieldapp.services.desk.reading import Part, read_part
+from fieldapp.services.desk.records import EnrolledDevice, Marks
 from sync.envelope import Header
 from sync.primitives import blake
 from sync.protocol import MsgType, Withheld

@@ -1,7 +1,7 @@
 """What a desk does about its own keys, without being asked."""
 
-from fieldapp.services.desk_book import DeskBook
-from fieldapp.services.desk_records import RoleKeys
+from fieldapp.services.desk.book import DeskBook
+from fieldapp.services.desk.records import RoleKeys
 from sync.keys import destruction_time
 
 

@@ -6,9 +6,9 @@ Needed before the prekeys run out, 26 weeks after the last version. The key vaul
 from dataclasses import replace
 from pathlib import Path
 
-from fieldapp.services.ceremony import DIRECTORY_SECONDS, KEY_RECORD_KIND
-from fieldapp.services.desk_book import DeskBook
-from fieldapp.services.desk_records import Published, RoleKeys
+from fieldapp.services.desk.book import DeskBook
+from fieldapp.services.desk.ceremony import DIRECTORY_SECONDS, KEY_RECORD_KIND
+from fieldapp.services.desk.records import Published, RoleKeys
 from fieldapp.vault import NoKeystore, VaultDamaged, unlock
 from sync.directory import Directory, sign_directory
 from sync.fields import Fields
