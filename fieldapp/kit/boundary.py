@@ -60,6 +60,8 @@ def install_error_handler(page: ft.Page, ui: Interface) -> None:
     def calm(message: str) -> None:
         # The message is a traceback with values in it. Flet calls this while it handles the exception.
         error = sys.exception()
+        if isinstance(error, Gone):
+            return  # a tap was on its way to what is not there any more
         if error is not None:
             record_failure(_innermost_function(error), error)
         ui.trouble = True

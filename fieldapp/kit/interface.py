@@ -20,7 +20,7 @@ class Gone(RuntimeError):
     """What a component shows was locked away: it is about to be removed, and draws nothing until then.
 
     Locking and leaving change the state before Flet takes the old components off, so that they may be drawn once
-    more. The boundary keeps this quiet: it is no failure.
+    more, or get a tap that was on its way. The boundary keeps this quiet: it is no failure.
     """
 
 

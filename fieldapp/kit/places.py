@@ -26,8 +26,9 @@ class Places(Generic[ScreenT]):
         return self.places[-1]
 
     def go(self, screen: ScreenT, about: bytes | str = "") -> None:
-        """Show a screen; back returns to the present one."""
-        self._move((*self.places, Place(screen, about)))
+        """Show a screen; back returns to the present one. An impatient second tap goes there once."""
+        if self.place != Place(screen, about):
+            self._move((*self.places, Place(screen, about)))
 
     def swap(self, screen: ScreenT, about: bytes | str = "") -> None:
         """Show a screen in place of the present one; back returns to the one before."""

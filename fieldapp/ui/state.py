@@ -118,6 +118,16 @@ class FieldState(places.Places[Screen], Interface):
             raise Gone("locked")
         return self.notebook
 
+    def about(self, screen: Screen) -> bytes | str:
+        """What the present place is about, for the component of `screen`; Gone when another one is shown by now.
+
+        Flet draws what a change touches in no particular order, so that a component may be drawn once more after its
+        place was left. What such a component needs must come from here, `open` and `open_screening`.
+        """
+        if self.place.screen is not screen:
+            raise Gone("left")
+        return self.place.about
+
     async def create(self, passphrase: str, settings: Settings) -> None:
         """Set this device up and open it; errors as `Gate.create`."""
         await self._with_progress(self.gate.create(passphrase, settings))

@@ -11,7 +11,7 @@ from fieldapp.domain.triage import Band, Level
 from fieldapp.kit import layout
 from fieldapp.kit.answer_bar import Option
 from fieldapp.kit.hooks import use_once
-from fieldapp.kit.interface import Handler
+from fieldapp.kit.interface import Gone, Handler
 from fieldapp.kit.layout import Progress
 from fieldapp.kit.notices import Level as Shown
 from fieldapp.ui.parts.frame import ROUTE
@@ -24,9 +24,9 @@ SHOWN_LEVEL = {Level.CONCERN: Shown.CONCERN, Level.SERIOUS: Shown.SERIOUS, Level
 
 
 def open_screening(state: FieldState) -> Screening:
-    """The screening that is on the screen; RuntimeError when there is none (no step is shown then)."""
+    """The screening that is on the screen; Gone when there is none any more (no step is shown then)."""
     if state.screening is None:
-        raise RuntimeError("no screening is open")
+        raise Gone("no screening is open")
     return state.screening
 
 

@@ -104,7 +104,7 @@ def case_screen(state: FieldState) -> ft.View:
     """Show one case: alarm, whether contact is safe and how, what to say, what was logged."""
     t, trying = state.t, use_trying(state)
     use_redraw_every(SECONDS_BETWEEN_LOOKS)
-    about = state.place.about
+    about = state.about(Screen.CASE)
     case = state.open.contacts.case(about) if isinstance(about, bytes) else None
     if case is None:
         gone = empty_state(

@@ -33,13 +33,13 @@ from fieldapp.ui.parts.next_moment import moment_chips, other_moment, reason_fie
 from fieldapp.ui.parts.records import progress_words
 from fieldapp.ui.parts.trying import Trying, use_trying
 from fieldapp.ui.screens.cases import alarm_parts, new_case, safe_moment_words
-from fieldapp.ui.state import FieldState
+from fieldapp.ui.state import FieldState, Screen
 
 
 @component
 def contact_screen(state: FieldState) -> ft.View:
     """Ask one thing after the other; the case may be given by the place."""
-    about = state.place.about
+    about = state.about(Screen.CONTACT)
     given = state.open.contacts.case(about) if isinstance(about, bytes) else None
     first = begun(given) if given else Log(Step.WHO)
     log, set_log = ft.use_state(first)

@@ -63,7 +63,8 @@ def outbox_screen(state: FieldState) -> ft.View:
 def record_screen(state: FieldState) -> ft.View:
     """Show one record: level, where it is on its way, why it waits, the handover words, its parts."""
     t, trying = state.t, use_trying(state)
-    record = state.open.book.record(state.place.about) if isinstance(state.place.about, bytes) else None
+    about = state.about(Screen.RECORD)
+    record = state.open.book.record(about) if isinstance(about, bytes) else None
     if record is None:
         gone = empty_state(
             state,

@@ -18,7 +18,7 @@ from fieldapp.services.contacts import Case
 from fieldapp.ui.parts.frame import framed, typed
 from fieldapp.ui.parts.trying import use_trying
 from fieldapp.ui.parts.window_editor import window_editor
-from fieldapp.ui.state import FieldState
+from fieldapp.ui.state import FieldState, Screen
 
 CHECK_IN_HOURS = (24, 48, 72, 168)
 
@@ -26,7 +26,7 @@ CHECK_IN_HOURS = (24, 48, 72, 168)
 @component
 def rules_screen(state: FieldState) -> ft.View:
     """Edit the rules of the case that the place names; nothing is changed before *Save*."""
-    about = state.place.about
+    about = state.about(Screen.RULES)
     case = state.open.contacts.case(about) if isinstance(about, bytes) else None
     if case is None:
         t = state.t

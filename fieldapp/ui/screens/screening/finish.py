@@ -135,9 +135,8 @@ def _reason(state: FieldState, why: str, set_why: Callable[[str], object]) -> ft
 def done_screen(state: FieldState) -> ft.View:
     """Where the record is now, and two words by which a colleague can continue."""
     t = state.t
-    record = (
-        state.open.book.record(bytes(state.place.about)) if isinstance(state.place.about, bytes) else None
-    )
+    about = state.about(Screen.DONE)
+    record = state.open.book.record(about) if isinstance(about, bytes) else None
     if record is None:
         return screen(state, ROUTE, [], on_back=state.home)
     return screen(

@@ -109,7 +109,7 @@ def question_screen(state: FieldState) -> ft.View:
     more_for, set_more_for = ft.use_state("")
     guard = use_once(TapGuard)
     screening, t = open_screening(state), state.t
-    item = screening.instrument.by_id[str(state.place.about)]
+    item = screening.instrument.by_id[str(state.about(Screen.QUESTION))]
     asking = Asking(state, item, more=more_for == item.id)
 
     async def answer(name: AnswerName) -> None:
@@ -137,7 +137,7 @@ def question_screen(state: FieldState) -> ft.View:
             *([ft.Container(_more_panel(asking), key=f"more-{item.id}")] if asking.more else []),
         ],
         step=Progress(screening.order.index(item.id) + 1, len(screening.order)),
-        actions=_actions(state),
+        actions=[_hush(state), _show(state, item)],
         bottom=[*urgent, *go_on, answers, _ways_out(asking, toggle_more)],
     )
 
@@ -155,7 +155,7 @@ def _asked(state: FieldState, item: Item, follow_ups: Sequence[ft.Control]) -> l
     return asked if follow_ups else [*asked, quiet(state, item.hint[state.language])]
 
 
-def _actions(state: FieldState) -> list[ft.Control]:
+def _hush(state: FieldState) -> ft.Control:
     t = state.t
 
     def hush() -> None:
@@ -163,16 +163,17 @@ def _actions(state: FieldState) -> list[ft.Control]:
 
     icon = ft.Icons.TEXT_INCREASE_ROUNDED if state.quiet else ft.Icons.TEXT_DECREASE_ROUNDED
     name = t("Show the whole question") if state.quiet else t("Small neutral words")
-    return [
-        icon_button(state, icon, name, hush, identifier="quiet"),
-        icon_button(
-            state,
-            ft.Icons.TRANSLATE_ROUNDED,
-            t("Show the person"),
-            lambda: state.go(Screen.SHOW, state.place.about),
-            identifier="show-person",
-        ),
-    ]
+    return icon_button(state, icon, name, hush, identifier="quiet")
+
+
+def _show(state: FieldState, item: Item) -> ft.Control:
+    return icon_button(
+        state,
+        ft.Icons.TRANSLATE_ROUNDED,
+        state.t("Show the person"),
+        bound(state.go, Screen.SHOW, item.id),
+        identifier="show-person",
+    )
 
 
 def _follow_ups(asking: Asking) -> list[ft.Control]:
@@ -274,7 +275,7 @@ def overview_screen(state: FieldState) -> ft.View:
         state,
         rows,
         title=t("{done} of {all} answered", done=answered, all=len(screening.order)),
-        actions=_actions(state)[:1],
+        actions=[_hush(state)],
         bottom=[
             *(
                 [act_now_bar(state, lambda: state.go(Screen.ACT_NOW))]

@@ -18,7 +18,7 @@ from fieldapp.kit.text import question as large
 from fieldapp.ui.parts.frame import ROUTE
 from fieldapp.ui.parts.languages import PERSON_LANGUAGES
 from fieldapp.ui.parts.screening import open_screening
-from fieldapp.ui.state import FieldState
+from fieldapp.ui.state import FieldState, Screen
 
 _POINTED_AT = (Answer.YES, Answer.NO, Answer.UNKNOWN)
 
@@ -27,7 +27,7 @@ _POINTED_AT = (Answer.YES, Answer.NO, Answer.UNKNOWN)
 def show_screen(state: FieldState) -> ft.View:
     """The sentence of the item that the place names, or why there is none to show."""
     screening = open_screening(state)
-    item = screening.instrument.by_id[str(state.place.about)]
+    item = screening.instrument.by_id[str(state.about(Screen.SHOW))]
     language = reviewed_language(screening)
     if language is None:
         return _nothing_to_show(state, screening)
