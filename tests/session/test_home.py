@@ -10,6 +10,7 @@ from fieldapp.services.filed import Stage
 from fieldapp.services.filing import Damaged
 from fieldapp.services.settings import Settings, Work
 from fieldapp.ui.state import Screen
+from fieldapp.vault.errors import VaultFull
 from tests.session.field_harness import Field, StillClock, open_field
 
 pytestmark = pytest.mark.anyio
@@ -122,3 +123,35 @@ async def test_after_locking_nothing_of_home_is_left(tmp_path: Path) -> None:
         assert draft.alias not in " ".join(app.screen.texts())
         assert app.state.notebook is None
         assert app.state.places[-1].screen is Screen.LOCK
+
+
+async def test_a_lock_while_a_screening_begins_leaves_nothing_of_it_on_the_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_field(tmp_path) as app:
+        screenings = app.state.open.screenings
+        begin = screenings.begin
+
+        async def begin_and_lock(mode: Mode, *, language: str) -> Screening:
+            draft = await begin(mode, language=language)
+            await app.state.presence.lock()
+            return draft
+
+        monkeypatch.setattr(screenings, "begin", begin_and_lock)
+        await app.press("new-screening")
+        assert app.state.screening is None
+        assert app.state.place.screen is Screen.LOCK
+
+
+async def test_a_screening_that_cannot_begin_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_field(tmp_path) as app:
+
+        async def full(*_: object, **__: object) -> Screening:
+            raise VaultFull("made up")
+
+        monkeypatch.setattr(app.state.open.screenings, "begin", full)
+        await app.press("new-screening")
+        assert "There is no room left." in app.screen.texts()
+        assert app.state.place.screen is Screen.HOME

@@ -398,3 +398,34 @@ async def test_outreach_ends_at_the_overview_while_something_is_open(tmp_path: P
         await d.tap(f"row-{order[0]}", *["answer-no"] * (len(order) - 1))
         assert d.shows(Screen.SAFE_CONTACT)
         assert len(d.saved.answers) == 21
+
+
+async def test_impatient_taps_finish_once_and_begin_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with device(tmp_path) as d:
+        await to_result(d)
+        screenings, dispatch = d.state.open.screenings, d.session.session.dispatch_event
+        calls: list[str] = []
+
+        def counted(name: str) -> None:
+            work = getattr(screenings, name)
+
+            async def count(*args: object, **kwargs: object) -> object:
+                calls.append(name)
+                return await work(*args, **kwargs)
+
+            monkeypatch.setattr(screenings, name, count)
+
+        counted("finish")
+        counted("begin")
+        send = d.session.pressable("send")
+        await asyncio.gather(*(dispatch(send._i, "click", None) for _ in range(3)))
+        await d.session.settle(30)
+        again = d.session.pressable("new-screening")
+        await asyncio.gather(*(dispatch(again._i, "click", None) for _ in range(3)))
+        await d.session.settle(30)
+        assert calls == ["finish", "begin"]
+        assert len(screenings.finished) == len(screenings.unfinished) == 1
+        assert d.shows(Screen.OPENING)
+        assert not d.state.trouble

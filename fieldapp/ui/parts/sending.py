@@ -32,7 +32,7 @@ async def finish_screening(state: FieldState, choice: FinishChoice) -> None:
 def send_button(state: FieldState, trying: Trying) -> ft.Control:
     """The officer's one way to end: send."""
     t = state.t
-    send = trying.of(finish_screening, state, FinishChoice(FinishKind.SEND))
+    send = trying.once(finish_screening, state, FinishChoice(FinishKind.SEND))
     words = t("Sending this is not an alarm. After it one can add, not change.")
     reminder = status_line(state, ft.Icons.INFO_OUTLINED, words)
     return ft.Column(

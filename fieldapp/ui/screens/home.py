@@ -19,7 +19,7 @@ from fieldapp.services.membership import Standing
 from fieldapp.services.network import Network
 from fieldapp.services.settings import Work
 from fieldapp.ui.parts.frame import framed
-from fieldapp.ui.parts.screening_steps import resume
+from fieldapp.ui.parts.screening_steps import begin, resume
 from fieldapp.ui.parts.trying import Trying, use_trying
 from fieldapp.ui.state import FieldState, Screen, Undo
 
@@ -76,7 +76,7 @@ def home_screen(state: FieldState) -> ft.View:
                 ft.Icons.CHECKLIST_ROUNDED,
                 t("New screening"),
                 t("In any order, pause when you like") if outreach else t("20 questions, under 3 minutes"),
-                _begin(state, trying, Mode.OUTREACH if outreach else Mode.OFFICER),
+                trying.once(begin, state, Mode.OUTREACH if outreach else Mode.OFFICER),
                 tone=state.theme.palette.accent,
                 identifier="new-screening",
             ),
@@ -105,18 +105,10 @@ def _status(state: FieldState) -> ft.Control:
     return status_line(state, _NETWORK_ICONS[delivery.network], words)
 
 
-def _begin(state: FieldState, trying: Trying, mode: Mode) -> Handler:
-    async def begin() -> None:
-        state.screening = await state.open.screenings.begin(mode, language=state.language)
-        state.go(Screen.OPENING)
-
-    return trying.once(begin)
-
-
 def _other_order(state: FieldState, trying: Trying, mode: Mode) -> ft.Control:
     t = state.t
     words = t("Or in the fixed order") if mode is Mode.OFFICER else t("Or in any order")
-    return quiet_button(state, words, _begin(state, trying, mode), identifier="other-order")
+    return quiet_button(state, words, trying.once(begin, state, mode), identifier="other-order")
 
 
 def _records(state: FieldState, *, outreach: bool) -> ft.Control:

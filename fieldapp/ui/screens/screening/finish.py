@@ -12,7 +12,6 @@ from fieldapp.kit.answer_bar import Option, chips, choice_list
 from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import primary_button, secondary_button
 from fieldapp.kit.fields import note_field
-from fieldapp.kit.interface import bound
 from fieldapp.kit.layout import card, screen
 from fieldapp.kit.notices import status_line
 from fieldapp.kit.text import body, quiet
@@ -46,7 +45,7 @@ def finish_screen(state: FieldState) -> ft.View:
         )
     today = state.open.book.clock.local().date()
     choice = _choice(kind, today + timedelta(days=days), why)
-    done = trying.of(finish_screening, state, choice) if choice else None
+    done = trying.once(finish_screening, state, choice) if choice else None
     return step_screen(
         state,
         [
@@ -134,7 +133,7 @@ def _reason(state: FieldState, why: str, set_why: Callable[[str], object]) -> ft
 @component
 def done_screen(state: FieldState) -> ft.View:
     """Where the record is now, and two words by which a colleague can continue."""
-    t = state.t
+    t, trying = state.t, use_trying(state)
     about = state.about(Screen.DONE)
     record = state.open.book.record(about) if isinstance(about, bytes) else None
     if record is None:
@@ -146,13 +145,16 @@ def done_screen(state: FieldState) -> ft.View:
             large(state, t("Finished")),
             status_line(state, ft.Icons.LOCK_OUTLINED, where_it_is(state, record)),
             _handover(state, record),
+            *trying.shown(),
         ],
         bottom=[
-            secondary_button(state, t("New screening"), bound(begin, state), identifier="new-screening"),
+            secondary_button(
+                state, t("New screening"), trying.once(begin, state), identifier="new-screening"
+            ),
             secondary_button(
                 state,
                 t("Log a contact for this case"),
-                bound(_log_contact, state, record),
+                trying.once(_log_contact, state, record),
                 identifier="log-contact",
             ),
             primary_button(state, t("Home"), state.home, identifier="home"),
