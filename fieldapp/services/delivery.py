@@ -49,8 +49,8 @@ class Delivery:
         self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._directory_seen = 0
-        self.rejected_directory = ""
-        """Why the newest directory that the relay offers is not believed, "" when it is: to be shown."""
+        self.rejected_directory: DirectoryRejected | None = None
+        """Why the newest directory that the relay offers is not believed, None when it is: to be shown."""
 
     def start(self) -> None:
         """Begin to look for the relay, until `stop`."""
@@ -249,13 +249,18 @@ class Delivery:
         try:
             newer = await asyncio.to_thread(update, trust, blob)
         except DirectoryRejected as error:
-            self.rejected_directory = error.diagnostics()
+            self._judged(error.with_traceback(None))
             return False
-        self.rejected_directory = ""
+        self._judged(None)
         if newer is trust:
             return False
         await self._book.save_trust(newer)
         return True
+
+    def _judged(self, rejected: DirectoryRejected | None) -> None:
+        known, self.rejected_directory = self.rejected_directory, rejected
+        if (known is None) != (rejected is None):
+            self._book.changes.ring()
 
     def _client(self, url: str) -> RelayClient:
         if url not in self._clients:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from fieldapp.domain.ids import Clock, Ids
-from fieldapp.errors import CodecError
+from fieldapp.errors import CodecError, FieldappError
 from fieldapp.services.changes import Changes
 from fieldapp.services.contents import Contents, Damaged, Entries, read_contents
 from fieldapp.services.filed import Filed, Stage
@@ -19,7 +19,7 @@ from fieldapp.services.kinds import Kind
 from fieldapp.services.listening import News
 from fieldapp.services.membership import Membership, Standing
 from fieldapp.services.parts import bodies_of
-from fieldapp.services.sealing import STATES, NoDropToken, Sealer, entry
+from fieldapp.services.sealing import STATES, NoDropToken, SealedCopyLost, Sealer, entry
 from fieldapp.services.settings import Settings
 from fieldapp.services.worker import StorageWorker
 from fieldapp.vault.errors import (
@@ -57,8 +57,6 @@ _CANNOT_SEAL: Final = (
 )
 """Why one record may have to wait unsealed; it says so, is tried again, and holds up no other."""
 
-_LOST: Final = "The sealed copy of this record is damaged and its content is gone from here. Call the centre."
-
 
 def singleton(kind: Kind) -> bytes:
     """The record id (16 bytes) of a kind of which there is exactly one record."""
@@ -77,8 +75,8 @@ class Book:
         self.clock = clock
         self.ids = ids
         self.changes = Changes()
-        self.blocked: dict[bytes, str] = {}
-        """Why a record could not be sealed, by record id: a plain sentence."""
+        self.blocked: dict[bytes, FieldappError | SyncError] = {}
+        """Why a record could not be sealed, by record id."""
         self._vault = vault
         self._worker = worker
         self._take(Contents())
@@ -251,7 +249,7 @@ class Book:
         self._take(read_contents(self._vault))
         on_the_way = self._on_the_way()
         lost = (r for r in self._filed.values() if r.content is None and self._is_lost(r, on_the_way))
-        self.blocked = {record.record_id: _LOST for record in lost}
+        self.blocked = {record.record_id: SealedCopyLost() for record in lost}
 
     def _on_the_way(self) -> frozenset[bytes]:
         return frozenset(meta.env_hash for _, meta in self._entries.values())
@@ -294,7 +292,7 @@ class Book:
         except _CANNOT_SEAL as error:
             # The record is finished all the same: it stays here, says why, and is tried again.
             filed = self._write_local(record, also)
-            self.blocked = {**self.blocked, record.record_id: error.diagnostics()}
+            self._block(record.record_id, error)
             return filed
 
     def _seal_waiting(self, record_id: bytes) -> bool:
@@ -306,8 +304,12 @@ class Book:
         try:
             return self._seal_and_write(record, None).sealed
         except _CANNOT_SEAL as error:
-            self.blocked = {**self.blocked, record_id: error.diagnostics()}
+            self._block(record_id, error)
             return False
+
+    def _block(self, record_id: bytes, error: FieldappError | SyncError) -> None:
+        # A traceback would keep the content of the record.
+        self.blocked = {**self.blocked, record_id: error.with_traceback(None)}
 
     def _seal_and_write(self, record: Filed, also: Change | None) -> Filed:
         if self.membership is None or self.trust is None or record.keep_until is not None:

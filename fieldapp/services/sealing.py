@@ -34,6 +34,14 @@ class NoDropToken(FieldappError):
         return "This record stays here until the centre sends new upload passes. If it is urgent, call the centre."
 
 
+class SealedCopyLost(FieldappError):
+    """The sealed copy of a record is damaged, and its content was dropped from here when it was sealed."""
+
+    def diagnostics(self) -> str:
+        """Say that only a call helps."""
+        return "The sealed copy of this record is damaged and its content is gone from here. Call the centre."
+
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """One compartment of a record: the type of its envelope and its canonical bytes."""

@@ -11,7 +11,7 @@ from fieldapp.kit.i18n import Translator
 from fieldapp.kit.interface import Interface
 from fieldapp.kit.troubles import Trouble, vault_trouble
 from fieldapp.kit.trying import EXPECTED
-from fieldapp.services.sealing import NoDropToken
+from fieldapp.services.sealing import NoDropToken, SealedCopyLost
 from fieldapp.vault import errors as vault
 from sync.answers import Refusal
 from sync.errors import (
@@ -22,7 +22,15 @@ from sync.errors import (
     SealRefused,
 )
 
-__all__ = ["EXPECTED", "Trouble", "refusal_advice", "refusal_words", "trouble_notice", "trouble_of"]
+__all__ = [
+    "EXPECTED",
+    "Trouble",
+    "refusal_advice",
+    "refusal_words",
+    "sealing_trouble",
+    "trouble_notice",
+    "trouble_of",
+]
 
 
 def trouble_notice(ui: Interface, error: Exception) -> ft.Control:
@@ -91,6 +99,44 @@ def refusal_advice(t: Translator, reason: str) -> str:
             return t("It is tried again by itself. If it is urgent, call the centre.")
         case _:
             return t("It is tried again by itself. You can go on.")
+
+
+def sealing_trouble(t: Translator, error: Exception) -> Trouble:
+    """Say why a finished record is not sealed, which means that it cannot be sent; one of `Book.blocked`."""
+    safe, urgent = t("It is safe on this device."), t("If it is urgent, call the centre.")
+    match error:
+        case SealedCopyLost():
+            return Trouble(
+                t("The sealed copy of this record is damaged, and its content is gone from here."),
+                t("The other records are in order."),
+                t("Call the centre and tell it what you remember."),
+            )
+        case NoDropToken():
+            return Trouble(
+                t("This device has no upload passes left."),
+                safe,
+                " ".join((t("The centre sends new ones by itself."), urgent)),
+            )
+        case vault.OutboxFull() | vault.VaultFull():
+            return Trouble(
+                t("There is no room left to seal this."),
+                safe,
+                t("Connect to a network so that the centre can receive what waits."),
+            )
+        case vault.OutboxUnavailable():
+            return Trouble(
+                t("What waits to be sent cannot be opened on this device."),
+                safe,
+                t("Nothing can be sent from here now. Tell the centre by phone, and ask its technician."),
+            )
+        case vault.RecordTooLarge():
+            return Trouble(t("This is too long to be sent."), safe, t("Call the centre and tell it."))
+        case _:
+            return Trouble(
+                t("This record cannot be sealed now."),
+                t("It is safe on this device, and is tried again by itself."),
+                urgent,
+            )
 
 
 def _of_enrolment(t: Translator, error: EnrolmentFailed) -> Trouble:

@@ -10,12 +10,16 @@ import flet as ft
 import pytest
 
 from fieldapp.domain.screening import FinishChoice, FinishKind, Mode
+from fieldapp.errors import CodecError, FieldappError
 from fieldapp.services.filed import Filed, Part, Stage
-from fieldapp.services.filing import Book
+from fieldapp.services.filing import Book, Damaged
 from fieldapp.services.membership import Standing
+from fieldapp.services.sealing import NoDropToken, SealedCopyLost
 from fieldapp.ui.state import Screen
 from fieldapp.ui.words import refusal_advice, refusal_words
+from fieldapp.vault.errors import OutboxFull, OutboxUnavailable, RecordTooLarge, VaultFull
 from sync.answers import Refusal
+from sync.errors import DirectoryRejected, SyncError
 from sync.protocol import MsgType
 from tests.session.field_harness import TUESDAY_AFTERNOON, Field, open_field
 
@@ -119,10 +123,63 @@ async def test_a_blocked_record_says_so_and_the_others_stay_reachable(
 ) -> None:
     async with at_stage(tmp_path, monkeypatch, Stage.LOCAL) as app:
         stuck, other = await finished(app), await finished(app)
-        app.state.open.book.blocked = {stuck.record_id: "made up"}
+        app.state.open.book.blocked = {stuck.record_id: SyncError()}
         assert "This record cannot be sealed now." in await detail(app, stuck)
         assert "This record cannot be sealed now." not in await detail(app, other)
         assert {stuck.alias, other.alias} <= set(await listed(app))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (NoDropToken(), "This device has no upload passes left."),
+        (OutboxFull(), "There is no room left to seal this."),
+        (VaultFull(), "There is no room left to seal this."),
+        (OutboxUnavailable(), "What waits to be sent cannot be opened on this device."),
+        (RecordTooLarge(), "This is too long to be sent."),
+        (SealedCopyLost(), "Call the centre and tell it what you remember."),
+        (CodecError("made up"), "This record cannot be sealed now."),
+    ],
+)
+async def test_a_blocked_record_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: FieldappError, words: str
+) -> None:
+    stage = Stage.SEALED if isinstance(error, SealedCopyLost) else Stage.LOCAL
+    async with at_stage(tmp_path, monkeypatch, stage) as app:
+        stuck = await finished(app)
+        app.state.open.book.blocked = {stuck.record_id: error}
+        assert words in await detail(app, stuck)
+
+
+async def test_a_list_of_addresses_that_cannot_be_trusted_is_told(tmp_path: Path) -> None:
+    async with open_field(tmp_path) as app:
+        untrusted = "The relay offers a new address list of the centre that cannot be trusted."
+        assert untrusted not in app.screen.texts()
+        app.state.open.delivery.rejected_directory = DirectoryRejected("split_view")
+        app.state.open.book.changes.ring()
+        await app.screen.settle()
+        assert untrusted in app.screen.texts()
+        assert untrusted in await listed(app)
+
+
+async def test_an_outbox_that_does_not_open_is_told_and_the_records_can_be_read(tmp_path: Path) -> None:
+    async with open_field(tmp_path) as app:
+        record = await finished(app)
+        await app.press("cover")
+        (tmp_path / "v.box").write_bytes(b"not a database")
+        await app.unlock()
+        told = "Nothing can be sent from here now. Tell the centre by phone, and ask its technician."
+        assert app.state.place.screen is Screen.HOME
+        assert told in app.screen.texts()
+        assert not any("cannot be read" in words for words in app.screen.texts())
+        assert {told, record.alias} <= set(await listed(app))
+        assert record.alias in await detail(app, record)
+
+
+async def test_records_that_cannot_be_read_are_counted_where_records_are_listed(tmp_path: Path) -> None:
+    async with open_field(tmp_path) as app:
+        app.state.open.book.damaged += [Damaged(6), Damaged(0)]
+        assert any(words.startswith("2 stored records cannot be read.") for words in await listed(app))
 
 
 async def test_every_refusal_of_the_relay_has_words(tmp_path: Path) -> None:

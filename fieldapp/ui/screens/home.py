@@ -11,7 +11,7 @@ from fieldapp.kit.i18n import Translator
 from fieldapp.kit.interface import Handler, bound
 from fieldapp.kit.layout import card
 from fieldapp.kit.names import network_words
-from fieldapp.kit.notices import Urgency, notice, status_line
+from fieldapp.kit.notices import status_line
 from fieldapp.kit.text import body, isolate, quiet
 from fieldapp.kit.times import local_time, past_words
 from fieldapp.services.filed import Filed
@@ -21,6 +21,7 @@ from fieldapp.services.settings import Work
 from fieldapp.ui.parts.frame import framed
 from fieldapp.ui.parts.screening_steps import begin, resume
 from fieldapp.ui.parts.trying import Trying, use_trying
+from fieldapp.ui.parts.warnings import device_warnings
 from fieldapp.ui.state import FieldState, Screen, Undo
 
 MOST_UNFINISHED = 3
@@ -54,10 +55,10 @@ def home_screen(state: FieldState) -> ft.View:
         [
             _status(state),
             *trying.shown(),
+            *device_warnings(state),
             *_unfinished(state, trying),
             *_due(state, trying),
             *([_enrol_hint(state, lambda: set_later(True))] if local and not later else []),
-            *_damaged(state),
         ],
         title=_greeting(t, state.open.book.clock.local()),
         actions=[settings],
@@ -231,15 +232,3 @@ def _enrol_hint(state: FieldState, later: Handler) -> ft.Control:
             ),
         ],
     )
-
-
-def _damaged(state: FieldState) -> list[ft.Control]:
-    count = len(state.open.book.damaged)
-    if not count:
-        return []
-    words = state.tn(
-        "{n} stored record cannot be read. It was kept as it is; the others are in order. Tell the centre.",
-        "{n} stored records cannot be read. They were kept as they are; the others are in order. Tell the centre.",
-        count,
-    )
-    return [notice(state, words, urgency=Urgency.WARNING)]

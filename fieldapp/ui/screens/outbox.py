@@ -30,8 +30,9 @@ from fieldapp.ui.parts.frame import framed
 from fieldapp.ui.parts.names import band_words, level_of, part_words, what_words
 from fieldapp.ui.parts.records import progress_words, record_row
 from fieldapp.ui.parts.trying import Trying, use_trying
+from fieldapp.ui.parts.warnings import device_warnings
 from fieldapp.ui.state import FieldState, Screen
-from fieldapp.ui.words import refusal_advice, refusal_words
+from fieldapp.ui.words import refusal_advice, refusal_words, sealing_trouble
 
 PAGE = 50
 """Rows shown at once: Flet builds every row."""
@@ -48,12 +49,18 @@ def outbox_screen(state: FieldState) -> ft.View:
     if not records:
         help_text = t("What you finish stands here until a person at the centre has opened it, and after.")
         empty = empty_state(state, ft.Icons.OUTBOX_OUTLINED, t("Nothing finished yet"), help_text)
-        return framed(state, [empty], title=t("Sent from here"))
+        return framed(state, [*device_warnings(state), empty], title=t("Sent from here"))
     rows = [record_row(state, record) for record in records[:shown]]
     more = quiet_button(state, t("Show more"), lambda: set_shown(shown + PAGE), identifier="more")
     return framed(
         state,
-        [_network(state), *trying.shown(), *rows, *([more] if len(records) > shown else [])],
+        [
+            _network(state),
+            *trying.shown(),
+            *device_warnings(state),
+            *rows,
+            *([more] if len(records) > shown else []),
+        ],
         title=t("Sent from here"),
         bottom=_send_now(state, trying),
     )
@@ -123,15 +130,9 @@ def _why_it_waits(state: FieldState, record: Filed) -> list[ft.Control]:
     stage = book.stage(record)
     if stage is Stage.LOCAL and book.standing is not Standing.ENROLLED:
         return [notice(state, t("It is sealed and sent as soon as this device is enrolled at a centre."))]
-    if stage is Stage.LOCAL and record.record_id in book.blocked:
-        return [
-            error_notice(
-                state,
-                t("This record cannot be sealed now."),
-                t("It is safe on this device, and is tried again by itself."),
-                t("If it is urgent, call the centre."),
-            )
-        ]
+    blocked = book.blocked.get(record.record_id)
+    if stage <= Stage.SEALED and blocked is not None:
+        return [sealing_trouble(t, blocked).notice(state)]
     reason = book.last_reason(record)
     if stage is Stage.SEALED and reason:
         return [

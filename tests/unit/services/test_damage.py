@@ -12,7 +12,7 @@ from fieldapp.services.gate import Gate
 from fieldapp.services.kinds import Kind
 from fieldapp.services.membership import Standing
 from fieldapp.services.notebook import Notebook
-from fieldapp.vault.errors import StorageFailed
+from fieldapp.vault.errors import OutboxUnavailable, StorageFailed
 from fieldapp.vault.vault import Transaction
 from sync.client import CentreClient
 from sync.protocol import DAY
@@ -48,7 +48,7 @@ async def test_an_outbox_that_does_not_open_leaves_every_record_readable_and_say
     assert again.book.stage(kept) is Stage.SEALED, "nobody has opened it"
     new = await screen(again)
     assert again.book.stage(new) is Stage.LOCAL
-    assert "cannot be opened" in again.book.blocked[new.record_id]
+    assert isinstance(again.book.blocked[new.record_id], OutboxUnavailable)
     await again.delivery.once()
 
 

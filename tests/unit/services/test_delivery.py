@@ -11,6 +11,7 @@ from fieldapp.services.gate import Gate
 from fieldapp.services.listening import News
 from fieldapp.services.network import Network
 from fieldapp.services.notebook import Notebook
+from fieldapp.services.sealing import NoDropToken
 from sync.client import CentreClient
 from sync.code import EnrolmentCode
 from sync.protocol import DAY, MsgType, Withheld
@@ -221,7 +222,7 @@ async def test_without_tokens_a_record_stays_says_so_and_goes_when_tokens_come(
     await notebook.book.join(centre.member(), centre.trust, ())
     record = await screen(notebook)
     assert notebook.book.stage(record) is Stage.LOCAL
-    assert "upload passes" in notebook.book.blocked[record.record_id]
+    assert isinstance(notebook.book.blocked[record.record_id], NoDropToken)
     await notebook.book.hear("", News(drop_tokens=list(await centre.tokens(desk, 4))))
     await notebook.book.seal_waiting()
     sealed = notebook.book.record(record.record_id)
