@@ -71,6 +71,7 @@ class Interface(ft.Observable):
         self.ended: bool = False
         self.trouble: bool = False
         self.cover: Callable[[], Awaitable[None]] | None = None
+        self._arrow: Handler | None = None
         self._choose_theme(text_scale)
 
     @property
@@ -112,6 +113,18 @@ class Interface(ft.Observable):
     def set_text_scale(self, scale: float) -> None:
         """Multiply all type sizes by `scale`, held within 1.0 and 2.0."""
         self._choose_theme(scale)
+
+    def show_arrow(self, on_back: Handler | None) -> None:
+        """Say what the back arrow of the screen does that is being drawn, None where there is none."""
+        self._arrow = on_back
+
+    async def press_arrow(self, otherwise: Handler) -> None:
+        """Do what the back arrow on the screen does, for the system's back gesture; `otherwise` where none is shown.
+
+        A veiled screen has nothing that a gesture could be meant for.
+        """
+        if not self.veiled:
+            await bound(self._arrow or otherwise)()
 
     def attach(self, page: ft.Page) -> None:
         """Follow the window's width and the device's brightness, and set the page's own look."""

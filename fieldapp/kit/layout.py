@@ -71,6 +71,7 @@ def shell(ui: Interface, route: str, draw: Callable[[bool], ft.Control], *, unlo
 
     `draw` is not called then; it is told whether a cover button belongs in the top right corner.
     """
+    ui.show_arrow(None)
     if ui.ended:
         return _plain_view(
             ui, route, [body(ui, ui.t("This window is closed. The app is open in another one."))]
@@ -172,6 +173,7 @@ def top_bar(
     theme, t = ui.theme, ui.t
     left: list[ft.Control] = []
     if on_back is not None:
+        ui.show_arrow(on_back)
         left.append(icon_button(ui, ft.Icons.ARROW_BACK_ROUNDED, t("Back"), on_back, identifier="back"))
     words = t("{step} of {steps}", step=step.step, steps=step.steps) if step else title
     left.append(ft.Container(_title(ui, words, small=on_back is not None or step is not None), expand=True))

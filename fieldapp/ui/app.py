@@ -9,6 +9,7 @@ import flet as ft
 from fieldapp.domain.law import Law
 from fieldapp.kit.boundary import component, install_error_handler
 from fieldapp.kit.i18n import best_language
+from fieldapp.kit.interface import bound
 from fieldapp.kit.presence import LiveSessions, Presence
 from fieldapp.services.gate import Gate
 from fieldapp.ui.routes import SCREENS
@@ -29,7 +30,7 @@ def field_app(gate: Gate, law: Law) -> Callable[[ft.Page], object]:
         state.attach(page)
         state.presence = Presence(page, state, state.forget)
         await live.claim("notebook", state.presence)
-        page.on_view_pop = state.back
+        page.on_view_pop = bound(state.press_arrow, state.back)
         page.on_locale_change = _follow(state)
         page.render_views(app_screen, state)
 

@@ -104,6 +104,12 @@ class FieldState(places.Places[Screen], Interface):
         """Settle what could be taken back."""
         self.undo = None
 
+    def back(self) -> None:
+        """Return to the place before; whoever comes home has nothing open any more."""
+        super().back()
+        if self.place.screen is Screen.HOME:
+            self.home()
+
     def home(self) -> None:
         """Return to the home screen."""
         self.screening = self.reach = self.unsaved = self.undo = None
