@@ -73,20 +73,24 @@ def demo_views(state: DemoState) -> list[ft.View]:
 def demo_screen(state: DemoState) -> ft.View:
     """Draw the two doors and the switch."""
     icon = ft.Icons.WIFI_ROUNDED if state.online else ft.Icons.WIFI_OFF_ROUNDED
-    words = "The phone has a network." if state.online else "The phone has no network. What it records waits."
+    words = (
+        "The phone has a network."
+        if state.online
+        else "The phone has no network. Finished records wait on it."
+    )
     return layout.screen(
         state,
         "/",
         [
-            text.quiet(state, "Everything here is made up and stays on this machine."),
+            text.quiet(state, "Everything here is made up and stays on this computer."),
             *(_door(state, door) for door in state.doors),
             layout.section(
                 state,
                 "Things to try",
                 [
                     layout.numbered(state, 1, "Open the phone and answer a screening."),
-                    layout.numbered(state, 2, "Take the network away, finish, and see it wait."),
-                    layout.numbered(state, 3, "Bring it back, and open the record at the desk."),
+                    layout.numbered(state, 2, "Switch the network off, finish, and see the record wait."),
+                    layout.numbered(state, 3, "Switch it on again, and open the record at the desk."),
                 ],
             ),
         ],
@@ -95,7 +99,7 @@ def demo_screen(state: DemoState) -> ft.View:
             notices.status_line(state, icon, words),
             buttons.primary_button(
                 state,
-                "Take the network away" if state.online else "Bring the network back",
+                "Switch the network off" if state.online else "Switch the network on",
                 state.switch,
                 icon=icon,
                 identifier="network",

@@ -43,7 +43,7 @@ def trouble_of(t: Translator, error: Exception) -> Trouble:
             return Trouble(
                 t("The stored records look older than they should."),
                 t("They can be read. Nothing new can be saved here."),
-                t("Call whoever looks after this desk before you go on."),
+                t("Call whoever looks after this desk before you continue."),
             )
         case vault.VaultError():
             return vault_trouble(t, error)
@@ -56,23 +56,23 @@ def trouble_of(t: Translator, error: Exception) -> Trouble:
                 t("Ask its operator to add the centre. The line for it stands in the settings."),
             )
         case RelayRefused():
-            return Trouble(t("The relay did not take it."), kept, t("Try it again in a few minutes."))
+            return Trouble(t("The relay did not take it."), kept, t("Try again in a few minutes."))
         case EnrolmentFailed():
             return Trouble(
-                t("What the device sent was not in order. Somebody else may have used this code."),
+                t("What the device sent was not in order. Someone else may have used this code."),
                 t("No device was enrolled."),
                 t("Begin again with a new code."),
             )
         case EnrolmentNotReady():
             return Trouble(
-                t("This code is over."), t("No device was enrolled."), t("Begin again with a new code.")
+                t("This code has ended."), t("No device was enrolled."), t("Begin again with a new code.")
             )
         case NotOpenedYet() | UnknownRow():
             return Trouble(
                 t("The record is not open any more."), kept, t("Choose it again in the inbox and open it.")
             )
         case _:
-            return Trouble(t("That did not work."), t("What you saved before is safe."), t("Try it again."))
+            return Trouble(t("That did not work."), t("What you saved before is safe."), t("Try again."))
 
 
 def quarantine_words(t: Translator, reason: str) -> str:
@@ -81,7 +81,10 @@ def quarantine_words(t: Translator, reason: str) -> str:
         case Reason.REVOKED:
             return t("The device was withdrawn before it sent this. It may still be evidence.")
         case Reason.FORK:
-            return t("Two different records carry the same number. The device was copied, or put back.")
+            return t(
+                "Two different records carry the same number. The device was copied, or restored "
+                "from an older copy."
+            )
         case Reason.NO_BODY_KEY:
             return t("The content was not sealed to this desk, although the rules say that it must be.")
         case Reason.RECIPIENTS:
@@ -95,7 +98,7 @@ def quarantine_words(t: Translator, reason: str) -> str:
         case Reason.TYPE_NOT_ALLOWED:
             return t("This sender must not send this kind of record.")
         case Reason.SIGNATURE | Reason.HEADER_COMMITMENT | Reason.HEADER_CIPHER | Reason.HEADER_FORM:
-            return t("Nobody known vouches for it: the outside is damaged or forged.")
+            return t("Nobody we know vouches for it: the outside is damaged or forged.")
         case Reason.FOREIGN_CENTRE:
             return t("It was made for another centre.")
         case _:
@@ -111,9 +114,26 @@ def agency_words(t: Translator, agency: str) -> str:
         "municipality": t("Municipality"),
         "centre": t("Centre"),
         "town_hall": t("Town hall"),
-        "interpreter_pool": t("Interpreter pool"),
+        "interpreter_pool": t("Interpreters"),
         "school": t("School"),
         "shelter": t("Shelter"),
+        "named_person": t("A named person"),
+    }
+    return known.get(agency, agency)
+
+
+def agency_inside(t: Translator, agency: str) -> str:
+    """Name an agency inside a line. Each language has its own capitals there: German keeps them for nouns."""
+    known = {
+        "police": t("police"),
+        "welfare": t("welfare"),
+        "youth": t("youth services"),
+        "municipality": t("municipality"),
+        "centre": t("centre"),
+        "town_hall": t("town hall"),
+        "interpreter_pool": t("interpreters"),
+        "school": t("school"),
+        "shelter": t("shelter"),
         "named_person": t("a named person"),
     }
     return known.get(agency, agency)
@@ -123,7 +143,7 @@ def withheld_words(t: Translator, row: Row) -> str:
     """Say who must not see a record; "" when nobody was named."""
     if not row.withheld:
         return ""
-    return t("Not for: {who}", who=", ".join(agency_words(t, who).lower() for who in row.withheld))
+    return t("Not for: {who}", who=", ".join(agency_inside(t, who) for who in row.withheld))
 
 
 def kind_words(t: Translator, kind: RowKind) -> str:
@@ -264,6 +284,6 @@ def device_state_words(t: Translator, state: DeviceState) -> str:
         case DeviceState.ENROLLED:
             return t("Enrolled")
         case DeviceState.FORKED:
-            return t("Copied or put back: do not trust what comes from it")
+            return t("Copied, or restored from an older copy: do not trust what comes from it")
         case DeviceState.REVOKED:
             return t("Withdrawn")

@@ -157,7 +157,7 @@ def _trouble(ui: Interface) -> list[ft.Control]:
     def dismiss() -> None:
         ui.trouble = False
 
-    words = ui.t("That did not work. What you saved before is safe. Try it again.")
+    words = ui.t("That did not work. What you saved before is safe. Try again.")
     return [notice(ui, words, urgency=Urgency.WARNING, on_click=dismiss, identifier="trouble")]
 
 

@@ -13,7 +13,7 @@ def network_words(t: Translator, network: Network) -> str:
         case Network.OFFLINE:
             return t("No network.")
         case Network.PORTAL:
-            return t("A login page is in the way.")
+            return t("Log in to this network first.")
         case Network.UNKNOWN:
             return ""
 
@@ -83,13 +83,24 @@ def tie_words(t: Translator, tie: Tie) -> str:
             return t("Not on days off work")
 
 
+def tie_inside(t: Translator, tie: Tie) -> str:
+    """Name what makes a window safe, inside a line; "" when nothing does."""
+    match tie:
+        case Tie.NONE:
+            return ""
+        case Tie.SCHOOL:
+            return t("not in school holidays")
+        case Tie.WORK:
+            return t("not on days off work")
+
+
 def permission_words(t: Translator, permission: Permission) -> str:
     """Say whether contact is safe now and, if not, why not."""
     match permission:
         case Permission.SAFE:
             return t("Contact is safe now.")
         case Permission.NEVER_WINDOW:
-            return t("Do not make contact: this is a time to stay away.")
+            return t("Do not make contact: not at this time.")
         case Permission.OUTSIDE_WINDOWS:
             return t("Do not make contact: this is not a safe time.")
         case Permission.EXPIRED:

@@ -81,4 +81,4 @@ def vault_trouble(t: Translator, error: vault.VaultError) -> Trouble:
                 t("Make room on the device, then try again."),
             )
         case _:
-            return Trouble(t("The protected storage could not do this."), unchanged, t("Try it again."))
+            return Trouble(t("The protected storage could not do this."), unchanged, t("Try again."))

@@ -53,7 +53,7 @@ def trouble_of(t: Translator, error: Exception) -> Trouble:
             )
         case RelayRefused():
             return Trouble(
-                refusal_words(t, error.reason), _everything_is_safe(t), t("Try it again in a few minutes.")
+                refusal_words(t, error.reason), _everything_is_safe(t), t("Try again in a few minutes.")
             )
         case RelayUnreachable():
             return Trouble(
@@ -69,23 +69,23 @@ def trouble_of(t: Translator, error: Exception) -> Trouble:
             return Trouble(
                 t("Something here is too long, missing, or does not fit together."),
                 _what_was_saved_is_safe(t),
-                t("Look at the entries again."),
+                t("Check what you filled in."),
             )
         case _:
-            return Trouble(t("That did not work."), _what_was_saved_is_safe(t), t("Try it again."))
+            return Trouble(t("That did not work."), _what_was_saved_is_safe(t), t("Try again."))
 
 
 def refusal_words(t: Translator, reason: str) -> str:
     """Say why the relay did not take something; `reason` is a `Refusal`."""
     match reason:
         case Refusal.CAPTIVE_PORTAL:
-            return t("A login page of this network answers in place of the relay.")
+            return t("This network asks you to log in first.")
         case Refusal.BUSY:
             return t("The relay is busy.")
         case Refusal.UNKNOWN_TOKEN | Refusal.UNAUTHORIZED:
-            return t("The relay does not accept this device's upload pass.")
+            return t("The relay does not accept this device's records at the moment.")
         case Refusal.CONFLICT:
-            return t("The relay already holds something else under this upload pass.")
+            return t("The relay does not accept this record.")
         case _:
             return t("The relay did not take it.")
 
@@ -94,11 +94,14 @@ def refusal_advice(t: Translator, reason: str) -> str:
     """Say what to do about it; sending is tried again by itself in any case."""
     match reason:
         case Refusal.CAPTIVE_PORTAL:
-            return t("Log in to the network, or use another one. It is then sent by itself.")
+            return t(
+                "Log in to the network in your browser, or use another network. It is then sent "
+                "automatically."
+            )
         case Refusal.UNKNOWN_TOKEN | Refusal.UNAUTHORIZED | Refusal.CONFLICT:
-            return t("It is tried again by itself. If it is urgent, call the centre.")
+            return t("Call the centre. The app keeps trying.")
         case _:
-            return t("It is tried again by itself. You can go on.")
+            return t("Trying again automatically. You can continue.")
 
 
 def sealing_trouble(t: Translator, error: Exception) -> Trouble:
@@ -109,13 +112,13 @@ def sealing_trouble(t: Translator, error: Exception) -> Trouble:
             return Trouble(
                 t("The sealed copy of this record is damaged, and its content is gone from here."),
                 t("The other records are in order."),
-                t("Call the centre and tell it what you remember."),
+                t("Call the centre and tell them what you remember."),
             )
         case NoDropToken():
             return Trouble(
-                t("This device has no upload passes left."),
+                t("This device has used up what it may send."),
                 safe,
-                " ".join((t("The centre sends new ones by itself."), urgent)),
+                " ".join((t("The centre renews this automatically."), urgent)),
             )
         case vault.OutboxFull() | vault.VaultFull():
             return Trouble(
@@ -130,11 +133,11 @@ def sealing_trouble(t: Translator, error: Exception) -> Trouble:
                 t("Nothing can be sent from here now. Tell the centre by phone, and ask its technician."),
             )
         case vault.RecordTooLarge():
-            return Trouble(t("This is too long to be sent."), safe, t("Call the centre and tell it."))
+            return Trouble(t("This is too long to be sent."), safe, t("Call the centre and tell them."))
         case _:
             return Trouble(
                 t("This record cannot be sealed now."),
-                t("It is safe on this device, and is tried again by itself."),
+                t("It is safe on this device. Trying again automatically."),
                 urgent,
             )
 

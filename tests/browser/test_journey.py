@@ -213,7 +213,7 @@ def finish_the_screening(phone: AppWindow) -> None:
     phone.fill("Number or address", canary(3))
     phone.click("contact-next")
     phone.wait_text("Who must not see this?")
-    phone.fill("A person by name", canary(4))
+    phone.fill("Name of one person", canary(4))
     phone.click("withhold-next")
     phone.wait_text("Act now")
     phone.shot("journey-09-result")

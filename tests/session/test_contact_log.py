@@ -95,14 +95,14 @@ async def test_a_hidden_number_asks_for_a_reason_unless_the_person_made_contact(
         case = await case_of(app, safe=False)
         to_save = ["log-contact", f"log-{tag(case)}", "outcome-no_answer", "log-next"]
         await app.press(*to_save)
-        assert "Why was contact made although it was not a safe moment?" in app.screen.texts()
+        assert "Why was contact made although it was not a safe time?" in app.screen.texts()
         with pytest.raises(AssertionError, match="0 things to press"):
             await app.press("log-save")
         await app.screen.fill("Or another reason", "made-up reason")
         await app.press("log-save", "log-done")
         assert len(contacts_of(app, case)) == 1
         await app.press(*to_save[:2], "direction-in", *to_save[2:])
-        assert "Why was contact made although it was not a safe moment?" not in app.screen.texts()
+        assert "Why was contact made although it was not a safe time?" not in app.screen.texts()
         await app.press("log-save")
         assert len(contacts_of(app, case)) == 2
 

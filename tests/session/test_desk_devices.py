@@ -68,7 +68,7 @@ async def test_digits_that_differ_enrol_nothing(tmp_path: Path) -> None:
         await say_hello(app, enrolment)
         await app.until(lambda: "They differ" in app.said)
         await app.press("differ")
-        assert "The code is worth nothing any more." in app.said
+        assert "The code can no longer be used." in app.said
         assert enrolment.state is EnrolmentState.CANCELLED
         assert app.centre.devices.rows() == ()
         await app.press("again")
@@ -109,7 +109,7 @@ async def test_a_relay_that_is_away_is_said_and_asked_again(tmp_path: Path) -> N
         enrolment = app.gate.enrolment
         assert enrolment
         app.network.off()
-        await app.until(lambda: "It is tried again." in app.said)
+        await app.until(lambda: "Trying again automatically." in app.said)
         app.network.on()
         await say_hello(app, enrolment)
         await app.until(lambda: "Compare all eight groups, aloud" in app.said)
@@ -119,7 +119,7 @@ async def test_a_hello_that_is_not_in_order_ends_the_enrolment(tmp_path: Path) -
     async with open_desk(tmp_path) as app:
         enrolment = await begin(app)
         await say_hello(app, enrolment, bytes(16_384))
-        await app.until(lambda: "Somebody else may have used this code." in app.said)
+        await app.until(lambda: "Someone else may have used this code." in app.said)
         assert enrolment.state is EnrolmentState.CANCELLED
 
 

@@ -56,7 +56,7 @@ async def test_the_seven_words_are_shown_once_and_survive_a_lock(tmp_path: Path)
         assert words not in app.said
         await app.press("show")
         assert words in app.said
-        assert "The root key lies on this computer" in app.said
+        assert "The root key is still on this computer" in app.said
         await app.lock()
         assert words not in app.said
         await app.unlock()

@@ -93,7 +93,7 @@ async def test_an_open_record_says_everything_and_never_a_profile(tmp_path: Path
             "Yes, today, or going on now",
             "Not asked: someone could hear",
             f"Note: {desk_cases.NOTE}",
-            "Rests on: The person said so",
+            "Based on: The person said so",
             "Not allowed to speak alone",
             "A made-up uncle would not leave the room at all.",
             "Must not see this",

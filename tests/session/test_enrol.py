@@ -94,9 +94,7 @@ def test_digits_wait_out_a_lost_network_and_end_with_the_code(tmp_path: Path) ->
             begun = await world.centre.devices.begin("Made-up phone", "police", Work.OFFICER)
             await enrolling(app, begun.qr_text)
             world.network.off()
-            await app.screen.wait_for(
-                lambda: "No network. It is tried again by itself." in app.screen.texts()
-            )
+            await app.screen.wait_for(lambda: "No network. Trying again automatically." in app.screen.texts())
             world.network.on()
             clock.at = datetime.fromtimestamp(NOW + 16 * 60)
             await app.screen.wait_for(lambda: "The code is older than 15 minutes." in app.screen.texts())

@@ -26,7 +26,7 @@ async def test_the_greeting_follows_the_clock_on_the_wall(tmp_path: Path) -> Non
         clock = StillClock(datetime(2026, 12, 1, hour, 0))
         async with open_field(tmp_path / str(hour), clock=clock) as app:
             greetings[hour] = app.screen.texts()[0]
-    assert greetings == {6: "Good morning", 13: "Good afternoon", 19: "Good evening", 23: "Good night"}
+    assert greetings == {6: "Good morning", 13: "Good afternoon", 19: "Good evening", 23: "Good evening"}
 
 
 async def test_a_new_screening_is_a_saved_draft_in_the_order_of_the_worker(tmp_path: Path) -> None:

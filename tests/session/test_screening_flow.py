@@ -75,7 +75,7 @@ async def test_handover_words_are_taken_only_when_they_are_some(tmp_path: Path) 
         cleared = d.saved
         assert cleared.continues is None
         (field,) = d.session.find(ft.TextField, label="Continues an earlier contact")
-        assert field.error == "These are no handover words. Look at the spelling."
+        assert field.error == "These are not handover words. Check the spelling."
 
 
 async def test_observing_shows_neutral_words_and_never_the_result(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ async def test_observing_shows_neutral_words_and_never_the_result(tmp_path: Path
         await d.tap("send")
         (record,) = d.state.open.screenings.finished
         here = "Finished and safe on this device. It waits until this device is enrolled at a centre."
-        choices = {"New screening", "Log a contact for this case", "Home"}
+        choices = {"New screening", "Log a contact for this case", "To the start"}
         named = {"", "Finished", here, "Handover words", " ".join(record.handover)}
         assert set(d.session.texts()) <= named | choices
         assert d.state.open.screenings.finished[0].level == "SERIOUS"
@@ -139,13 +139,13 @@ async def test_who_must_not_see_this_is_one_tap_or_chosen(tmp_path: Path) -> Non
     async with device(tmp_path) as d:
         await d.to_questions()
         await d.tap("finish-now", "contact-next")
-        assert "Nobody in particular" in d.session.texts()
+        assert "No one in particular" in d.session.texts()
         await d.tap("withhold-police", "withhold-school", "withhold-police")
-        await d.session.fill("A person by name", "made-up cousin")
+        await d.session.fill("Name of one person", "made-up cousin")
         await d.session.settle(30)
         assert d.saved.must_not_see.agencies == {Agency.SCHOOL}
         assert d.saved.must_not_see.person == "made-up cousin"
-        assert "Nobody in particular" not in d.session.texts()
+        assert "No one in particular" not in d.session.texts()
 
 
 async def test_the_result_gives_reasons_and_at_most_three_actions_and_no_score(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ async def test_the_result_gives_reasons_and_at_most_three_actions_and_no_score(t
         assert {"High", "Act now", "Death threats", "Yes, today, or going on now"} <= set(shown)
         assert {"1", "2", "3"} <= set(shown)
         assert "4" not in shown
-        assert "Sending this is not an alarm. After it one can add, not change." in shown
+        assert "Sending this is not an alarm. Afterwards you can add, but not change." in shown
         assert not any(
             "point" in text or "score" in text for text in shown if text != "Nothing so far points"
         )

@@ -114,8 +114,11 @@ async def test_a_refused_record_says_why_and_what_to_do(
     monkeypatch.setattr(Book, "last_reason", lambda _book, _record: Refusal.CAPTIVE_PORTAL.value)
     async with at_stage(tmp_path, monkeypatch, Stage.SEALED) as app:
         shown = await detail(app, await finished(app))
-        assert "A login page of this network answers in place of the relay." in shown
-        assert "Log in to the network, or use another one. It is then sent by itself." in shown
+        assert "This network asks you to log in first." in shown
+        assert (
+            "Log in to the network in your browser, or use another network. It is then sent "
+            "automatically." in shown
+        )
 
 
 async def test_a_blocked_record_says_so_and_the_others_stay_reachable(
@@ -132,12 +135,12 @@ async def test_a_blocked_record_says_so_and_the_others_stay_reachable(
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (NoDropToken(), "This device has no upload passes left."),
+        (NoDropToken(), "This device has used up what it may send."),
         (OutboxFull(), "There is no room left to seal this."),
         (VaultFull(), "There is no room left to seal this."),
         (OutboxUnavailable(), "What waits to be sent cannot be opened on this device."),
         (RecordTooLarge(), "This is too long to be sent."),
-        (SealedCopyLost(), "Call the centre and tell it what you remember."),
+        (SealedCopyLost(), "Call the centre and tell them what you remember."),
         (CodecError("made up"), "This record cannot be sealed now."),
     ],
 )

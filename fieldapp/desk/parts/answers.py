@@ -76,7 +76,7 @@ def _raised(state: DeskState, screening: Screening) -> list[ft.Control]:
         return []
     result = _result_words(state, screening, override.level, override.band)
     return [
-        fact_line(state, state.t("Raised by the worker"), result),
+        fact_line(state, state.t("The worker raised the level"), result),
         plain_line(state, cause_words(state.t, override.cause), isolate(override.reason)),
     ]
 
@@ -103,7 +103,7 @@ def _answer(state: DeskState, screening: Screening, line: AnswerLine) -> ft.Cont
     if below and line.answer is not Answer.YES:
         below.insert(0, t("Said before the answer was changed, so it does not count:"))
     if line.basis:
-        below.append(t("Rests on: {basis}", basis=basis_words(t, line.basis)))
+        below.append(t("Based on: {basis}", basis=basis_words(t, line.basis)))
     if line.note:
         below.append(t("Note: {note}", note=isolate(line.note)))
     return fact_line(state, line.label[language], said, color=_color(state, screening, line), below=below)
@@ -135,7 +135,7 @@ def seen_card(state: DeskState, screening: Screening) -> list[ft.Control]:
 def context_lines(state: DeskState, report: ScreeningReport) -> list[ft.Control]:
     """Say how it was asked: order, interpreter, language, age group, place, instrument and rule."""
     t, screening = state.t, report.screening
-    ages = {AgeGroup.ADULT: t("Adult"), AgeGroup.MINOR: t("Minor"), AgeGroup.UNKNOWN: t("Not known")}
+    ages = {AgeGroup.ADULT: t("Adult"), AgeGroup.MINOR: t("Minor"), AgeGroup.UNKNOWN: t("Unknown")}
     instrument = screening.instrument
     return [
         fact_line(state, t("Asked"), mode_words(t, screening.mode)),

@@ -1,4 +1,4 @@
-"""An enrolment code as a picture for a camera and as groups to be read aloud."""
+"""An enrolment code as groups to be typed or read aloud, and as a picture for a device that can scan it."""
 
 import io
 from collections.abc import Sequence
@@ -29,14 +29,19 @@ def qr_png(text: str) -> bytes:
 def code_card(state: DeskState, enrolment: Enrolment) -> ft.Control:
     """Show the code in both forms, with the relay's host, which is typed apart."""
     t, theme = state.t, state.theme
-    picture = ft.Image(
+    scanned = t("For devices that can scan")
+    image = ft.Image(
         src=qr_png(enrolment.qr_text),
         width=theme.code_side,
         height=theme.code_side,
         border_radius=theme.radius_chip,
-        semantics_label=t("Code for the camera of the device"),
+        semantics_label=scanned,
     )
-    lines: list[ft.Control] = [quiet(state, t("Or type these two lines:"))]
+    caption = ft.Semantics(exclude_semantics=True, content=quiet(state, scanned))
+    picture = ft.Column(
+        [image, caption], spacing=theme.tight, horizontal_alignment=ft.CrossAxisAlignment.CENTER
+    )
+    lines: list[ft.Control] = [quiet(state, t("Type these two lines:"))]
     lines += [_groups(state, half.split("-")) for half in enrolment.typed]
     lines += [quiet(state, t("and this address:")), large(state, enrolment.relay_host)]
     words = ft.Column(lines, spacing=theme.small)

@@ -7,6 +7,7 @@ import flet as ft
 
 from fieldapp.desk.state import DeskState
 from fieldapp.desk.words import (
+    agency_inside,
     agency_words,
     kind_words,
     parts_words,
@@ -131,8 +132,8 @@ def row_words(t: Translator, row: Row, state: DeskState) -> str:
     at = row.ended_at if row.ended_at and not row.from_arrival else row.arrived_at
     when = past_words(t, local_time(at), state.gate.clock.local())
     kind = kind_words(t, row.kind) if row.alias else ""
-    agency = agency_words(t, row.agency)
-    return ", ".join(filter(None, (kind, agency.lower() if kind else agency, when)))
+    agency = agency_inside(t, row.agency) if kind else agency_words(t, row.agency)
+    return ", ".join(filter(None, (kind, agency, when)))
 
 
 def _more(state: DeskState, row: Row) -> list[ft.Control]:
@@ -143,7 +144,7 @@ def _more(state: DeskState, row: Row) -> list[ft.Control]:
         t("With {parts}", parts=parts) if parts else "",
         t("Continues {alias}", alias=isolate(row.continues)) if row.continues else "",
         withheld_words(t, row),
-        t("From a device that was copied or put back") if row.suspect else "",
+        t("From a device that was copied, or restored from an older copy") if row.suspect else "",
     ]
     return [quiet(state, line) for line in lines if line]
 
@@ -173,7 +174,7 @@ def _pages(state: DeskState) -> list[ft.Control]:
         ),
         ft.Row(
             [
-                secondary_button(state, t("Before"), before, expand=True, identifier="page-before"),
+                secondary_button(state, t("Previous"), before, expand=True, identifier="page-before"),
                 secondary_button(state, t("Next"), after, expand=True, identifier="page-next"),
             ],
             spacing=state.theme.gap,

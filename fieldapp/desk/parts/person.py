@@ -10,7 +10,7 @@ from fieldapp.desk.state import DeskState
 from fieldapp.domain.contact import ContactRules, SafeContact, Tie, Window, contact_state
 from fieldapp.domain.screening import Identity
 from fieldapp.kit.layout import card
-from fieldapp.kit.names import channel_words, permission_words, seen_by_words, tie_words
+from fieldapp.kit.names import channel_words, permission_words, seen_by_words, tie_inside
 from fieldapp.kit.notices import Urgency, notice
 from fieldapp.kit.reveal import hold_to_reveal
 from fieldapp.kit.text import body, heading, isolate, quiet
@@ -51,7 +51,7 @@ def reach_card(state: DeskState, contact: SafeContact) -> ft.Control:
     ]
     if standing.next_safe:
         lines.append(
-            body(state, t("Next safe moment: {when}", when=moment_words(t, standing.next_safe, now)))
+            body(state, t("Next safe time: {moment}", moment=moment_words(t, standing.next_safe, now)))
         )
     if contact.channel:
         lines.append(fact_line(state, t("By"), channel_words(t, contact.channel)))
@@ -67,7 +67,7 @@ def _windows(state: DeskState, rules: ContactRules) -> list[ft.Control]:
     for tie in Tie:
         safe = _weekly(state, [s.window for s in rules.safe if s.tie is tie])
         if safe:
-            label = t("Safe") if tie is Tie.NONE else t("Safe: {when}", when=tie_words(t, tie).lower())
+            label = t("Safe") if tie is Tie.NONE else t("Safe: {when}", when=tie_inside(t, tie))
             lines.append(plain_line(state, label, safe))
     never = _weekly(state, rules.never)
     if never:
@@ -112,7 +112,7 @@ def _manners(state: DeskState, contact: SafeContact) -> list[ft.Control]:
     lines: list[ft.Control] = [plain_line(state, label, isolate(words)) for label, words in plain if words]
     lines += [hold_to_reveal(state, label, words, identifier=tag) for label, words, tag in held if words]
     lines.append(fact_line(state, t("Voicemail"), t("allowed") if rules.voicemail else t("never")))
-    lines.append(fact_line(state, t("SMS"), t("allowed") if rules.sms else t("never")))
+    lines.append(fact_line(state, t("Text messages"), t("allowed") if rules.sms else t("never")))
     if rules.check_in:
         acts = t(
             "Nothing heard for {n} hours: {who} acts.",

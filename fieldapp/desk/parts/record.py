@@ -86,7 +86,7 @@ def _bottom(state: DeskState, row: Row, record: OpenedRecord | None, trying: Try
             quiet(state, t("Opening tells the device that a person read this.")),
             _open_button(state, row, trying),
         ]
-    words = t("I look into it") if row.kind is RowKind.UNREADABLE else t("Acknowledge")
+    words = t("I will look into it") if row.kind is RowKind.UNREADABLE else t("Acknowledge")
     take = trying.of(state.acknowledge, row.key)
     return [primary_button(state, words, take, icon=ft.Icons.CHECK_ROUNDED, identifier="acknowledge")]
 
@@ -111,7 +111,7 @@ def _outside(state: DeskState, row: Row) -> list[ft.Control]:
         fact_line(
             state, t("From"), ", ".join(filter(None, (agency_words(t, row.agency), isolate(row.device))))
         ),
-        fact_line(state, t("Recorded"), _when(state, row.ended_at) if row.ended_at else t("Not known")),
+        fact_line(state, t("Recorded"), _when(state, row.ended_at) if row.ended_at else t("Unknown")),
         fact_line(state, t("Arrived"), _when(state, row.arrived_at)),
     ]
     if not row.acknowledged_at:
@@ -140,7 +140,7 @@ def _warnings(state: DeskState, row: Row, said: Sequence[str] = ()) -> list[ft.C
     odd_clock = row.from_arrival and row.kind is not RowKind.UNREADABLE
     words = [
         withheld_words(t, row),
-        t("The device was copied or put back to an older state. Check with its worker by voice.")
+        t("The device was copied, or restored from an older copy. Call its worker and ask.")
         if row.suspect
         else "",
         t("The device's clock cannot be right: time counts from the arrival.") if odd_clock else "",
@@ -221,7 +221,7 @@ def _finish(state: DeskState, screening: Screening) -> list[ft.Control]:
     t, choice, hidden = state.t, screening.finish, screening.must_not_see
     lines: list[ft.Control] = []
     if choice:
-        lines.append(fact_line(state, t("Ended by the worker"), finish_words(t, choice.kind)))
+        lines.append(fact_line(state, t("How the worker ended it"), finish_words(t, choice.kind)))
         if choice.reason:
             lines.append(plain_line(state, t("Reason"), isolate(choice.reason)))
     if hidden.agencies:
@@ -241,14 +241,18 @@ def _contact(state: DeskState, report: ContactReport) -> list[ft.Control]:
     )
     lines = [
         fact_line(state, t("What happened"), outcome_words(t, event.outcome)),
-        fact_line(state, t("Who began"), _began(state, event)),
+        fact_line(state, t("Who made contact"), _began(state, event)),
         fact_line(state, t("By"), channel_words(t, event.channel)),
         fact_line(state, t("Who else sees the device"), seen_by_words(t, event.seen_by)),
     ]
     if event.next_safe:
-        lines.append(fact_line(state, t("Next safe moment"), moment_words(t, event.next_safe, now)))
+        lines.append(fact_line(state, t("Next safe time"), moment_words(t, event.next_safe, now)))
     if event.reason:
-        lines.append(plain_line(state, t("Why contact was made at an unsafe time"), isolate(event.reason)))
+        lines.append(
+            plain_line(
+                state, t("Why contact was made although it was not a safe time"), isolate(event.reason)
+            )
+        )
     if event.note:
         lines.append(plain_line(state, t("Note"), isolate(event.note)))
     return [*alarm, fact_card(state, t("Contact"), lines)]

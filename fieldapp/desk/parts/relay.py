@@ -29,10 +29,10 @@ def relay_status(state: DeskState) -> ft.Control:
     if not receiving.registered:
         return _to_handover(state, t("The relay does not know this centre yet. Nothing can arrive."))
     if not centre.publishing.done and receiving.network is not Network.UNKNOWN:
-        return _to_handover(state, t("Not published yet. It is tried again by itself."))
+        return _to_handover(state, t("Not published yet. Trying again automatically."))
     words = network_words(t, receiving.network) or t("Looking for the relay.")
     if receiving.network is Network.ONLINE and receiving.problem:
-        words = t("The last look at the relay did not work. It is tried again by itself.")
+        words = t("The relay could not be reached last time. Trying again automatically.")
     return status_line(state, _ICONS[receiving.network], words)
 
 
@@ -76,10 +76,12 @@ def publishing_card(state: DeskState) -> ft.Control:
         )
     receiving = centre.receiving
     if not receiving.registered:
-        words = t("The relay does not know this centre yet. Once it is added, publishing goes on by itself.")
+        words = t(
+            "The relay does not know this centre yet. Once it is added, publishing continues automatically."
+        )
     elif receiving.network is Network.UNKNOWN:
         words = t("Looking for the relay.")
     else:
-        words = t("The centre exists. The relay cannot be reached now; it is tried again by itself.")
+        words = t("The centre exists. The relay cannot be reached now. Trying again automatically.")
     retry = secondary_button(state, t("Try now"), receiving.wake, identifier="try-now")
     return card(state, [body(state, words), retry])

@@ -24,8 +24,8 @@ def ceremony_screen(state: DeskState) -> ft.View:
         body(
             state,
             t(
-                "Seven words open the vault with the centre's root key. It is needed to add desks and to renew the "
-                "centre's keys in half a year. The words are shown only now and are stored nowhere."
+                "Seven words open the centre's root key. It is needed to add desks, and to renew the "
+                "centre's keys in half a year. The words are shown only now."
             ),
         ),
     ]
@@ -53,8 +53,8 @@ def _where(state: DeskState, ceremony: KeyCeremony) -> list[ft.Control]:
     if ceremony.removable:
         return []
     words = state.t(
-        "The root key lies on this computer, because there was no removable medium. Whoever takes the computer and "
-        "learns the words can speak for the centre. Move the folder of keys to a medium that lies in a safe."
+        "The root key is still on this computer. Whoever has it and the words can speak for "
+        "the centre. Move this folder to a USB stick, and keep that in a safe:"
     )
     folder = selectable(state, str(ceremony.key_directory))
     return [notice(state, words, urgency=Urgency.WARNING), folder]

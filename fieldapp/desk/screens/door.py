@@ -14,7 +14,7 @@ from fieldapp.kit.answer_bar import Option, choice_list
 from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import primary_button
 from fieldapp.kit.fields import text_field, typed
-from fieldapp.kit.i18n import LANGUAGES
+from fieldapp.kit.i18n import LANGUAGES, Translator
 from fieldapp.kit.locked import use_lock_screen
 from fieldapp.kit.notices import Urgency, notice, progress
 from fieldapp.kit.passphrase import passphrase_chooser
@@ -41,7 +41,8 @@ class _Form:
     """What was typed so far."""
 
     name: str = ""
-    desk: str = "Desk 1"
+    desk: str | None = None
+    """None until it is typed: the proposed name follows the language."""
     relay: str = ""
 
 
@@ -83,13 +84,14 @@ def _language(state: DeskState, go_on: Callable[[], None]) -> Parts:
     choices = choice_list(state, names, state.language, state.set_language, identifier="language")
     return (
         [large(state, t("Welcome. Which language do you read best?")), choices],
-        [primary_button(state, t("Go on"), go_on, identifier="go-on")],
+        [primary_button(state, t("Continue"), go_on, identifier="go-on")],
     )
 
 
 def _name(state: DeskState, form: _Form, keep: Keep, go_on: Callable[[], None]) -> Parts:
     t = state.t
-    ready = form.name.strip() and form.desk.strip()
+    desk = _desk_name(t, form)
+    ready = form.name.strip() and desk.strip()
     return (
         [
             large(state, t("Create a centre")),
@@ -107,14 +109,18 @@ def _name(state: DeskState, form: _Form, keep: Keep, go_on: Callable[[], None]) 
             text_field(
                 state,
                 t("Name of this desk"),
-                form.desk,
+                desk,
                 typed(lambda text: keep(replace(form, desk=text))),
                 helper=t("It stands beside everything that is done here."),
                 max_length=MAX_NAME,
             ),
         ],
-        [primary_button(state, t("Go on"), go_on if ready else None, identifier="go-on")],
+        [primary_button(state, t("Continue"), go_on if ready else None, identifier="go-on")],
     )
+
+
+def _desk_name(t: Translator, form: _Form) -> str:
+    return t("Desk 1") if form.desk is None else form.desk
 
 
 def _relay(state: DeskState, form: _Form, keep: Keep, go_on: Callable[[], None]) -> Parts:
@@ -136,7 +142,7 @@ def _relay(state: DeskState, form: _Form, keep: Keep, go_on: Callable[[], None])
             ),
             quiet(state, t("It need not be reachable now. The centre can be made without a network.")),
         ],
-        [primary_button(state, t("Go on"), go_on if usable else None, identifier="go-on")],
+        [primary_button(state, t("Continue"), go_on if usable else None, identifier="go-on")],
     )
 
 
@@ -149,7 +155,7 @@ def _usable(address: str) -> bool:
 
 def _passphrase(state: DeskState, trying: Trying, form: _Form) -> Parts:
     t = state.t
-    plan = CentrePlan(form.name.strip(), form.relay, form.desk.strip())
+    plan = CentrePlan(form.name.strip(), form.relay, _desk_name(t, form).strip())
 
     async def choose(passphrase: str) -> None:
         await trying.of(state.create, passphrase, plan)()

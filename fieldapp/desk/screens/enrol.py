@@ -99,7 +99,7 @@ def _waiting(state: DeskState, trying: Trying, enrolment: Enrolment) -> ft.View:
         state,
         [
             *trying.shown(),
-            body(state, t("On the device: Settings, Not enrolled yet. Scan this code or type it.")),
+            body(state, t("On the device: Settings, Not enrolled yet. Type this code.")),
             code_card(state, enrolment),
             waiting_line(state, enrolment, trying),
         ],
@@ -128,7 +128,11 @@ def waiting_line(state: DeskState, enrolment: Enrolment, trying: Trying) -> ft.C
             state.beat += 1
 
     use_every(SECONDS_BETWEEN_LOOKS, look)
-    words = t("The relay cannot be reached. It is tried again.") if offline else t("Waiting for the device.")
+    words = (
+        t("The relay cannot be reached. Trying again automatically.")
+        if offline
+        else t("Waiting for the device.")
+    )
     icon = ft.Icons.CLOUD_OFF_OUTLINED if offline else ft.Icons.HOURGLASS_EMPTY_ROUNDED
     return status_line(state, icon, " ".join((words, wait_words(t, max(left, 0)))))
 
@@ -150,7 +154,7 @@ def _compare(state: DeskState, trying: Trying, enrolment: Enrolment) -> ft.View:
             *trying.shown(t("Enrolling. This takes a moment.")),
             large(state, t("Compare all eight groups, aloud")),
             digits_card(state, enrolment),
-            quiet(state, t("If one digit differs, somebody else answers in place of this device.")),
+            quiet(state, t("If one digit differs, someone else answers in place of this device.")),
         ],
         [
             primary_button(
@@ -173,7 +177,7 @@ def _over(state: DeskState, trying: Trying, enrolment: Enrolment) -> ft.View:
         EnrolmentState.DONE: (
             ft.Icons.CHECK_ROUNDED,
             t("The device is enrolled"),
-            t("It fetches its certificate by itself. What was recorded on it before is sent now."),
+            t("It fetches its certificate automatically. What was recorded on it before is sent now."),
         ),
         EnrolmentState.EXPIRED: (
             ft.Icons.HOURGLASS_EMPTY_ROUNDED,
@@ -185,7 +189,7 @@ def _over(state: DeskState, trying: Trying, enrolment: Enrolment) -> ft.View:
         (
             ft.Icons.BLOCK_ROUNDED,
             t("No device was enrolled"),
-            t("The code is worth nothing any more. Use another network, and begin again with a new code."),
+            t("The code can no longer be used. Use another network, and begin again with a new code."),
         ),
     )
     done = enrolment.state is EnrolmentState.DONE

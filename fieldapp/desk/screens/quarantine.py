@@ -49,7 +49,7 @@ def _row(state: DeskState, row: QuarantineRow) -> ft.Control:
     arrived = t("Arrived {when}, {size} bytes", when=when, size=row.size)
     if row.proven:
         arrived = t("{arrived}, number {seq} of its device", arrived=arrived, seq=row.seq)
-    unknown = t("Sender not known: nobody known vouches for it")
+    unknown = t("Sender unknown: nobody we know vouches for it")
     return card(
         state,
         [

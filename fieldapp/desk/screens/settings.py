@@ -80,7 +80,7 @@ def about_screen(state: DeskState) -> ft.View:
             "The relay sees sealed envelopes, when they come, and how large they are. It can read none of them."
         ),
         t("A record is opened only by a person. The device then hears that it was read, and nothing of it."),
-        t("Nothing leaves this computer for anywhere else."),
+        t("Nothing else leaves this computer."),
     ]
     open_still = [
         t("Whoever reads over your shoulder, or has a camera in the room, sees what you see."),
@@ -88,7 +88,7 @@ def about_screen(state: DeskState) -> ft.View:
             "After locking, remains of what was read may stay in the computer's memory until the program ends."
         ),
         t("There is one desk in this version: keep its backups as safe as the desk itself."),
-        t("The cryptography still has to be reviewed by somebody from outside."),
+        t("The encryption still has to be reviewed by someone from outside."),
     ]
     return framed(
         state,

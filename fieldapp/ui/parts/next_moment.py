@@ -93,7 +93,7 @@ def reason_field(state: FieldState, log: Log, keep: Keep) -> ft.Control:
     """Ask why contact was made although the number was hidden: three chips, or typed words."""
     t = state.t
     reasons = {
-        "asked": t("The person asked for it"),
+        "asked": t("The person wanted contact"),
         "centre": t("The centre asked for it"),
         "first": t("First contact, no rules yet"),
     }
@@ -103,7 +103,7 @@ def reason_field(state: FieldState, log: Log, keep: Keep) -> ft.Control:
         [
             chips(
                 state,
-                t("Why was contact made although it was not a safe moment?"),
+                t("Why was contact made although it was not a safe time?"),
                 options,
                 chosen,
                 lambda key: keep(reason=reasons[key]),

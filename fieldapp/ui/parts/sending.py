@@ -33,7 +33,7 @@ def send_button(state: FieldState, trying: Trying) -> ft.Control:
     """The officer's one way to end: send."""
     t = state.t
     send = trying.once(finish_screening, state, FinishChoice(FinishKind.SEND))
-    words = t("Sending this is not an alarm. After it one can add, not change.")
+    words = t("Sending this is not an alarm. Afterwards you can add, but not change.")
     reminder = status_line(state, ft.Icons.INFO_OUTLINED, words)
     return ft.Column(
         [
@@ -67,7 +67,7 @@ def where_it_is(state: FieldState, record: Filed) -> str:
         case Stage.LOCAL if book.membership is None:
             return t("Finished and safe on this device. It waits until this device is enrolled at a centre.")
         case Stage.LOCAL:
-            return t("Finished and safe on this device. It cannot be sent now and is tried again.")
+            return t("Finished and safe on this device. It cannot be sent now. Trying again automatically.")
         case Stage.SEALED | Stage.STORED:
             return t("Sealed on this device. Not yet at the centre.")
         case Stage.RECEIVED:

@@ -25,7 +25,7 @@ def device_warnings(state: FieldState) -> list[ft.Control]:
                 state,
                 t("The relay offers a new address list of the centre that cannot be trusted."),
                 t("The last good list is still used. Everything is safe on this device."),
-                t("Call the centre and tell it. Use a number that you know."),
+                t("Call the centre and report this. Use a number that you know."),
             )
         )
     return [*found, *_damaged(state)]

@@ -13,7 +13,7 @@ from fieldapp.kit.fields import text_field
 from fieldapp.kit.i18n import Translator
 from fieldapp.kit.interface import Interface, bound
 from fieldapp.kit.layout import card
-from fieldapp.kit.names import tie_words
+from fieldapp.kit.names import tie_inside, tie_words
 from fieldapp.kit.text import body
 from fieldapp.kit.times import clock_words, minutes_of, weekday_words
 from fieldapp.ui.parts.frame import typed
@@ -143,10 +143,9 @@ def window_words(t: Translator, group: Sequence[SafeWindow]) -> str:
         start=clock_words(first.window.start),
         end=clock_words(first.window.end),
     )
-    tied = [tie_words(t, first.tie)] if first.tie is not Tie.NONE else []
     until = first.valid_until
-    limit = [t("until {day}/{month}", day=until.day, month=until.month)] if until else []
-    return ", ".join([hours, *tied, *limit])
+    limit = t("until {day}/{month}", day=until.day, month=until.month) if until else ""
+    return ", ".join(filter(None, (hours, tie_inside(t, first.tie), limit)))
 
 
 def _with(windows: Windows, more: Windows) -> Windows:

@@ -89,7 +89,7 @@ def _version(state: FieldState) -> str:
     try:
         return version("fieldapp")
     except PackageNotFoundError:
-        return state.t("Not known")
+        return state.t("Unknown")
 
 
 def _lines(state: FieldState, icon: ft.IconData, lines: list[str]) -> list[ft.Control]:

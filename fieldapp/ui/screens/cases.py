@@ -159,7 +159,7 @@ def alarm_parts(state: FieldState, alarm: ContactAlarm) -> list[ft.Control]:
         return [panel, distress_card(state)]
     return [
         panel,
-        body(state, t("Call the centre. Do not try to reach the person again before.")),
+        body(state, t("Call the centre before you try again.")),
         number_card(state),
     ]
 
@@ -174,7 +174,7 @@ def _permission(state: FieldState, case: Case) -> ft.Control:
         return why
     moment = moment_words(t, contact.next_safe, now)
     return ft.Column(
-        [why, card(state, [quiet(state, t("Next safe moment")), large(state, moment)])],
+        [why, card(state, [quiet(state, t("Next safe time")), large(state, moment)])],
         spacing=state.theme.gap,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
     )
@@ -184,7 +184,7 @@ def _reach(state: FieldState, case: Case, contact: SafeContact) -> list[ft.Contr
     t = state.t
     parts: list[ft.Control] = []
     if contact.channel:
-        parts.append(fact(state, t("By which way?"), channel_words(t, contact.channel)))
+        parts.append(fact(state, t("How to reach them?"), channel_words(t, contact.channel)))
     parts.append(fact(state, t("Who else sees that device?"), seen_by_words(t, contact.seen_by)))
     rules = contact.rules
     parts.append(fact(state, t("Voicemail"), t("allowed") if rules.voicemail else t("never")))

@@ -83,7 +83,7 @@ def _who(state: FieldState, begin_with: Callable[[Log], None], trying: Trying) -
         state,
         [large(state, t("With whom?")), *trying.shown(), *rows],
         title=t("Log a contact"),
-        bottom=[secondary_button(state, t("Somebody new"), trying.of(begin), identifier="log-new")],
+        bottom=[secondary_button(state, t("Someone new"), trying.of(begin), identifier="log-new")],
     )
 
 
@@ -106,7 +106,7 @@ def _what(state: FieldState, log: Log, case: Case, keep: Keep, first: Log) -> ft
             *hidden_notices(state, log, case),
             chips(
                 state,
-                t("Who began it?"),
+                t("Who made contact?"),
                 directions,
                 frozenset({log.direction}),
                 lambda key: keep(direction=Direction(key)),
@@ -153,7 +153,7 @@ def _how(state: FieldState, log: Log, keep: Keep) -> ft.View:
             large(state, t("How?")),
             chips(
                 state,
-                t("By which way?"),
+                t("How to reach them?"),
                 channels,
                 frozenset({log.channel}),
                 lambda key: keep(channel=Channel(key)),
@@ -170,7 +170,7 @@ def _how(state: FieldState, log: Log, keep: Keep) -> ft.View:
         ],
         title=t("Log a contact"),
         on_back=lambda: keep(step=Step.WHAT),
-        bottom=[primary_button(state, t("Go on"), lambda: keep(step=Step.NEXT), identifier="log-next")],
+        bottom=[primary_button(state, t("Continue"), lambda: keep(step=Step.NEXT), identifier="log-next")],
     )
 
 
@@ -189,7 +189,7 @@ def _next(state: FieldState, log: Log, case: Case, keep: Keep, trying: Trying) -
     return framed(
         state,
         [
-            large(state, t("When is the next safe moment?")),
+            large(state, t("When is the next safe time?")),
             moment_chips(state, log, case, keep),
             *other_moment(state, log, keep),
             *unsafe_notice(state, log, case),

@@ -73,7 +73,7 @@ def _language(state: FieldState, go_on: Callable[[], None]) -> Parts:
     choices = choice_list(state, names, state.language, state.set_language, identifier="language")
     return (
         [large(state, t("Welcome. Which language do you read best?")), choices],
-        [primary_button(state, t("Go on"), go_on, identifier="go-on")],
+        [primary_button(state, t("Continue"), go_on, identifier="go-on")],
     )
 
 
@@ -90,7 +90,7 @@ def _work(state: FieldState, work: Work, choose: Callable[[Work], None], go_on: 
             choices,
             quiet(state, t("You can change this later, and use the other way at any time.")),
         ],
-        [primary_button(state, t("Go on"), go_on, identifier="go-on")],
+        [primary_button(state, t("Continue"), go_on, identifier="go-on")],
     )
 
 

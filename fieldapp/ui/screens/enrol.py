@@ -77,7 +77,7 @@ def _code_step(state: FieldState, trying: Trying) -> ft.View:
     return framed(
         state,
         [
-            body(state, t("Ask the clerk at the centre for a code. It is good for 15 minutes.")),
+            body(state, t("Ask the clerk at the centre for a code. It is valid for 15 minutes.")),
             text_field(
                 state,
                 t("Code"),
@@ -95,7 +95,7 @@ def _code_step(state: FieldState, trying: Trying) -> ft.View:
         bottom=[
             primary_button(
                 state,
-                t("Go on"),
+                t("Continue"),
                 trying.of(begin) if code and (host or whole) else None,
                 identifier="enrol-begin",
             )
@@ -163,7 +163,7 @@ def _digits(
         for i in range(0, len(groups), 2)
     ]
     waits = (
-        t("Waiting for the clerk to confirm.") if network else t("No network. It is tried again by itself.")
+        t("Waiting for the clerk to confirm.") if network else t("No network. Trying again automatically.")
     )
     icon = ft.Icons.HOURGLASS_EMPTY_ROUNDED if network else ft.Icons.CLOUD_OFF_OUTLINED
     return ft.Column(

@@ -87,11 +87,9 @@ def home_screen(state: FieldState) -> ft.View:
 
 
 def _greeting(t: Translator, now: datetime) -> str:
-    if now.hour < 5 or now.hour >= 22:
-        return t("Good night")
-    if now.hour < 12:
+    if 5 <= now.hour < 12:
         return t("Good morning")
-    return t("Good afternoon") if now.hour < 18 else t("Good evening")
+    return t("Good afternoon") if 12 <= now.hour < 18 else t("Good evening")
 
 
 def _status(state: FieldState) -> ft.Control:
@@ -203,7 +201,7 @@ def _due_card(state: FieldState, trying: Trying, record: Filed) -> ft.Control:
                     ),
                     quiet_button(
                         state,
-                        t("Look at it"),
+                        t("View"),
                         bound(state.go, Screen.RECORD, record.record_id),
                         identifier=f"look-{tag}",
                     ),

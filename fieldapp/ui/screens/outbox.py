@@ -186,7 +186,7 @@ def _parts(state: FieldState, record: Filed) -> list[ft.Control]:
     if record.what is not What.SCREENING or not record.parts:
         return []
     rows = [_part(state, part) for part in record.parts]
-    return [section(state, state.t("Its parts travel apart"), [card(state, rows)])]
+    return [section(state, state.t("Sent in separate parts"), [card(state, rows)])]
 
 
 def _part(state: FieldState, part: Part) -> ft.Control:
@@ -206,7 +206,7 @@ def _kept_choices(state: FieldState, record: Filed, trying: Trying) -> list[ft.C
     send = FinishChoice(FinishKind.SEND)
     return [
         secondary_button(
-            state, t("Keep it a week more"), trying.of(release, longer), identifier="keep-longer"
+            state, t("Keep it one more week"), trying.of(release, longer), identifier="keep-longer"
         ),
         primary_button(state, t("Send it to the centre"), trying.of(release, send), identifier="release"),
     ]

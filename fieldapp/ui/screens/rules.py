@@ -88,7 +88,7 @@ def _editor(state: FieldState, case: Case) -> ft.View:
                 [
                     chips(
                         state,
-                        t("By which way?"),
+                        t("How to reach them?"),
                         [Option(channel, channel_words(t, channel)) for channel in Channel],
                         frozenset({str(contact.channel)}),
                         lambda key: change(channel=None if key == contact.channel else Channel(key)),
@@ -150,13 +150,13 @@ def _editor(state: FieldState, case: Case) -> ft.View:
                         "code_word",
                         t("Code word"),
                         rules.code_word,
-                        t("Who says it is the person, or somebody they trust."),
+                        t("Whoever says it is the person, or someone they trust."),
                     ),
                     secret(
                         "distress_word",
                         t("Distress word"),
                         rules.distress_word,
-                        t("Who says it needs help now."),
+                        t("Whoever says it needs help now."),
                     ),
                 ],
             ),

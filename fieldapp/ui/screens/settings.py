@@ -51,7 +51,7 @@ def settings_screen(state: FieldState) -> ft.View:
 def _device(state: FieldState, trying: Trying) -> list[ft.Control]:
     t, tn, book, delivery = state.t, state.tn, state.open.book, state.open.delivery
     if book.standing is Standing.ENROLLED:
-        enrolled = list_row(state, t("Enrolled at a centre"), t("Finished records are sent by themselves."))
+        enrolled = list_row(state, t("Enrolled at a centre"), t("Finished records are sent automatically."))
     else:
         words = t("Records stay here until it is.")
         enrolled = _row(state, t("Not enrolled yet"), words, Screen.ENROL, "enrol")
@@ -68,7 +68,7 @@ def _device(state: FieldState, trying: Trying) -> list[ft.Control]:
         identifier="send-now",
     )
     sent = _row(state, t("Sent from here"), t("How far each record has come"), Screen.OUTBOX, "outbox")
-    cases = _row(state, t("My cases"), t("Whom you are in touch with"), Screen.CASES, "cases")
+    cases = _row(state, t("My cases"), t("Who you are in touch with"), Screen.CASES, "cases")
     return [enrolled, send, sent, cases]
 
 

@@ -57,7 +57,7 @@ def finish_screen(state: FieldState) -> ft.View:
         ],
         title=t("Finish"),
         bottom=[
-            quiet(state, t("After this one can add, not change.")),
+            quiet(state, t("Afterwards you can add, but not change.")),
             primary_button(state, t("Finish"), done, identifier="finish-done"),
         ],
     )
@@ -157,7 +157,7 @@ def done_screen(state: FieldState) -> ft.View:
                 trying.once(_log_contact, state, record),
                 identifier="log-contact",
             ),
-            primary_button(state, t("Home"), state.home, identifier="home"),
+            primary_button(state, t("To the start"), state.home, identifier="home"),
         ],
     )
 
@@ -174,8 +174,8 @@ def _handover(state: FieldState, record: Filed) -> ft.Control:
             body(
                 state,
                 t(
-                    'They say nothing about the person. A colleague who types them under "Continues an earlier '
-                    'contact" lets the centre link the two, so that the story is told once.'
+                    "A colleague who continues this contact types these two words. They say nothing "
+                    "about the person."
                 ),
             ),
         ],

@@ -36,14 +36,14 @@ def opening_screen(state: FieldState) -> ft.View:
             *words,
             section(
                 state,
-                t("How you talk"),
+                t("The conversation"),
                 [
                     _interpreter(state, screening),
                     ft.Container(height=state.theme.tight),
                     _language(state, screening),
                 ],
             ),
-            section(state, t("Seen before?"), [_continues(state)]),
+            section(state, t("Earlier contact?"), [_continues(state)]),
         ],
         bottom=_bottom(state, screening),
     )
@@ -144,7 +144,7 @@ def _continues(state: FieldState) -> ft.Control:
         typed,
         on_change,
         helper=t("Two words, if a colleague gave you some."),
-        error=t("These are no handover words. Look at the spelling.") if wrong else None,
+        error=t("These are not handover words. Check the spelling.") if wrong else None,
         max_length=40,
     )
 

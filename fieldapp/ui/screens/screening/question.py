@@ -170,7 +170,7 @@ def _show(state: FieldState, item: Item) -> ft.Control:
     return icon_button(
         state,
         ft.Icons.TRANSLATE_ROUNDED,
-        state.t("Show the person"),
+        state.t("Show it to the person"),
         bound(state.go, Screen.SHOW, item.id),
         identifier="show-person",
     )
@@ -306,7 +306,7 @@ def _overview_row(
     words = item.quiet if state.quiet else item.label
     given = item_id in screening.answers or item_id in screening.reasons
     labels = screening.instrument.answer_labels
-    answer = labels[screening.answer(item_id).value][state.language] if given else state.t("Open")
+    answer = labels[screening.answer(item_id).value][state.language] if given else state.t("Not answered yet")
     return list_row(
         state,
         f"{number}. {words[state.language]}",

@@ -69,7 +69,7 @@ def result_screen(state: FieldState) -> ft.View:
                 ]
             ),
             quiet_button(
-                state, t("Raise it, with a reason"), lambda: state.go(Screen.RAISE), identifier="raise"
+                state, t("Raise the level, with a reason"), lambda: state.go(Screen.RAISE), identifier="raise"
             ),
         ],
     )
@@ -96,7 +96,7 @@ def _because(state: FieldState, screening: Screening) -> list[ft.Control]:
     t, language = state.t, state.language
     raised = screening.override
     lines: list[ft.Control] = (
-        [fact(state, t("Raised by you"), _cause_words(state)[raised.cause])] if raised else []
+        [fact(state, t("You raised the level"), _cause_words(state)[raised.cause])] if raised else []
     )
     reasons = [r for r in screening.because if r.rule != "R7"]
     shown = [reason_words(screening, reason, language) for reason in reasons[:MOST_REASONS]]
@@ -192,7 +192,7 @@ def raise_screen(state: FieldState) -> ft.View:
                 lines=2,
             ),
         ],
-        title=t("Raise the result"),
+        title=t("Raise the level"),
         on_back=state.back,
         bottom=[primary_button(state, t("Raise"), save if ready else None, identifier="raise-save")],
     )

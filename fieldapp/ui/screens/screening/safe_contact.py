@@ -149,7 +149,7 @@ def _safe_windows(state: FieldState, contact: SafeContact) -> ft.Control:
         await state.change(lambda s: _with_rules(state, s, safe=new))
 
     options = window_options(state.t, SAFE)
-    return chips(state, state.t("Safe moments"), options, chosen, choose, identifier="safe")
+    return chips(state, state.t("Safe times"), options, chosen, choose, identifier="safe")
 
 
 def _never_windows(state: FieldState, contact: SafeContact) -> ft.Control:

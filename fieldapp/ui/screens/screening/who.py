@@ -106,7 +106,7 @@ def _place(state: FieldState, screening: Screening) -> ft.Control:
         await state.change(lambda s: s.with_context(place=place))
 
     options = [
-        Option(PlaceType.HOME, t("Home")),
+        Option(PlaceType.HOME, t("At home")),
         Option(PlaceType.STREET, t("Street")),
         Option(PlaceType.STATION, t("Police station")),
         Option(PlaceType.HOSPITAL, t("Hospital")),

@@ -57,7 +57,7 @@ def withhold_screen(state: FieldState) -> ft.View:
             ),
             text_field(
                 state,
-                t("A person by name"),
+                t("Name of one person"),
                 person,
                 on_person,
                 helper=t("For example a relative who works at the town hall."),
@@ -67,7 +67,7 @@ def withhold_screen(state: FieldState) -> ft.View:
         bottom=[
             primary_button(
                 state,
-                t("Nobody in particular") if answer == MustNotSee() else t("Next"),
+                t("No one in particular") if answer == MustNotSee() else t("Next"),
                 bound(move, state, Place(Screen.RESULT)),
                 identifier="withhold-next",
             )
