@@ -28,7 +28,7 @@ class DeskGate:
     `ceremony` is what must be written down and was not confirmed yet: it is kept in memory only, over a lock, so that
     an automatic lock in the middle of writing does not lose the centre's keys. `enrolment` is kept for the same reason:
     typing a code on a device takes longer than a desk stays open without a tap. `settings` are what this desk's user
-    chose to see; a desk keeps them until the program ends.
+    chose to see, for the lock screen: they are kept in the vault, and known here after the first unlocking.
     """
 
     def __init__(

@@ -18,6 +18,7 @@ SCREENS: Final[Mapping[Screen, Callable[[DeskState], ft.Control]]] = {
     Screen.DEVICES: devices.devices_screen,
     Screen.ENROL: enrol.enrol_screen,
     Screen.SETTINGS: settings.settings_screen,
+    Screen.PASSPHRASE: settings.passphrase_screen,
     Screen.HANDOVER: ceremony.handover_screen,
     Screen.ABOUT: settings.about_screen,
 }

@@ -5,6 +5,7 @@ and look outlives it.
 """
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Callable, Coroutine
 from enum import StrEnum
@@ -20,6 +21,7 @@ from fieldapp.services.desk.ceremony import CentrePlan
 from fieldapp.services.desk.inbox import InboxPage, OpenedRecord
 from fieldapp.services.desk.inbox_rows import Row
 from fieldapp.services.settings import Look, Settings, Work
+from fieldapp.vault.errors import VaultError
 
 SECONDS_UNTIL_PROGRESS: Final = 0.3
 """A wait that lasts longer shows that something is going on."""
@@ -40,6 +42,7 @@ class Screen(StrEnum):
     DEVICES = "devices"
     ENROL = "enrol"
     SETTINGS = "settings"
+    PASSPHRASE = "passphrase"  # noqa: S105 - a place, not a secret
     HANDOVER = "handover"
     ABOUT = "about"
 
@@ -87,6 +90,8 @@ class DeskState(Places[Screen], Interface):
     async def create(self, passphrase: str, plan: CentrePlan) -> None:
         """Create the centre and open its desk; errors as `DeskGate.create`."""
         await self._with_progress(self.gate.create(passphrase, plan))
+        with contextlib.suppress(VaultError):  # the desk is made all the same, with the settings of a new one
+            await self.change_settings()
 
     async def unlock(self, passphrase: str) -> None:
         """Open this desk; errors as `DeskGate.unlock`."""
@@ -131,12 +136,19 @@ class DeskState(Places[Screen], Interface):
         await self.gate.lock()
 
     def apply(self, settings: Settings) -> None:
-        """Show these choices at once, and keep them until the program ends."""
+        """Show these choices at once, and after locking too."""
         self.gate.settings = settings
         self.set_language(settings.language)
         self.set_theme(ThemeChoice[Look(settings.look).name])
         self.set_text_scale(settings.text_scale / 100)
         self.presence.policy = LockPolicy(settings.background_seconds, settings.idle_seconds)
+
+    async def change_settings(self, **changes: object) -> None:
+        """Save changed settings and show them; VaultError: nothing is changed."""
+        centre, settings = self.open, self.settings.with_(**changes)
+        await centre.save_settings(settings)
+        if self.centre is centre:
+            self.apply(settings)
 
     @property
     def settings(self) -> Settings:
@@ -161,7 +173,7 @@ class DeskState(Places[Screen], Interface):
         self.turn(0)
         self._unsubscribe = centre.changes.subscribe(self.here(self._refresh))
         self.presence.opened()
-        self.apply(self.settings)
+        self.apply(centre.settings or self.settings)
         self.places = self._first_places()
 
     def _first_places(self) -> tuple[Place[Screen], ...]:

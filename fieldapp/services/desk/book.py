@@ -14,6 +14,7 @@ from fieldapp.services.desk.envelopes import Arrival, Outgoing
 from fieldapp.services.desk.records import (
     DeskIdentity,
     DeskRecord,
+    DeskSettings,
     EnrolledDevice,
     Issued,
     Marks,
@@ -23,6 +24,7 @@ from fieldapp.services.desk.records import (
     TokenPool,
 )
 from fieldapp.services.kinds import Kind
+from fieldapp.services.settings import Settings
 from fieldapp.services.worker import StorageWorker
 from fieldapp.vault import Vault, VaultDamaged, VaultLocked
 from sync.chain import ChainLedger
@@ -33,6 +35,7 @@ from sync.trust import TrustedState
 RecordT = TypeVar("RecordT")
 
 _READERS: Final[dict[Kind, Callable[[bytes], DeskRecord]]] = {
+    Kind.SETTINGS: DeskSettings.from_bytes,
     Kind.CENTRE: DeskIdentity.from_bytes,
     Kind.TRUST: Published.from_bytes,
     Kind.PREKEYS: RoleKeys.from_bytes,
@@ -84,6 +87,11 @@ class DeskBook:
         if not found:
             raise VaultLocked("locked")
         return found[0]
+
+    @property
+    def settings(self) -> Settings | None:
+        """What was chosen at this desk, None while nothing was."""
+        return next((record.settings for record in self._all(Kind.SETTINGS, DeskSettings)), None)
 
     @property
     def trust(self) -> TrustedState:
@@ -176,6 +184,10 @@ class DeskBook:
         except asyncio.CancelledError:
             await asyncio.wait([task])
             raise
+
+    async def change_passphrase(self, old: str, new: str) -> None:
+        """Let `new` open this desk instead of `old`; WrongPassphrase, UnlockDelayed, StorageFailed."""
+        await self.worker.run(self._vault.change_passphrase, old, new, self.clock.now())
 
     async def close(self) -> None:
         """Finish what is being written, drop keys and records. Idempotent."""

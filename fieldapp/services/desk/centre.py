@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from fieldapp.domain.ids import Clock
+from fieldapp.errors import InputError
+from fieldapp.services import passphrases
 from fieldapp.services.changes import Changes
 from fieldapp.services.desk import ceremony
 from fieldapp.services.desk.book import DeskBook
@@ -24,8 +26,10 @@ from fieldapp.services.desk.inbox import Inbox
 from fieldapp.services.desk.publishing import Publishing
 from fieldapp.services.desk.quarantine import Quarantine
 from fieldapp.services.desk.receiving import Receiving
+from fieldapp.services.desk.records import DeskSettings
 from fieldapp.services.desk.renewal import renew_directory
 from fieldapp.services.desk.tokens import Tokens
+from fieldapp.services.settings import Settings
 from fieldapp.services.worker import StorageWorker
 from fieldapp.system import SystemClock
 from fieldapp.vault import (
@@ -112,6 +116,24 @@ class Centre:
     def is_locked(self) -> bool:
         """Whether `lock` was called."""
         return self._locked
+
+    @property
+    def settings(self) -> Settings | None:
+        """What was chosen at this desk, None while nothing was."""
+        return self._book.settings
+
+    async def save_settings(self, settings: Settings) -> None:
+        """Keep what was chosen; VaultError: the former choices stay."""
+        await self._book.write([DeskSettings(settings)])
+
+    async def change_passphrase(self, old: str, new: str) -> None:
+        """Let `new` open this desk instead of `old`. Takes seconds; the screen stays alive.
+
+        InputError for a weak one; WrongPassphrase, UnlockDelayed, StorageFailed: then the old one still opens it.
+        """
+        if passphrases.judge(new).weakness:
+            raise InputError("This passphrase is not strong enough.")
+        await self._book.change_passphrase(old, new)
 
     async def renew_directory(self, key_directory: Path, words: str) -> None:
         """Sign the next directory with the keys in their own vault (the folder and words of the key ceremony).

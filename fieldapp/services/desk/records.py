@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from fieldapp.services.kinds import Kind
+from fieldapp.services.settings import Settings
 from sync import canonical
 from sync.envelope import GENESIS, Header
 from sync.fields import Fields, hex_list
@@ -36,6 +37,29 @@ class DeskRecord(Protocol):
 def vault_id(kind: Kind, name: bytes = b"") -> bytes:
     """Return the vault id of the record `name` of a kind."""
     return blake(b"fsv1 desk", bytes((kind,)) + name, n=16)
+
+
+@dataclass(frozen=True, slots=True)
+class DeskSettings:
+    """What this desk's user chose to see; known from unlocking on."""
+
+    settings: Settings
+
+    kind = Kind.SETTINGS
+
+    @property
+    def vault_id(self) -> bytes:
+        """There is one."""
+        return vault_id(self.kind)
+
+    def to_bytes(self) -> bytes:
+        """Encode as the settings of a device are."""
+        return self.settings.to_bytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "DeskSettings":
+        """Read them; what cannot be read becomes the defaults."""
+        return cls(Settings.from_bytes(data))
 
 
 @dataclass(frozen=True, slots=True)
