@@ -14,7 +14,7 @@ from fieldapp.services.desk.centre import (
     create_centre,
     open_centre,
 )
-from fieldapp.services.desk.ceremony import CentrePlan, KeyCeremony
+from fieldapp.services.desk.ceremony import CentrePlan, KeyCeremony, key_folder
 from fieldapp.services.desk.devices import Enrolment
 from fieldapp.services.settings import Settings
 from fieldapp.system import SystemClock
@@ -56,19 +56,22 @@ class DeskGate:
         """Whether there is no desk here yet: the first start."""
         return not centre_exists(self._directory)
 
-    async def create(self, passphrase: str, plan: CentrePlan) -> Centre:
+    async def create(self, passphrase: str, plan: CentrePlan, keys: str = "") -> Centre:
         """Make the centre and its first desk, and open it. InputError for a weak passphrase; see `create_centre`.
 
+        `keys` is the folder on a removable medium for the root keys, as it was typed; without it they lie with the desk.
         It starts to publish at once, and goes on by itself until the relay has everything.
         """
         if passphrases.judge(passphrase).weakness:
             raise InputError("This passphrase is not strong enough.")
+        key_directory = await asyncio.to_thread(key_folder, keys)
         async with self._turn:
             await self._close()
             centre, self.ceremony = await create_centre(
                 self._directory,
                 passphrase,
                 plan,
+                key_directory=key_directory,
                 parameters=self._parameters,
                 cells=self._cells,
                 clock=self.clock,

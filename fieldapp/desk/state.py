@@ -87,9 +87,9 @@ class DeskState(Places[Screen], Interface):
             self.gate.enrolment = enrolment
             self.beat += 1
 
-    async def create(self, passphrase: str, plan: CentrePlan) -> None:
+    async def create(self, passphrase: str, plan: CentrePlan, keys: str = "") -> None:
         """Create the centre and open its desk; errors as `DeskGate.create`."""
-        await self._with_progress(self.gate.create(passphrase, plan))
+        await self._with_progress(self.gate.create(passphrase, plan, keys))
         with contextlib.suppress(VaultError):  # the desk is made all the same, with the settings of a new one
             await self.change_settings()
 

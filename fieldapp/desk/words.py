@@ -11,6 +11,7 @@ from fieldapp.domain.triage import Band
 from fieldapp.kit.i18n import Translator
 from fieldapp.kit.interface import Interface
 from fieldapp.kit.troubles import Trouble, vault_trouble
+from fieldapp.services.desk.ceremony import KeyFolderUnusable
 from fieldapp.services.desk.devices import DeviceState, EnrolmentNotReady
 from fieldapp.services.desk.inbox import NotOpenedYet, UnknownRow
 from fieldapp.services.desk.inbox_rows import Row, RowKind, RowState
@@ -57,6 +58,12 @@ def trouble_of(t: Translator, error: Exception) -> Trouble:
             )
         case RelayRefused():
             return Trouble(t("The relay did not take it."), kept, t("Try again in a few minutes."))
+        case KeyFolderUnusable():
+            return Trouble(
+                t("Nothing can be written into the folder for the root keys."),
+                t("No centre was made."),
+                t("Put the medium in and look at the path, or leave it empty."),
+            )
         case EnrolmentFailed():
             return Trouble(
                 t("What the device sent was not in order. Someone else may have used this code."),

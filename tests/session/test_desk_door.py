@@ -16,11 +16,13 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("made_up_centre")]
 TELLING = ("violence", "screening", "victim", "marriage", "honour", "danger", "risk", "centre")
 
 
-async def create(app: Desk) -> None:
+async def create(app: Desk, keys: str = "") -> None:
     await app.press("go-on")
     await app.screen.fill("Name of the centre", "Made-up centre")
     await app.press("go-on")
     await app.screen.fill("Address of the relay", HOST)
+    await app.press("go-on")
+    await app.screen.fill("Folder on a removable medium", keys)
     await app.press("go-on")
     await app.screen.fill("Passphrase", PASSPHRASE)
     await app.screen.fill("The same once more", PASSPHRASE)
@@ -69,6 +71,56 @@ async def test_the_seven_words_are_shown_once_and_survive_a_lock(tmp_path: Path)
         assert app.at(Screen.INBOX)
 
 
+async def test_the_root_keys_lie_on_the_medium_whose_folder_is_typed(tmp_path: Path) -> None:
+    medium = tmp_path / "made-up stick"
+    medium.mkdir()
+    async with desk(tmp_path) as app:
+        await create(app, str(medium))
+        assert app.gate.ceremony
+        assert app.gate.ceremony.removable
+        assert medium in app.gate.ceremony.key_directory.parents
+        assert not (app.folder / "keys").exists()
+        await app.press("show")
+        assert "The root key lies on this computer" not in app.said
+
+
+async def test_a_folder_that_cannot_be_written_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    async with desk(tmp_path) as app:
+        await app.press("go-on")
+        await app.screen.fill("Name of the centre", "Made-up centre")
+        await app.press("go-on")
+        await app.screen.fill("Address of the relay", HOST)
+        await app.press("go-on")
+        assert "Without a medium the root key lies on this computer" in app.said
+        missing = tmp_path / "not there"
+        for path in (str(missing), "a/relative/path", "\0"):
+            await app.screen.fill("Folder on a removable medium", path)
+            assert "Nothing can be written" not in app.said
+            await app.press("go-on")
+            await app.until(lambda: "Nothing can be written into the folder for the root keys." in app.said)
+        assert app.gate.is_new
+        assert not missing.exists()
+
+
+async def test_a_medium_that_was_taken_out_in_between_makes_no_centre(tmp_path: Path) -> None:
+    medium = tmp_path / "made-up stick"
+    medium.mkdir()
+    async with desk(tmp_path) as app:
+        await app.press("go-on")
+        await app.screen.fill("Name of the centre", "Made-up centre")
+        await app.press("go-on")
+        await app.screen.fill("Address of the relay", HOST)
+        await app.press("go-on")
+        await app.screen.fill("Folder on a removable medium", str(medium))
+        await app.press("go-on")
+        medium.rmdir()
+        await app.screen.fill("Passphrase", PASSPHRASE)
+        await app.screen.fill("The same once more", PASSPHRASE)
+        await app.press("passphrase-choose")
+        await app.until(lambda: "No centre was made." in app.said)
+        assert app.gate.is_new
+
+
 async def test_a_weak_passphrase_or_a_strange_relay_makes_no_centre(tmp_path: Path) -> None:
     async with desk(tmp_path) as app:
         await app.press("go-on")
@@ -80,7 +132,7 @@ async def test_a_weak_passphrase_or_a_strange_relay_makes_no_centre(tmp_path: Pa
         (typed,) = app.screen.find(ft.TextField, label="Address of the relay")
         assert typed.error
         await app.screen.fill("Address of the relay", HOST)
-        await app.press("go-on")
+        await app.press("go-on", "go-on")
         await app.screen.fill("Passphrase", "secret")
         await app.screen.fill("The same once more", "secret")
         await app.press("passphrase-choose")

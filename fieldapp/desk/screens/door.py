@@ -1,5 +1,6 @@
 """The door of the desk: creating a centre in calm steps, and the neutral lock screen."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -21,7 +22,7 @@ from fieldapp.kit.passphrase import passphrase_chooser
 from fieldapp.kit.text import body, quiet
 from fieldapp.kit.text import question as large
 from fieldapp.kit.trying import Trying, use_trying
-from fieldapp.services.desk.ceremony import CentrePlan
+from fieldapp.services.desk.ceremony import CentrePlan, key_folder
 from sync.address import relay_address
 
 MAX_NAME: Final = 60
@@ -33,7 +34,8 @@ class Step(IntEnum):
     LANGUAGE = 1
     NAME = 2
     RELAY = 3
-    PASSPHRASE = 4
+    KEYS = 4
+    PASSPHRASE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class _Form:
     desk: str | None = None
     """None until it is typed: the proposed name follows the language."""
     relay: str = ""
+    keys: str = ""
 
 
 Parts = tuple[list[ft.Control], list[ft.Control]]
@@ -53,7 +56,7 @@ Keep = Callable[[_Form], None]
 
 @component
 def first_start_screen(state: DeskState) -> ft.View:
-    """Ask for language, names, relay and passphrase, one a step; the last one makes the centre and opens the desk."""
+    """Ask for language, names, relay, keys and passphrase, one a step; the last makes the centre and opens the desk."""
     step, set_step = ft.use_state(Step.LANGUAGE)
     form, set_form = ft.use_state(_Form())
     trying = use_trying(state, trouble_notice)
@@ -65,6 +68,7 @@ def first_start_screen(state: DeskState) -> ft.View:
         Step.LANGUAGE: lambda: _language(state, go_on),
         Step.NAME: lambda: _name(state, form, set_form, go_on),
         Step.RELAY: lambda: _relay(state, form, set_form, go_on),
+        Step.KEYS: lambda: _keys(state, trying, form, set_form, go_on),
         Step.PASSPHRASE: lambda: _passphrase(state, trying, form),
     }[step]()
     return layout.screen(
@@ -153,12 +157,51 @@ def _usable(address: str) -> bool:
         return False
 
 
+def _keys(state: DeskState, trying: Trying, form: _Form, keep: Keep, go_on: Callable[[], None]) -> Parts:
+    t = state.t
+
+    async def check() -> None:
+        await asyncio.to_thread(key_folder, form.keys)
+        go_on()
+
+    def change(path: str) -> None:
+        trying.clear()
+        keep(replace(form, keys=path))
+
+    here = t(
+        "Without a medium the root key lies on this computer. Whoever takes it and learns the seven words can speak "
+        "for the centre."
+    )
+    return (
+        [
+            large(state, t("Where the root keys are kept")),
+            body(
+                state,
+                t(
+                    "They are needed about twice a year. On a removable medium in a safe nobody can take them with "
+                    "this computer."
+                ),
+            ),
+            text_field(
+                state,
+                t("Folder on a removable medium"),
+                form.keys,
+                typed(change),
+                helper=t("The whole path, such as /media/keys. Leave it empty if there is no medium."),
+            ),
+            *trying.shown(),
+            *([] if form.keys.strip() else [notice(state, here, urgency=Urgency.WARNING)]),
+        ],
+        [primary_button(state, t("Go on"), trying.of(check), identifier="go-on")],
+    )
+
+
 def _passphrase(state: DeskState, trying: Trying, form: _Form) -> Parts:
     t = state.t
     plan = CentrePlan(form.name.strip(), form.relay, _desk_name(t, form).strip())
 
     async def choose(passphrase: str) -> None:
-        await trying.of(state.create, passphrase, plan)()
+        await trying.of(state.create, passphrase, plan, form.keys)()
 
     if trying.busy:
         waits = t("Making the centre's keys and its protected storage. This takes a few seconds.")

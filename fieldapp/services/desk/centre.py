@@ -20,7 +20,7 @@ from fieldapp.services import passphrases
 from fieldapp.services.changes import Changes
 from fieldapp.services.desk import ceremony
 from fieldapp.services.desk.book import DeskBook
-from fieldapp.services.desk.ceremony import CentrePlan, KeyCeremony
+from fieldapp.services.desk.ceremony import CentrePlan, KeyCeremony, KeyFolderUnusable
 from fieldapp.services.desk.devices import Devices
 from fieldapp.services.desk.inbox import Inbox
 from fieldapp.services.desk.publishing import Publishing
@@ -37,6 +37,7 @@ from fieldapp.vault import (
     KdfParameters,
     Keystore,
     NoKeystore,
+    StorageFailed,
     Vault,
     VaultExists,
     create,
@@ -187,7 +188,8 @@ async def create_centre(
     """Make a centre with its first desk in `directory`, and return it unlocked with what is shown once.
 
     Root and directory keys go to a folder in `key_directory` (a removable medium), or in `<directory>/keys`. Works
-    without a network. ValueError for an address that is no relay's; VaultExists, StorageFailed, KeystoreUnavailable.
+    without a network. ValueError for an address that is no relay's; KeyFolderUnusable, VaultExists, StorageFailed,
+    KeystoreUnavailable.
     """
     plan = replace(plan, relay=relay_address(plan.relay))
     clock = clock or SystemClock()
@@ -199,7 +201,12 @@ async def create_centre(
         founding = ceremony.found(plan, clock.now())
         # A folder of its own, so that an attempt that was cut off never stands in the way of the next.
         keys_in = (key_directory or directory / KEY_FOLDER) / founding.centre_id.hex()[:8]
-        words = ceremony.store_keys(keys_in, founding, parameters, clock)
+        try:
+            words = ceremony.store_keys(keys_in, founding, parameters, clock)
+        except StorageFailed:
+            if key_directory is None:
+                raise
+            raise KeyFolderUnusable("keys cannot be written") from None
         vault = create(
             directory,
             passphrase,

@@ -7,9 +7,11 @@ seven random words that is shown once. What stays on the desk cannot change the 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Final
 
 from fieldapp.domain.ids import Clock
+from fieldapp.errors import FieldappError
 from fieldapp.services import passphrases
 from fieldapp.services.desk.records import DeskIdentity, DeskRecord, Published, RoleKeys
 from fieldapp.vault import KdfParameters, NoKeystore, create
@@ -163,6 +165,32 @@ def _identity(plan: CentrePlan, desk: DeskEntry, key: SigningKey, centre_id: byt
         certificate=certificate.sign(key),
         box=random_bytes(16).hex(),
     )
+
+
+class KeyFolderUnusable(FieldappError):
+    """The folder for the root keys is not there, or nothing can be written into it; nothing was made."""
+
+    def diagnostics(self) -> str:
+        """Say what to do."""
+        return "Nothing can be written into the folder for the root keys. Put the medium in, or choose another one."
+
+
+def key_folder(typed: str) -> Path | None:
+    """Return the folder that was typed for the root keys, None for an empty one. Touches the disk.
+
+    KeyFolderUnusable when it is not there: a mistyped one must not be made, for then the keys would lie on this
+    computer and not on the medium. Or when nothing can be written into it.
+    """
+    if not typed.strip():
+        return None
+    try:
+        folder = Path(typed.strip()).expanduser()
+        if not folder.is_absolute():
+            raise KeyFolderUnusable("relative")
+        with TemporaryFile(dir=folder):
+            return folder
+    except (OSError, RuntimeError, ValueError):
+        raise KeyFolderUnusable("cannot be written") from None
 
 
 def store_keys(directory: Path, founding: Founding, parameters: KdfParameters, clock: Clock) -> str:
