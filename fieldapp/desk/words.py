@@ -60,9 +60,9 @@ def trouble_of(t: Translator, error: Exception) -> Trouble:
             return Trouble(t("The relay did not take it."), kept, t("Try again in a few minutes."))
         case KeyFolderUnusable():
             return Trouble(
-                t("Nothing can be written into the folder for the root keys."),
-                t("No centre was made."),
-                t("Put the medium in and look at the path, or leave it empty."),
+                t("Nothing can be written into this folder."),
+                t("No centre was created."),
+                t("Put the USB stick in and check the path, or leave the field empty."),
             )
         case EnrolmentFailed():
             return Trouble(

@@ -22,7 +22,7 @@ async def create(app: Desk, keys: str = "") -> None:
     await app.press("go-on")
     await app.screen.fill("Address of the relay", HOST)
     await app.press("go-on")
-    await app.screen.fill("Folder on a removable medium", keys)
+    await app.screen.fill("Folder on a USB stick", keys)
     await app.press("go-on")
     await app.screen.fill("Passphrase", PASSPHRASE)
     await app.screen.fill("The same once more", PASSPHRASE)
@@ -91,13 +91,13 @@ async def test_a_folder_that_cannot_be_written_is_told_before_anything_is_made(t
         await app.press("go-on")
         await app.screen.fill("Address of the relay", HOST)
         await app.press("go-on")
-        assert "Without a medium the root key lies on this computer" in app.said
+        assert "Without a USB stick the root key stays on this computer" in app.said
         missing = tmp_path / "not there"
         for path in (str(missing), "a/relative/path", "\0"):
-            await app.screen.fill("Folder on a removable medium", path)
+            await app.screen.fill("Folder on a USB stick", path)
             assert "Nothing can be written" not in app.said
             await app.press("go-on")
-            await app.until(lambda: "Nothing can be written into the folder for the root keys." in app.said)
+            await app.until(lambda: "Nothing can be written into this folder." in app.said)
         assert app.gate.is_new
         assert not missing.exists()
 
@@ -111,13 +111,13 @@ async def test_a_medium_that_was_taken_out_in_between_makes_no_centre(tmp_path: 
         await app.press("go-on")
         await app.screen.fill("Address of the relay", HOST)
         await app.press("go-on")
-        await app.screen.fill("Folder on a removable medium", str(medium))
+        await app.screen.fill("Folder on a USB stick", str(medium))
         await app.press("go-on")
         medium.rmdir()
         await app.screen.fill("Passphrase", PASSPHRASE)
         await app.screen.fill("The same once more", PASSPHRASE)
         await app.press("passphrase-choose")
-        await app.until(lambda: "No centre was made." in app.said)
+        await app.until(lambda: "No centre was created." in app.said)
         assert app.gate.is_new
 
 

@@ -169,8 +169,8 @@ def _keys(state: DeskState, trying: Trying, form: _Form, keep: Keep, go_on: Call
         keep(replace(form, keys=path))
 
     here = t(
-        "Without a medium the root key lies on this computer. Whoever takes it and learns the seven words can speak "
-        "for the centre."
+        "Without a USB stick the root key stays on this computer. Whoever has it and the "
+        "seven words can speak for the centre."
     )
     return (
         [
@@ -178,21 +178,21 @@ def _keys(state: DeskState, trying: Trying, form: _Form, keep: Keep, go_on: Call
             body(
                 state,
                 t(
-                    "They are needed about twice a year. On a removable medium in a safe nobody can take them with "
-                    "this computer."
+                    "They are needed about twice a year. Keep them on a USB stick in a safe, not on this "
+                    "computer."
                 ),
             ),
             text_field(
                 state,
-                t("Folder on a removable medium"),
+                t("Folder on a USB stick"),
                 form.keys,
                 typed(change),
-                helper=t("The whole path, such as /media/keys. Leave it empty if there is no medium."),
+                helper=t("The whole path, such as /media/keys. Leave it empty if you have no USB stick."),
             ),
             *trying.shown(),
             *([] if form.keys.strip() else [notice(state, here, urgency=Urgency.WARNING)]),
         ],
-        [primary_button(state, t("Go on"), trying.of(check), identifier="go-on")],
+        [primary_button(state, t("Continue"), trying.of(check), identifier="go-on")],
     )
 
 
