@@ -31,7 +31,7 @@ import uvicorn
 from flet_web.fastapi import app as flet_web_app
 from flet_web.fastapi import app_manager
 
-from fieldapp.kit.assets import assets_root
+from fieldapp.assets import assets_dir
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -331,7 +331,7 @@ async def serve(main: Callable[[ft.Page], Any], port: int = 0, *, name: str = "N
     for variable in FLET_OVERRIDES:
         os.environ.pop(variable, None)
     keys = LaunchKeys()
-    web = str(assets_root() / "web")
+    web = str(assets_dir() / "web")
     flet_app = flet_web_app(main, assets_dir=web, no_cdn=True, app_name=name, app_description=name)
     config = uvicorn.Config(
         LoopbackGuard(flet_app, port, keys),

@@ -15,7 +15,7 @@ from typing import Final
 
 import flet as ft
 
-from fieldapp.kit.assets import assets_root
+from fieldapp.assets import assets_dir
 
 DOMAIN: Final = "fieldapp"
 LANGUAGES: Final = {"en": "English", "nl": "Nederlands", "fr": "Français", "de": "Deutsch"}
@@ -26,7 +26,7 @@ LANGUAGES: Final = {"en": "English", "nl": "Nederlands", "fr": "Français", "de"
 def _catalogue(language: str) -> gettext.NullTranslations:
     if language == "en":
         return gettext.NullTranslations()
-    return gettext.translation(DOMAIN, assets_root() / "locale", languages=[language])
+    return gettext.translation(DOMAIN, assets_dir() / "locale", languages=[language])
 
 
 @dataclass(frozen=True, slots=True)
