@@ -30,8 +30,10 @@ RelayFactory = Callable[[str], RelayClient]
 
 PAUSE: Final = 10
 """Seconds between two looks while something waits; up to as much again is added at random."""
+ANSWER_PAUSE: Final = 20
+"""The same while the centre has not said yet that a person opened what was sent."""
 IDLE_PAUSE: Final = 60
-"""The same while nothing waits."""
+"""The same while nothing is on its way."""
 
 _STOP: Final = frozenset({Refusal.CAPTIVE_PORTAL, Refusal.BUSY})
 _NEW_TOKEN: Final = frozenset({Refusal.UNKNOWN_TOKEN, Refusal.CONFLICT})
@@ -51,6 +53,7 @@ class Delivery:
         self._directory_seen = 0
         self.rejected_directory: DirectoryRejected | None = None
         """Why the newest directory that the relay offers is not believed, None when it is: to be shown."""
+        book.outgoing.subscribe(self.wake)
 
     def start(self) -> None:
         """Begin to look for the relay, until `stop`."""
@@ -111,9 +114,14 @@ class Delivery:
             # Whatever went wrong in one pass (a full disk, a fault in this program) must not end the sending for ever.
             with contextlib.suppress(Exception):
                 await self.once()
-            pause = PAUSE if self.waiting else IDLE_PAUSE
+            pause = self._pause()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), pause + secrets.randbelow(pause + 1))
+
+    def _pause(self) -> int:
+        if self.waiting:
+            return PAUSE
+        return ANSWER_PAUSE if self._book.on_the_way else IDLE_PAUSE
 
     def _relay(self) -> str:
         trust = self._book.trust

@@ -75,6 +75,8 @@ class Book:
         self.clock = clock
         self.ids = ids
         self.changes = Changes()
+        self.outgoing = Changes()
+        """Rings when there may be something new to send."""
         self.blocked: dict[bytes, FieldappError | SyncError] = {}
         """Why a record could not be sealed, by record id."""
         self._vault = vault
@@ -177,12 +179,14 @@ class Book:
         record that is filed already stays as it is and is returned: finishing twice finishes once.
         """
         filed = await self._worker.run(self._file, record, also)
+        self.outgoing.ring()
         self.changes.ring()
         return filed
 
     async def refile(self, record: Filed) -> Filed:
         """File a record that was kept here once more, with another choice; one that is sealed stays as it is."""
         filed = await self._worker.run(self._refile, record)
+        self.outgoing.ring()
         self.changes.ring()
         return filed
 

@@ -1,5 +1,9 @@
 """From a finished screening to OPENED, over a real relay, with everything that goes wrong on the way."""
 
+import asyncio
+from collections.abc import Callable
+
+import anyio
 import httpx
 import pytest
 
@@ -305,3 +309,25 @@ async def test_what_nobody_opened_in_30_days_is_offered_again_with_the_same_byte
     assert len(offers) == 4
     assert {body for _, body in offers[:2]} == {body for _, body in offers[2:]}
     assert len({token for token, _ in offers}) == 4
+
+
+async def until(notebook: Notebook, condition: Callable[[], bool]) -> None:
+    """Wait until a change of the notebook makes `condition` true."""
+    rang = asyncio.Event()
+    unsubscribe = notebook.book.changes.subscribe(rang.set)
+    with anyio.fail_after(20):
+        while not condition():
+            await rang.wait()
+            rang.clear()
+    unsubscribe()
+
+
+async def test_finishing_sends_at_once_and_does_not_wait_for_the_next_look(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fieldapp.services.delivery.PAUSE", 3600)
+    monkeypatch.setattr("fieldapp.services.delivery.IDLE_PAUSE", 3600)
+    notebook.delivery.start()
+    await until(notebook, lambda: notebook.delivery.network is Network.ONLINE)
+    record = await screen(notebook)
+    await until(notebook, lambda: notebook.book.stage(record) is Stage.STORED)
