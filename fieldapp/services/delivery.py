@@ -115,8 +115,10 @@ class Delivery:
             with contextlib.suppress(Exception):
                 await self.once()
             pause = self._pause()
+            # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the bell.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause + secrets.randbelow(pause + 1))
+                async with asyncio.timeout(pause + secrets.randbelow(pause + 1)):
+                    await self._wake.wait()
 
     def _pause(self) -> int:
         if self.waiting:

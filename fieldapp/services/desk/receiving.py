@@ -92,8 +92,10 @@ class Receiving:
         while True:
             self._wake.clear()
             await self.once()
+            # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the bell.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), PAUSE + secrets.randbelow(PAUSE + 1))
+                async with asyncio.timeout(PAUSE + secrets.randbelow(PAUSE + 1)):
+                    await self._wake.wait()
 
     async def _pass(self) -> None:
         await destroy_old_prekeys(self._book)

@@ -331,3 +331,14 @@ async def test_finishing_sends_at_once_and_does_not_wait_for_the_next_look(
     await until(notebook, lambda: notebook.delivery.network is Network.ONLINE)
     record = await screen(notebook)
     await until(notebook, lambda: notebook.book.stage(record) is Stage.STORED)
+
+
+async def test_stopping_in_the_moment_of_a_bell_ends_the_loop(notebook: Notebook) -> None:
+    for _ in range(20):
+        notebook.delivery.start()
+        await until(notebook, lambda: notebook.delivery.network is Network.ONLINE)
+        await asyncio.sleep(0)
+        notebook.delivery.wake()
+        with anyio.fail_after(20):
+            await notebook.delivery.stop()
+        notebook.delivery.network = Network.UNKNOWN
