@@ -62,7 +62,7 @@ def test_every_flipped_byte_of_a_cell_is_rejected(cipher: CellCipher) -> None:
         damaged[at] ^= 1 + at % 255
         with pytest.raises(VaultDamaged):
             cipher.open(4, bytes(damaged))
-    for size in range(0, CELL_SIZE, 13):
+    for size in range(CELL_SIZE):
         with pytest.raises(VaultDamaged):
             cipher.open(4, blob[:size])
 
