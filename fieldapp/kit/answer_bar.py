@@ -106,7 +106,8 @@ def chips(
         spacing=theme.small,
         run_spacing=theme.small,
     )
-    return ft.Column([quiet(ui, label), row], spacing=theme.small)
+    # With a key, what comes and goes above it leaves it alone: else Flet draws it anew, and a tap on its way is lost.
+    return ft.Column([quiet(ui, label), row], spacing=theme.small, key=f"{identifier}-chips")
 
 
 def _chip(ui: Interface, option: Option, chosen: bool, on_choose: Choose, identifier: str) -> ft.Control:
@@ -149,7 +150,7 @@ def choice_list(
 ) -> ft.Control:
     """Return one choice of several as a list of full-width rows with a mark before the chosen one."""
     rows = [_choice(ui, option, option.key == chosen, on_choose, identifier) for option in options]
-    return ft.Column([*rows], spacing=ui.theme.small)
+    return ft.Column([*rows], spacing=ui.theme.small, key=f"{identifier}-list")
 
 
 def _choice(ui: Interface, option: Option, chosen: bool, on_choose: Choose, identifier: str) -> ft.Control:

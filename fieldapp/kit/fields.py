@@ -29,6 +29,8 @@ def _field(ui: Interface, label: str, value: str, **changes: Any) -> ft.TextFiel
     # Bidi: the text itself follows Unicode; the side it stands on follows its first letter.
     align = ft.TextAlign.RIGHT if right_to_left(value) else ft.TextAlign.LEFT
     return ft.TextField(
+        # With a key, a notice that appears above leaves it alone: else it is drawn anew, without the focus.
+        key=f"field-{label}",
         label=label,
         value=value,
         text_align=align,

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
+import flet as ft
 import pytest
 
 from fieldapp.domain.contact import (
@@ -19,6 +20,7 @@ from fieldapp.services.contacts import Case
 from fieldapp.services.filed import Filed, What
 from fieldapp.services.settings import Settings, Work
 from fieldapp.ui.state import Screen
+from tests.fakes.fake_flet import walk
 from tests.session.field_harness import TUESDAY_AFTERNOON, Field, open_field
 
 pytestmark = pytest.mark.anyio
@@ -105,6 +107,31 @@ async def test_a_hidden_number_asks_for_a_reason_unless_the_person_made_contact(
         assert "Why was contact made although it was not a safe time?" not in app.screen.texts()
         await app.press("log-save")
         assert len(contacts_of(app, case)) == 2
+
+
+async def test_a_tap_on_the_direction_leaves_the_outcomes_where_they_are(tmp_path: Path) -> None:
+    """A second tap may be on its way: it is lost when its button is drawn anew, and meets another one if they move."""
+
+    def outcomes() -> list[tuple[str, int]]:
+        marks = (part for part in walk(app.screen.page.views) if isinstance(part, ft.Semantics))
+        return [
+            (str(m.identifier), m.content._i)
+            for m in marks
+            if str(m.identifier).startswith("outcome-") and m.content
+        ]
+
+    def above() -> list[str]:
+        shown = app.screen.texts()
+        return shown[: shown.index("What happened?")]
+
+    async with open_field(tmp_path, OUTREACH) as app:
+        case = await case_of(app, safe=False)
+        await app.press("log-contact", f"log-{tag(case)}")
+        before, text_before = outcomes(), above()
+        assert len(before) == len(Outcome)
+        await app.press("direction-in")
+        assert outcomes() == before
+        assert above() == text_before
 
 
 async def test_a_distress_word_shows_its_card_before_anything_else(tmp_path: Path) -> None:

@@ -103,7 +103,6 @@ def _what(state: FieldState, log: Log, case: Case, keep: Keep, first: Log) -> ft
         state,
         [
             status_line(state, ft.Icons.PERSON_OUTLINED, isolate(case.alias)),
-            *hidden_notices(state, log, case),
             chips(
                 state,
                 t("Who made contact?"),
@@ -114,6 +113,8 @@ def _what(state: FieldState, log: Log, case: Case, keep: Keep, first: Log) -> ft
             ),
             large(state, t("What happened?")),
             choice_list(state, outcomes, chosen, choose, identifier="outcome"),
+            # Below: it goes away with a tap on the direction, and nothing may then move under the next tap.
+            *hidden_notices(state, log, case),
         ],
         title=t("Log a contact"),
         on_back=back,
