@@ -187,7 +187,7 @@ async def test_a_hidden_word_is_in_the_tree_only_while_it_is_held() -> None:
 
 
 async def test_a_short_wait_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fieldapp.kit.notices.WAIT_BEFORE_PROGRESS", 0.02)
+    monkeypatch.setattr("fieldapp.kit.notices.WAIT_BEFORE_PROGRESS", 1.0)
 
     @component
     def some_screen(ui: Interface) -> ft.View:
