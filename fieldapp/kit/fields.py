@@ -31,6 +31,8 @@ def _field(ui: Interface, label: str, value: str, **changes: Any) -> ft.TextFiel
     return ft.TextField(
         # With a key, a notice that appears above leaves it alone: else it is drawn anew, without the focus.
         key=f"field-{label}",
+        # The label stands on the upper edge, half of it above the field.
+        margin=ft.Margin.only(top=theme.tight),
         label=label,
         value=value,
         text_align=align,
