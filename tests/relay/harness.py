@@ -1,4 +1,4 @@
-"""A relay in-process on a real SQLite file, with one or more made-up centres that can sign."""
+"""A relay in-process on a real database, with one or more made-up centres that can sign."""
 
 import asyncio
 import base64
@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx
 from nacl.signing import SigningKey
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
 from starlette.applications import Starlette
 
 from sync.protocol import DAY
@@ -19,6 +21,7 @@ from sync.relay.access import Services
 from sync.relay.app import create_app, register_centre
 from sync.relay.auth import signed_bytes
 from sync.relay.limits import quarter_number, token_hash
+from sync.relay.schema import metadata
 from sync.relay.settings import RelaySettings
 
 HOST = "relay.example.invalid"
@@ -155,7 +158,13 @@ class Relay:
     app: Starlette
     client: httpx.AsyncClient
     clock: FakeClock
-    path: Path
+    database: str
+
+    @property
+    def path(self) -> Path:
+        """The SQLite file."""
+        assert "://" not in self.database
+        return Path(self.database)
 
     @property
     def services(self) -> Services:
@@ -170,23 +179,42 @@ class Relay:
     async def centre(self) -> Centre:
         desk = Desk(self.client)
         made = Centre(desk, secrets.token_bytes(16), secrets.token_hex(16))
-        await register_centre(str(self.path), made.centre_id, desk.public, "Made-up centre")
+        await register_centre(self.database, made.centre_id, desk.public, "Made-up centre")
         assert (await made.save_desks()).status_code == 200
         return made
 
-    def raw_files(self) -> bytes:
-        return b"".join(file.read_bytes() for file in self.path.parent.glob(self.path.name + "*"))
+    async def rows(self) -> list[tuple[str, Any]]:
+        """Every value in the database, with the name of its table."""
+
+        def read(connection: Connection) -> list[tuple[str, Any]]:
+            return [
+                (table.name, value)
+                for table in metadata.sorted_tables
+                for row in connection.execute(select(table))
+                for value in row
+            ]
+
+        return await self.services.database.read(read)
+
+    async def stored(self) -> bytes:
+        """What whoever takes the database finds: SQLite's files as they are, of PostgreSQL every value."""
+        if "://" not in self.database:
+            return b"".join(file.read_bytes() for file in self.path.parent.glob(self.path.name + "*"))
+        values = [value for _, value in await self.rows()]
+        return b"|".join(value if isinstance(value, bytes) else str(value).encode() for value in values)
 
 
 @asynccontextmanager
-async def relay(path: Path, clock: FakeClock | None = None, **settings: Any) -> AsyncIterator[Relay]:
-    """Give a relay on the database file `path`; it can be opened again after the block."""
+async def relay(
+    database: Path | str, clock: FakeClock | None = None, **settings: Any
+) -> AsyncIterator[Relay]:
+    """Give a relay on a database file or URL; it can be opened again after the block."""
     clock = clock or FakeClock()
     options = {"maintenance_seconds": 3600.0, "requests_per_minute": 0} | settings
-    app = create_app(RelaySettings(str(path), frozenset({HOST}), **options), clock=clock)
+    app = create_app(RelaySettings(str(database), frozenset({HOST}), **options), clock=clock)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(app.router.lifespan_context(app))
         transport = httpx.ASGITransport(app=app)
         client = httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}")
         await stack.enter_async_context(client)
-        yield Relay(app, client, clock, path)
+        yield Relay(app, client, clock, str(database))

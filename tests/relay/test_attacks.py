@@ -3,17 +3,17 @@
 import asyncio
 import json
 import secrets
-import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.engine import Connection
 
 from sync.relay import streams
 from sync.relay.limits import RateLimiter, address_prefix, token_hash
-from tests.relay.harness import START, Desk, FakeClock, b64, envelope, relay, run
+from tests.relay.harness import START, Desk, FakeClock, Relay, b64, envelope, relay, run
 
 
 def _error(answer: httpx.Response, status: int) -> None:
@@ -21,9 +21,9 @@ def _error(answer: httpx.Response, status: int) -> None:
     assert (answer.status_code, answer.json()) == (status, {"error": words[status]})
 
 
-def test_a_foreign_box_and_an_unknown_box_give_the_same_answer(tmp_path: Path) -> None:
+def test_a_foreign_box_and_an_unknown_box_give_the_same_answer(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             mine, foreign = await r.centre(), await r.centre()
             (token,) = await foreign.tokens(1)
             item_id = (await r.drop(foreign.box, token, envelope())).json()["id"]
@@ -50,9 +50,9 @@ def test_a_foreign_box_and_an_unknown_box_give_the_same_answer(tmp_path: Path) -
     run(scenario())
 
 
-def test_a_signature_holds_for_one_request_only(tmp_path: Path) -> None:
+def test_a_signature_holds_for_one_request_only(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             desk, body = centre.desk, json.dumps({"drop": [secrets.token_hex(32)]}).encode()
 
@@ -78,9 +78,9 @@ def test_a_signature_holds_for_one_request_only(tmp_path: Path) -> None:
     run(scenario())
 
 
-def test_a_request_for_another_relay_is_refused_even_with_that_relays_host_header(tmp_path: Path) -> None:
+def test_a_request_for_another_relay_is_refused_even_with_that_relays_host_header(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             host = "other.example.invalid"
             target = f"/v1/box/{centre.box}"
@@ -90,10 +90,10 @@ def test_a_request_for_another_relay_is_refused_even_with_that_relays_host_heade
     run(scenario())
 
 
-def test_nonces_expire_are_ours_and_survive_neither_change_nor_restart_twice(tmp_path: Path) -> None:
+def test_nonces_expire_are_ours_and_survive_neither_change_nor_restart_twice(database: str) -> None:
     async def scenario() -> None:
         clock = FakeClock()
-        async with relay(tmp_path / "relay.db", clock) as r:
+        async with relay(database, clock) as r:
             centre = await r.centre()
             target = f"/v1/box/{centre.box}"
 
@@ -111,7 +111,7 @@ def test_nonces_expire_are_ours_and_survive_neither_change_nor_restart_twice(tmp
             kept = await centre.desk.nonce()
             used = await centre.desk.nonce()
             assert await get(used, r.client) == 200
-        async with relay(tmp_path / "relay.db", clock) as r:
+        async with relay(database, clock) as r:
             # Another process of the same relay knows what this one gave out, and what was used.
             assert await get(kept, r.client) == 200
             assert await get(used, r.client) == 401
@@ -119,9 +119,9 @@ def test_nonces_expire_are_ours_and_survive_neither_change_nor_restart_twice(tmp
     run(scenario())
 
 
-def test_one_nonce_used_by_many_at_once_works_once(tmp_path: Path) -> None:
+def test_one_nonce_used_by_many_at_once_works_once(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             target = f"/v1/box/{centre.box}"
             headers = centre.desk.header("GET", target, b"", await centre.desk.nonce())
@@ -143,17 +143,17 @@ def test_one_nonce_used_by_many_at_once_works_once(tmp_path: Path) -> None:
         "Bearer x",
     ],
 )
-def test_malformed_credentials_are_just_unauthorized(tmp_path: Path, header: str) -> None:
+def test_malformed_credentials_are_just_unauthorized(database: str, header: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             _error(await r.client.get("/v1/box/" + "0" * 32, headers={"Authorization": header}), 401)
 
     run(scenario())
 
 
-def test_a_plain_desk_key_may_not_replace_desks_or_directory(tmp_path: Path) -> None:
+def test_a_plain_desk_key_may_not_replace_desks_or_directory(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             desk = Desk(r.client)
             centre.others.append((desk, []))
@@ -167,9 +167,9 @@ def test_a_plain_desk_key_may_not_replace_desks_or_directory(tmp_path: Path) -> 
     run(scenario())
 
 
-def test_a_centre_can_neither_lock_itself_out_nor_take_another_centres_key(tmp_path: Path) -> None:
+def test_a_centre_can_neither_lock_itself_out_nor_take_another_centres_key(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             mine, foreign = await r.centre(), await r.centre()
             mine.others.append((foreign.desk, []))
             _error(await mine.save_desks(), 409)
@@ -181,9 +181,9 @@ def test_a_centre_can_neither_lock_itself_out_nor_take_another_centres_key(tmp_p
     run(scenario())
 
 
-def test_a_removed_desk_is_a_stranger_and_a_box_without_readers_takes_no_drops(tmp_path: Path) -> None:
+def test_a_removed_desk_is_a_stranger_and_a_box_without_readers_takes_no_drops(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             desk, box = Desk(r.client), secrets.token_hex(16)
             centre.others.append((desk, [box]))
@@ -217,18 +217,18 @@ ODD_JSON = (
 
 
 @pytest.mark.parametrize("body", ODD_JSON)
-def test_odd_json_is_a_bad_request(tmp_path: Path, body: bytes) -> None:
+def test_odd_json_is_a_bad_request(database: str, body: bytes) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             _error(await centre.desk.send("POST", "/v1/tokens", body), 400)
 
     run(scenario())
 
 
-def test_the_token_is_judged_before_a_byte_of_the_body_is_read(tmp_path: Path) -> None:
+def test_the_token_is_judged_before_a_byte_of_the_body_is_read(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             read = 0
 
@@ -245,9 +245,9 @@ def test_the_token_is_judged_before_a_byte_of_the_body_is_read(tmp_path: Path) -
     run(scenario())
 
 
-def test_every_answer_is_uniform_and_tells_no_time(tmp_path: Path) -> None:
+def test_every_answer_is_uniform_and_tells_no_time(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             answers = [
                 await r.client.get("/"),
                 await r.client.get("/v1/box"),
@@ -285,50 +285,44 @@ def test_an_unexpected_error_shows_nothing(
     run(scenario())
 
 
-def test_a_failing_database_is_503_and_never_an_acknowledgement(tmp_path: Path) -> None:
+async def _execute(served: Relay, statement: str) -> None:
+    await served.services.database.write(Connection.exec_driver_sql, statement)
+
+
+def test_a_failing_database_is_503_and_never_an_acknowledgement(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             first, second = await centre.tokens(2)
             body = envelope()
-            with sqlite3.connect(r.path) as other:
-                other.execute(
-                    "CREATE TRIGGER fail BEFORE INSERT ON item BEGIN SELECT RAISE(ABORT, 'disk full'); END"
-                )
+            await _execute(r, "ALTER TABLE item RENAME TO gone")
             answers = await asyncio.gather(r.drop(centre.box, first, body), r.drop(centre.box, second, body))
             assert [a.status_code for a in answers] == [503, 503]
             assert answers[0].headers["retry-after"] == "5"
-            with sqlite3.connect(r.path) as other:
-                other.execute("DROP TRIGGER fail")
+            await _execute(r, "ALTER TABLE gone RENAME TO item")
             assert (await r.drop(centre.box, first, body)).status_code == 201
 
     run(scenario())
 
 
-def test_a_dump_holds_only_hashes_and_no_address_and_no_fine_time(tmp_path: Path) -> None:
+def test_a_dump_holds_only_hashes_and_no_address_and_no_fine_time(database: str) -> None:
     """Failure story 28: everything the relay stores leaks; nothing in it opens or names anything."""
 
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             (token,) = await centre.tokens(1)
             read = await centre.read_token(START)
             await r.drop(centre.box, token, envelope())
             await r.client.get("/v1/shard/3", headers=read)
             await centre.desk.page(centre.box)
-            raw = r.raw_files()
+            raw = await r.stored()
             assert token_hash(token) in raw  # the search works
             secret = read["Authorization"].removeprefix("Read ")
             for canary in (token, b64(token).encode(), token.hex().encode(), secret.encode(), b"127.0.0.1"):
                 assert canary not in raw
-            with sqlite3.connect(r.path) as dump:
-                tables = [
-                    name for (name,) in dump.execute("SELECT name FROM sqlite_master WHERE type='table'")
-                ]
-                for table in tables:
-                    for row in dump.execute(f"SELECT * FROM {table}"):
-                        numbers = [value for value in row if isinstance(value, int)]
-                        assert all(value <= 20_001 for value in numbers), table
+            for table, value in await r.rows():
+                assert not isinstance(value, int) or value <= 20_001, table
 
     run(scenario())
 
@@ -341,17 +335,17 @@ def test_deleted_bytes_are_gone_from_the_files(tmp_path: Path) -> None:
             for size, token in zip([4096, 16384, 65536] * 3, await centre.tokens(9), strict=True):
                 body = (canary * (size // len(canary) + 1))[:size]
                 assert (await r.drop(centre.box, token, body)).status_code == 201
-            assert r.raw_files().count(canary) > 1000
+            assert (await r.stored()).count(canary) > 1000
             page = await centre.desk.page(centre.box)
             assert await centre.desk.commit(centre.box, page.items[4][0]) == 200
-            assert r.raw_files().count(canary) > 500
+            assert (await r.stored()).count(canary) > 500
             assert await centre.desk.commit(centre.box, page.cursor) == 200
-            assert r.raw_files().count(canary[:16]) == 0
+            assert (await r.stored()).count(canary[:16]) == 0
 
     run(scenario())
 
 
-def test_requests_are_limited_by_address_prefix_and_the_hour_forgets(tmp_path: Path) -> None:
+def test_requests_are_limited_by_address_prefix_and_the_hour_forgets(database: str) -> None:
     clock = FakeClock()
     limiter = RateLimiter(2, clock)
     assert [limiter.retry_after("203.0.113.1"), limiter.retry_after("203.0.113.200")] == [0, 0]
@@ -367,7 +361,7 @@ def test_requests_are_limited_by_address_prefix_and_the_hour_forgets(tmp_path: P
     assert "203.0" not in repr(vars(limiter))
 
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db", requests_per_minute=3) as r:
+        async with relay(database, requests_per_minute=3) as r:
             answers = [await r.client.get("/v1/health") for _ in range(4)]
             assert [a.status_code for a in answers] == [200, 200, 200, 429]
             assert answers[3].json() == {"error": "slow_down"}

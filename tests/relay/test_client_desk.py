@@ -1,7 +1,6 @@
 """The desk's client against a real relay: every signed call, and what happens to a nonce that ran out."""
 
 import secrets
-from pathlib import Path
 
 import httpx
 import pytest
@@ -16,14 +15,14 @@ from tests.relay.harness import HOST, envelope, relay, run
 BOX = "ab" * 16
 
 
-def test_a_desk_registers_publishes_pulls_and_deletes(tmp_path: Path) -> None:
+def test_a_desk_registers_publishes_pulls_and_deletes(database: str) -> None:
     async def body() -> None:
-        async with relay(tmp_path / "relay.db") as served:
+        async with relay(database) as served:
             key = SigningKey.generate()
             desk = CentreClient(f"https://{HOST}", key, transport=httpx.ASGITransport(app=served.app))
             with pytest.raises(RelayRefused, match=Refusal.UNAUTHORIZED):
                 await desk.put_desks([DeskAccess(key.public, True, (BOX,))])
-            await register_centre(str(served.path), secrets.token_bytes(16), key.public, "Made-up centre")
+            await register_centre(served.database, secrets.token_bytes(16), key.public, "Made-up centre")
             with pytest.raises(RelayRefused, match=Refusal.NOT_FOUND):
                 await desk.box(BOX)
             await desk.put_desks([DeskAccess(key.public, True, (BOX,))])
@@ -52,11 +51,11 @@ def test_a_desk_registers_publishes_pulls_and_deletes(tmp_path: Path) -> None:
     run(body())
 
 
-def test_a_nonce_that_ran_out_is_replaced_once(tmp_path: Path) -> None:
+def test_a_nonce_that_ran_out_is_replaced_once(database: str) -> None:
     async def body() -> None:
-        async with relay(tmp_path / "relay.db") as served:
+        async with relay(database) as served:
             key = SigningKey.generate()
-            await register_centre(str(served.path), secrets.token_bytes(16), key.public, "Made-up centre")
+            await register_centre(served.database, secrets.token_bytes(16), key.public, "Made-up centre")
             inner = httpx.ASGITransport(app=served.app)
             given: list[str] = []
 

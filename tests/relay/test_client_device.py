@@ -40,9 +40,9 @@ def json_answer(status: int, text: str, **headers: str) -> httpx.Response:
     )
 
 
-def test_a_dropped_envelope_is_stored_once_also_when_offered_ten_times(tmp_path: Path) -> None:
+def test_a_dropped_envelope_is_stored_once_also_when_offered_ten_times(database: str) -> None:
     async def body() -> None:
-        async with relay(tmp_path / "relay.db") as served:
+        async with relay(database) as served:
             centre = await served.centre()
             (token,) = await centre.tokens(1)
             sealed = envelope()
@@ -59,9 +59,9 @@ def test_a_dropped_envelope_is_stored_once_also_when_offered_ten_times(tmp_path:
     run(body())
 
 
-def test_a_shard_is_read_page_by_page_with_a_read_token(tmp_path: Path) -> None:
+def test_a_shard_is_read_page_by_page_with_a_read_token(database: str) -> None:
     async def body() -> None:
-        async with relay(tmp_path / "relay.db") as served:
+        async with relay(database) as served:
             centre = await served.centre()
             token = secrets.token_bytes(32)
             entry = {"hash": token_hash(token).hex(), "quarter": quarter_of(START)}
@@ -84,9 +84,9 @@ def test_a_shard_is_read_page_by_page_with_a_read_token(tmp_path: Path) -> None:
     run(body())
 
 
-def test_enrolment_messages_wait_until_they_are_there(tmp_path: Path) -> None:
+def test_enrolment_messages_wait_until_they_are_there(database: str) -> None:
     async def body() -> None:
-        async with relay(tmp_path / "relay.db") as served:
+        async with relay(database) as served:
             centre = await served.centre()
             enrol_id, blob = secrets.token_bytes(16), secrets.token_bytes(ENROLMENT_SIZE)
             client = device(served)

@@ -1,15 +1,14 @@
 """Directory versions, enrolment mailboxes, shards and read tokens."""
 
 import asyncio
-from pathlib import Path
 
 from sync.protocol import QUARTER
 from tests.relay.harness import START, FakeClock, envelope, parse_page, relay, run
 
 
-def test_a_directory_version_is_written_once_and_versions_rise(tmp_path: Path) -> None:
+def test_a_directory_version_is_written_once_and_versions_rise(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             put = [
                 (await centre.desk.send("PUT", f"/v1/dir/{version}", body)).status_code
@@ -30,9 +29,9 @@ def test_a_directory_version_is_written_once_and_versions_rise(tmp_path: Path) -
     run(scenario())
 
 
-def test_centres_have_their_own_directories_and_shards(tmp_path: Path) -> None:
+def test_centres_have_their_own_directories_and_shards(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             mine, foreign = await r.centre(), await r.centre()
             await mine.desk.send("PUT", "/v1/dir/1", b"mine")
             await mine.desk.send("POST", "/v1/shard/5", envelope())
@@ -44,9 +43,9 @@ def test_centres_have_their_own_directories_and_shards(tmp_path: Path) -> None:
     run(scenario())
 
 
-def test_a_device_reads_its_whole_shard_and_goes_on_from_its_cursor(tmp_path: Path) -> None:
+def test_a_device_reads_its_whole_shard_and_goes_on_from_its_cursor(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             read = await centre.read_token(START)
             bodies = [envelope(4096), envelope(16384), envelope(65536)]
@@ -66,9 +65,9 @@ def test_a_device_reads_its_whole_shard_and_goes_on_from_its_cursor(tmp_path: Pa
     run(scenario())
 
 
-def test_shard_items_live_45_days_whatever_the_desks_do(tmp_path: Path) -> None:
+def test_shard_items_live_45_days_whatever_the_desks_do(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             await centre.desk.send("POST", "/v1/shard/7", envelope())
             for days, left in ((45, 1), (1, 0)):
@@ -81,9 +80,9 @@ def test_shard_items_live_45_days_whatever_the_desks_do(tmp_path: Path) -> None:
     run(scenario())
 
 
-def test_a_read_token_opens_shards_for_one_quarter_and_the_directory_for_four(tmp_path: Path) -> None:
+def test_a_read_token_opens_shards_for_one_quarter_and_the_directory_for_four(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             await centre.desk.send("PUT", "/v1/dir/1", b"directory")
             early = await centre.read_token(START + QUARTER)
@@ -101,9 +100,9 @@ def test_a_read_token_opens_shards_for_one_quarter_and_the_directory_for_four(tm
     run(scenario())
 
 
-def test_enrolment_mailboxes_are_written_once_within_15_minutes_of_a_signed_opening(tmp_path: Path) -> None:
+def test_enrolment_mailboxes_are_written_once_within_15_minutes_of_a_signed_opening(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre, foreign = await r.centre(), await r.centre()
             path, hello, answer = "/v1/enrol/" + "ab" * 16, bytes(16384), b"x" * 16384
             assert (await r.client.post(path + "/up", content=hello)).status_code == 404
@@ -126,16 +125,16 @@ def test_enrolment_mailboxes_are_written_once_within_15_minutes_of_a_signed_open
             r.clock.now += 2 * 60
             assert (await r.client.get(path + "/down")).status_code == 404
             assert (await r.client.post(path + "/down", content=answer)).status_code == 404
-            assert answer[:100] in r.raw_files()
+            assert answer[:100] in await r.stored()
             await r.services.maintenance.purge()
-            assert answer[:100] not in r.raw_files()
+            assert answer[:100] not in await r.stored()
 
     run(scenario())
 
 
-def test_a_mailbox_written_by_many_at_once_keeps_one_message(tmp_path: Path) -> None:
+def test_a_mailbox_written_by_many_at_once_keeps_one_message(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             path = "/v1/enrol/" + "cd" * 16
             await centre.desk.send("POST", path + "/open")
@@ -148,10 +147,10 @@ def test_a_mailbox_written_by_many_at_once_keeps_one_message(tmp_path: Path) -> 
     run(scenario())
 
 
-def test_the_background_rounds_delete_without_being_asked(tmp_path: Path) -> None:
+def test_the_background_rounds_delete_without_being_asked(database: str) -> None:
     async def scenario() -> None:
         clock = FakeClock()
-        async with relay(tmp_path / "relay.db", clock, maintenance_seconds=0.05) as r:
+        async with relay(database, clock, maintenance_seconds=0.05) as r:
             centre = await r.centre()
             (token,) = await centre.tokens(1)
             body = b"made-up-canary--" * 256
@@ -159,9 +158,9 @@ def test_the_background_rounds_delete_without_being_asked(tmp_path: Path) -> Non
             clock.pass_days(46)
             for _ in range(200):
                 await asyncio.sleep(0.05)
-                if body[:16] not in r.raw_files():
+                if body[:16] not in await r.stored():
                     break
             assert (await centre.desk.page(centre.box)).items == []
-            assert body[:16] not in r.raw_files()
+            assert body[:16] not in await r.stored()
 
     run(scenario())

@@ -12,9 +12,9 @@ from tests.relay.harness import Centre, Desk, FakeClock, envelope, relay, run
 
 
 @pytest.mark.parametrize("size", [4096, 16384, 65536])
-def test_a_drop_reaches_the_desk_byte_for_byte(tmp_path: Path, size: int) -> None:
+def test_a_drop_reaches_the_desk_byte_for_byte(database: str, size: int) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             (token,) = await centre.tokens(1)
             body = envelope(size)
@@ -28,9 +28,9 @@ def test_a_drop_reaches_the_desk_byte_for_byte(tmp_path: Path, size: int) -> Non
     run(scenario())
 
 
-def test_a_repeat_gets_the_same_id_and_stores_nothing(tmp_path: Path) -> None:
+def test_a_repeat_gets_the_same_id_and_stores_nothing(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             (token,) = await centre.tokens(1)
             body = envelope()
@@ -44,17 +44,17 @@ def test_a_repeat_gets_the_same_id_and_stores_nothing(tmp_path: Path) -> None:
     run(scenario())
 
 
-def test_a_repeat_is_recognised_after_restart_deletion_and_45_days(tmp_path: Path) -> None:
+def test_a_repeat_is_recognised_after_restart_deletion_and_45_days(database: str) -> None:
     async def scenario() -> None:
         clock, body = FakeClock(), envelope()
-        async with relay(tmp_path / "relay.db", clock) as r:
+        async with relay(database, clock) as r:
             centre = await r.centre()
             (token,) = await centre.tokens(1)
             first = (await r.drop(centre.box, token, body)).json()
             page = await centre.desk.page(centre.box)
             assert await centre.desk.commit(centre.box, page.cursor) == 200
         clock.pass_days(45)
-        async with relay(tmp_path / "relay.db", clock) as r:
+        async with relay(database, clock) as r:
             await r.services.maintenance.purge()
             again = await r.drop(centre.box, token, body)
             assert (again.status_code, again.json()) == (200, first)
@@ -65,9 +65,9 @@ def test_a_repeat_is_recognised_after_restart_deletion_and_45_days(tmp_path: Pat
     run(scenario())
 
 
-def test_unknown_tokens_and_wrong_sizes_store_nothing(tmp_path: Path) -> None:
+def test_unknown_tokens_and_wrong_sizes_store_nothing(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             (token,) = await centre.tokens(1)
             assert (await r.drop(centre.box, secrets.token_bytes(32), envelope())).status_code == 403
@@ -80,9 +80,9 @@ def test_unknown_tokens_and_wrong_sizes_store_nothing(tmp_path: Path) -> None:
     run(scenario())
 
 
-def test_two_hundred_concurrent_drops_with_duplicates_store_each_token_once(tmp_path: Path) -> None:
+def test_two_hundred_concurrent_drops_with_duplicates_store_each_token_once(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             bodies = {token: envelope() for token in await centre.tokens(100)}
             answers = await asyncio.gather(
@@ -96,9 +96,9 @@ def test_two_hundred_concurrent_drops_with_duplicates_store_each_token_once(tmp_
     run(scenario())
 
 
-def test_pages_follow_each_other_without_gap_or_overlap_while_drops_come_in(tmp_path: Path) -> None:
+def test_pages_follow_each_other_without_gap_or_overlap_while_drops_come_in(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             bodies = {token: envelope() for token in await centre.tokens(150)}
             seen: list[bytes] = []
@@ -124,9 +124,9 @@ def test_pages_follow_each_other_without_gap_or_overlap_while_drops_come_in(tmp_
     run(scenario())
 
 
-def test_a_page_of_large_items_ends_before_four_mebibytes_and_says_more(tmp_path: Path) -> None:
+def test_a_page_of_large_items_ends_before_four_mebibytes_and_says_more(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             for token in await centre.tokens(70):
                 assert (await r.drop(centre.box, token, envelope(65536))).status_code == 201
@@ -146,9 +146,9 @@ async def _second_desk(centre: Centre) -> Desk:
     return other
 
 
-def test_an_item_goes_when_every_desk_has_passed_it_and_not_before(tmp_path: Path) -> None:
+def test_an_item_goes_when_every_desk_has_passed_it_and_not_before(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             other = await _second_desk(centre)
             ids = []
@@ -165,9 +165,9 @@ def test_an_item_goes_when_every_desk_has_passed_it_and_not_before(tmp_path: Pat
     run(scenario())
 
 
-def test_a_cursor_moves_only_forward_and_only_to_items_of_its_box(tmp_path: Path) -> None:
+def test_a_cursor_moves_only_forward_and_only_to_items_of_its_box(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre, foreign = await r.centre(), await r.centre()
             await _second_desk(centre)
             ids = []
@@ -186,9 +186,9 @@ def test_a_cursor_moves_only_forward_and_only_to_items_of_its_box(tmp_path: Path
     run(scenario())
 
 
-def test_everything_goes_after_45_days_but_a_quiet_box_keeps_its_cursor(tmp_path: Path) -> None:
+def test_everything_goes_after_45_days_but_a_quiet_box_keeps_its_cursor(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             ids = []
             first, second, third = await centre.tokens(3)
@@ -209,9 +209,9 @@ def test_everything_goes_after_45_days_but_a_quiet_box_keeps_its_cursor(tmp_path
     run(scenario())
 
 
-def test_a_crash_between_cursor_and_deletion_loses_nothing_and_is_made_good(tmp_path: Path) -> None:
+def test_a_crash_between_cursor_and_deletion_loses_nothing_and_is_made_good(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             other = await _second_desk(centre)
             (token,) = await centre.tokens(1)
@@ -222,13 +222,13 @@ def test_a_crash_between_cursor_and_deletion_loses_nothing_and_is_made_good(tmp_
             await r.services.database.write(
                 streams.move_cursor, centre.desk.public, stream_id, bytes.fromhex(cursor)
             )
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre.desk.client = other.client = r.client
             assert (await other.page(centre.box)).bodies == [body]
             await r.services.database.write(
                 streams.move_cursor, other.public, stream_id, bytes.fromhex(cursor)
             )
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             other.client = r.client
             await r.services.maintenance.purge()
             assert (await other.page(centre.box)).items == []
@@ -263,9 +263,9 @@ def test_a_relay_restored_from_an_old_backup_tells_desks_to_start_again(tmp_path
     run(scenario())
 
 
-def test_withdrawn_tokens_are_refused_and_used_ones_stay_known(tmp_path: Path) -> None:
+def test_withdrawn_tokens_are_refused_and_used_ones_stay_known(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre, foreign = await r.centre(), await r.centre()
             used, unused = await centre.tokens(2)
             body = envelope()

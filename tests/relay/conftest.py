@@ -1,0 +1,34 @@
+"""Every test that speaks of the store runs on a SQLite file and on a real PostgreSQL."""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.postgres import PostgresServer, postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One PostgreSQL for all tests of this process."""
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """An empty schema of its own: cheaper than a database, and as separate."""
+    schema = f"test_{secrets.token_hex(8)}"
+    postgres_server.execute(f"CREATE SCHEMA {schema}")
+    yield postgres_server.url(schema=schema)
+    postgres_server.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """What an operator gives the relay as its database: a file, or a URL."""
+    if request.param == "sqlite":
+        return str(tmp_path / "relay.db")
+    url: str = request.getfixturevalue("postgres_url")
+    return url
