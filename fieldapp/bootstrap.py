@@ -12,6 +12,7 @@ import os
 import signal
 import webbrowser
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import flet as ft
@@ -38,7 +39,7 @@ def field_gate(config: Config, relays: RelayFactory = RelayClient) -> Gate:
 
     The operating system's key store comes in a later release: until then the passphrase alone protects the vault.
     """
-    check_folder(config)
+    check_folder(config.data_dir)
     return Gate(config.data_dir, NoKeystore(), SystemClock(), SystemIds(), relays)
 
 
@@ -62,15 +63,16 @@ def prepare() -> None:
     pin_loggers()
 
 
-def check_folder(config: Config) -> None:
-    """Refuse a data folder that is a file or lies below one; InputError."""
-    for folder in (config.data_dir, *config.data_dir.parents):
-        if folder.exists():
-            if not folder.is_dir():
-                raise InputError("--data-dir: this is a file, a folder is needed.")
-            if not os.access(folder, os.W_OK | os.X_OK):
-                raise InputError("--data-dir: this folder cannot be written.")
-            return
+def check_folder(folder: Path, option: str = "--data-dir") -> None:
+    """Make the data folder if there is none yet; InputError, naming `option`, when nothing can be kept in it."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"{option}: this is a file, a folder is needed.") from None
+    except OSError as error:
+        raise InputError(f"{option}: this folder cannot be made: {error.strerror}.") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{option}: this folder cannot be written.")
 
 
 async def serve_until_stopped(config: Config, main: Main, shut: Callable[[], Awaitable[None]]) -> None:

@@ -12,7 +12,7 @@ from sync.client import CentreClient
 
 def desk_gate(config: Config, client: CentreClientFactory = CentreClient) -> DeskGate:
     """Make the door of the desk whose data is in `config.data_dir`; InputError when that is not a folder."""
-    check_folder(config)
+    check_folder(config.data_dir)
     return DeskGate(config.data_dir, client=client)
 
 

@@ -19,7 +19,6 @@ import httpx
 
 from fieldapp.assets import default_law
 from fieldapp.bootstrap import check_folder, open_browser, prepare, served, stop_signal
-from fieldapp.config import Config
 from fieldapp.demo.cases import CASES, finish, follow, screen
 from fieldapp.demo.page import Door, NetworkSwitch, demo_page
 from fieldapp.desk.app import desk_app
@@ -81,8 +80,7 @@ def run_demo(keep: Path | None, *, browser: bool) -> None:
     prepare()
     with contextlib.ExitStack() as stack:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="demo-")))
-        check_folder(Config(folder))
-        folder.mkdir(parents=True, exist_ok=True)
+        check_folder(folder, "--keep")
         asyncio.run(_run(folder, browser=browser))
 
 

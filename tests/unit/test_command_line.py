@@ -29,6 +29,8 @@ WRONG = {
     "data folder is a file": ["--data-dir", __file__, "--no-browser"],
     "data folder below a file": ["desk", "--data-dir", f"{__file__}/below", "--no-browser"],
     "demo folder is a file": ["demo", "--keep", __file__, "--no-browser"],
+    "data folder cannot be made": ["--data-dir", "/proc/made-up", "--no-browser"],
+    "desk folder cannot be made": ["desk", "--data-dir", "/proc/made-up", "--no-browser"],
 }
 
 
@@ -39,6 +41,11 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(name: str) -> None:
     assert result.stdout == ""
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith("fieldapp: ")
+
+
+def test_a_wrong_folder_names_the_option_that_was_given() -> None:
+    assert "--keep" in run(*WRONG["demo folder is a file"]).stderr
+    assert "--data-dir" in run(*WRONG["data folder is a file"]).stderr
 
 
 @pytest.mark.parametrize("command", [[], ["desk"]])
