@@ -12,12 +12,10 @@ from enum import StrEnum
 from typing import Any, Final, NoReturn
 
 from sync.errors import RelayRefused
-from sync.protocol import MAX_BODY, MAX_PAGE
+from sync.protocol import MAX_BODY, MAX_PAGE, MAX_RETRY_AFTER, PAGE_MAGIC
 
-PAGE_MAGIC: Final = b"FSP1"
 _PAGE_HEAD: Final = struct.Struct("<4sBBH16s")
 _PAGE_ITEM: Final = struct.Struct("<16sII")
-_MAX_RETRY_AFTER: Final = 3600
 
 JSON: Final = "application/json"
 BINARY: Final = "application/octet-stream"
@@ -41,6 +39,8 @@ class Refusal(StrEnum):
     """410: start again from the beginning (the relay was restored, or the cursor is very old)."""
     BUSY = "busy"
     """429 or 503: wait `retry_after` seconds."""
+    FULL = "full"
+    """507: the centre has used up its place at the relay; offer the same again after `retry_after` seconds."""
     BAD_REQUEST = "bad_request"
     """400, 405, 408 or 413: the relay read the request and does not take its form or its size."""
     SERVER = "server"
@@ -58,6 +58,7 @@ _WORDS: Final = {
     410: ("cursor_unknown", Refusal.CURSOR_UNKNOWN),
     413: ("too_large", Refusal.BAD_REQUEST),
     429: ("slow_down", Refusal.BUSY),
+    507: ("full", Refusal.FULL),
 }
 """Status -> the one word that the relay says with it, and what it means here."""
 
@@ -70,6 +71,18 @@ class Answer:
     content_type: str
     body: bytes = field(repr=False)
     retry_after: str = ""
+
+    @property
+    def wait(self) -> int:
+        """Seconds that the server asks to wait, at most MAX_RETRY_AFTER; 0 when it names no number of seconds."""
+        if not (self.retry_after.isascii() and self.retry_after.isdecimal()):
+            return 0
+        return min(int(self.retry_after[:6]), MAX_RETRY_AFTER)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the server asks for fewer requests of every kind: 429 or 503."""
+        return self.status in (429, 503)
 
     def json(self) -> dict[str, Any]:
         """Return the object of a 200 or 201 answer; RelayRefused otherwise."""
@@ -87,16 +100,13 @@ class Answer:
         return self.body
 
     def _refuse(self) -> NoReturn:
-        wait = int(self.retry_after) if self.retry_after.isdecimal() and len(self.retry_after) < 6 else 0
-        wait = min(wait, _MAX_RETRY_AFTER)
         if self.status == 503:
-            raise RelayRefused(Refusal.BUSY, wait)
-        if self.status >= 500 and self.status != 511:
-            raise RelayRefused(Refusal.SERVER, wait)
+            raise RelayRefused(Refusal.BUSY, self.wait)
         word, meaning = _WORDS.get(self.status, ("", Refusal.CAPTIVE_PORTAL))
-        if not word or self._media_type() != JSON or self._word() != word:
-            raise RelayRefused(Refusal.CAPTIVE_PORTAL)
-        raise RelayRefused(meaning, wait)
+        if word and self._media_type() == JSON and self._word() == word:
+            raise RelayRefused(meaning, self.wait)
+        server = self.status >= 500 and self.status != 511
+        raise RelayRefused(Refusal.SERVER if server else Refusal.CAPTIVE_PORTAL, self.wait if server else 0)
 
     def _media_type(self) -> str:
         return self.content_type.partition(";")[0].strip().lower()

@@ -2,15 +2,18 @@
 
 Every installation looks the same on the wire: one fixed header set, no cookies, no redirects, no proxy or certificate
 settings from the environment, nothing in a log. Every call either returns what the relay provably said, or raises
-`RelayUnreachable` (no answer) or `RelayRefused` with one reason of `sync.answers.Refusal`.
+`RelayUnreachable` (no answer) or `RelayRefused` with one reason of `sync.answers.Refusal`. After 429 or 503 with a
+Retry-After nothing is sent for that time, at most MAX_RETRY_AFTER: every call then says `busy` by itself.
 """
 
 import asyncio
 import base64
 import http.cookiejar
 import logging
+import math
 import ssl
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -22,14 +25,21 @@ from sync.address import relay_address
 from sync.answers import Answer, Page, Refusal, hex_field, parse_page
 from sync.errors import RelayRefused, RelayUnreachable
 from sync.primitives import SigningKey, blake
-from sync.protocol import DROP_SCHEME, ENROLMENT_SIZE, MAX_PAGE, QUARTER, READ_SCHEME, TAG_REQUEST, USER_AGENT
+from sync.protocol import (
+    CENTRE_SCHEME,
+    DROP_SCHEME,
+    ENROLMENT_SIZE,
+    ITEM_ID_SIZE,
+    MAX_PAGE,
+    NONCE_LENGTH,
+    QUARTER,
+    READ_SCHEME,
+    TAG_REQUEST,
+    USER_AGENT,
+)
 
 Direction = Literal["up", "down"]
 """Enrolment mailboxes: `up` from the device to the centre, `down` back."""
-
-CENTRE_SCHEME: Final = "Centre"
-MAX_TOKEN_CHANGES: Final = 512
-"""Hashes in one call of `CentreClient.change_tokens`."""
 
 _HEADERS: Final = {
     "User-Agent": USER_AGENT,
@@ -42,8 +52,6 @@ _LARGEST_ANSWER: Final = 5 * 1024 * 1024
 _TIMEOUT: Final = 30.0
 _ANSWERS_IN: Final = 4
 """A whole call may take this many times the timeout of one step, so that a dripping server holds nothing up."""
-_ID_SIZE: Final = 16
-_NONCE_LENGTH: Final = 64
 
 for _name in ("httpx", "httpcore"):
     # Both log addresses and headers; a line of theirs would say which box, when and with which token.
@@ -77,13 +85,17 @@ class RelayClient:
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         timeout: float = _TIMEOUT,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Talk to the relay at `base_url`; ValueError unless it is https, or http on this machine itself.
 
         `transport` replaces the network (tests, the demo). `timeout` is in seconds for each step of a call.
+        `monotonic` counts the seconds of a Retry-After.
         """
         self._base = relay_address(base_url)
         self._deadline = timeout * _ANSWERS_IN
+        self._monotonic = monotonic
+        self._quiet_until = 0.0
         self._http = httpx.AsyncClient(
             base_url=self._base,
             headers=_HEADERS,
@@ -100,6 +112,10 @@ class RelayClient:
         """Close all connections."""
         await self._http.aclose()
 
+    def ask_again(self) -> None:
+        """Forget a Retry-After: a person wants to send now."""
+        self._quiet_until = 0.0
+
     async def healthy(self) -> bool:
         """Tell whether the relay, and not something else, answers at this address."""
         try:
@@ -112,7 +128,7 @@ class RelayClient:
         answer = await self._call(
             "POST", f"/v1/drop/{box}", envelope, {"Authorization": f"{DROP_SCHEME} {_b64(token)}"}
         )
-        hex_field(answer.json(), "id", _ID_SIZE)
+        hex_field(answer.json(), "id", ITEM_ID_SIZE)
 
     async def shard(self, shard: int, after: str, read_token: bytes) -> Page:
         """Return what stands in the device shard 0 to 15 behind the cursor `after` ("" = from the start)."""
@@ -147,13 +163,19 @@ class RelayClient:
     async def _call(
         self, method: str, target: str, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> Answer:
+        quiet = math.ceil(self._quiet_until - self._monotonic())
+        if quiet > 0:
+            raise RelayRefused(Refusal.BUSY, quiet)
         request = self._http.build_request(method, target, content=body or None, headers=headers)
         try:
             async with asyncio.timeout(self._deadline):
-                return await self._exchange(request)
+                answer = await self._exchange(request)
         except (TimeoutError, httpx.HTTPError):
             # `from None`: the cause holds the request, and with it the token.
             raise RelayUnreachable("no answer") from None
+        if answer.is_busy:
+            self._quiet_until = self._monotonic() + answer.wait
+        return answer
 
     async def _exchange(self, request: httpx.Request) -> Answer:
         response = await self._http.send(request, stream=True)
@@ -214,13 +236,13 @@ class CentreClient(RelayClient):
     async def commit(self, box: str, cursor: str) -> None:
         """Tell the relay that everything up to `cursor` is committed here: it may delete it after this."""
         answer = (await self._signed("POST", f"/v1/box/{box}/cursor", _json({"cursor": cursor}))).json()
-        if hex_field(answer, "cursor", _ID_SIZE) != cursor:
+        if hex_field(answer, "cursor", ITEM_ID_SIZE) != cursor:
             raise RelayRefused(Refusal.ANSWER)
 
     async def post(self, shard: int, envelope: bytes) -> None:
         """Put a downstream envelope into the device shard 0 to 15."""
         answer = await self._signed("POST", f"/v1/shard/{shard}", envelope)
-        hex_field(answer.json(), "id", _ID_SIZE)
+        hex_field(answer.json(), "id", ITEM_ID_SIZE)
 
     async def change_tokens(
         self,
@@ -231,7 +253,7 @@ class CentreClient(RelayClient):
     ) -> None:
         """Register hashes of drop tokens and of read tokens (hash -> quarter), withdraw unused drop tokens.
 
-        Known hashes stay as they are, so the call may be repeated. At most 512 hashes of all kinds together.
+        Known hashes stay as they are, so the call may be repeated. At most MAX_TOKEN_BATCH hashes of all kinds together.
         """
         entries: list[canonical.Value] = [
             {"hash": hashed.hex(), "quarter": quarter} for hashed, quarter in (read or {}).items()
@@ -268,7 +290,7 @@ class CentreClient(RelayClient):
 
     async def _send_signed(self, method: str, target: str, body: bytes) -> Answer:
         nonce = (await self._call("POST", "/v1/nonce")).json().get("nonce")
-        if not isinstance(nonce, str) or len(nonce) != _NONCE_LENGTH or not nonce.isascii():
+        if not isinstance(nonce, str) or len(nonce) != NONCE_LENGTH or not nonce.isascii():
             raise RelayRefused(Refusal.ANSWER)
         lines = (method, self._host, target, blake(b"fs body", body).hex(), nonce)
         signature = self._key.sign(TAG_REQUEST, "\n".join(lines).encode())

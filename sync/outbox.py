@@ -168,12 +168,16 @@ def send_now(meta: OutboxMeta) -> OutboxMeta:
     return replace(meta, urgent=True, next_try=0)
 
 
-def failed(meta: OutboxMeta, reason: str, now: int, jitter: Jitter) -> OutboxMeta:
-    """An attempt failed for `reason` (a word of RelayRefused): wait longer, never give up."""
+def failed(meta: OutboxMeta, reason: str, now: int, jitter: Jitter, wait: int = 0) -> OutboxMeta:
+    """An attempt failed for `reason` (a word of RelayRefused): wait longer, never give up.
+
+    `wait`: the seconds that the relay asked for; they count instead of our own, blurred and bounded by MAX_BACKOFF.
+    """
+    pause = min(wait + jitter(wait // 2 + 1), MAX_BACKOFF) if wait else backoff(meta.attempts, jitter)
     return replace(
         meta,
         attempts=meta.attempts + 1,
-        next_try=now + backoff(meta.attempts, jitter),
+        next_try=now + pause,
         last_reason=reason,
     )
 

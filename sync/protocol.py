@@ -178,10 +178,25 @@ DOC_CERTIFICATE: Final = 3
 # --- Relay -------------------------------------------------------------------------------------------------
 
 SHARD_COUNT: Final = 16
-MAX_PAGE: Final = 200
-MAX_BODY: Final = 65_536
+CENTRE_ID_SIZE: Final = 16
+BOX_ID_SIZE: Final = 16
+ITEM_ID_SIZE: Final = 16
+"""An item's id is also the cursor behind it."""
+ENROL_ID_SIZE: Final = 16
 TOKEN_SIZE: Final = 32
+NONCE_LENGTH: Final = 64
+"""Characters of a server nonce: 48 bytes in base64url."""
+PAGE_MAGIC: Final = b"FSP1"
+MAX_PAGE: Final = 200
+MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
+"""Envelopes in one page; a page always holds at least one item."""
+MAX_BODY: Final = 65_536
+MAX_TOKEN_BATCH: Final = 512
+"""Hashes in one POST /v1/tokens, of all kinds together; keeps the JSON under `MAX_BODY`."""
+MAX_RETRY_AFTER: Final = 3600
+"""The longest wait that a client lets a Retry-After impose on it, however long the header says."""
 DROP_SCHEME: Final = "Drop"
 READ_SCHEME: Final = "Read"
+CENTRE_SCHEME: Final = "Centre"
 USER_AGENT: Final = "fieldapp/1"
 """The same for every client and version: a finer one would tell installations apart."""

@@ -88,6 +88,8 @@ class Delivery:
         for entry, meta in self._book.on_the_way:
             if meta.state is outbox.OutboxState.SEALED:
                 await self._book.change_meta(entry.entry_id, outbox.send_now)
+        for client in self._clients.values():
+            client.ask_again()
         self.wake()
 
     async def once(self) -> None:
@@ -160,13 +162,13 @@ class Delivery:
         try:
             await client.drop(meta.box, meta.drop_token, entry.envelope)
         except RelayRefused as error:
-            await self._refused(entry, meta, error.reason)
+            await self._refused(entry, meta, error.reason, error.retry_after)
             return {meta.relay: _network(error)} if error.reason in _STOP else {}
         self.network = Network.ONLINE
         await self._note(entry, lambda m: outbox.stored(m, self._book.clock.now()))
         return {}
 
-    async def _refused(self, entry: OutboxEntry, meta: OutboxMeta, reason: str) -> None:
+    async def _refused(self, entry: OutboxEntry, meta: OutboxMeta, reason: str, wait: int = 0) -> None:
         """Write down why; a portal or a busy relay says nothing about this record and costs it nothing."""
         if reason in _STOP:
             if meta.last_reason != reason:
@@ -174,7 +176,7 @@ class Delivery:
             return
 
         def failed(m: OutboxMeta) -> OutboxMeta:
-            return outbox.failed(m, reason, self._book.clock.now(), secrets.randbelow)
+            return outbox.failed(m, reason, self._book.clock.now(), secrets.randbelow, wait)
 
         renew = reason in _NEW_TOKEN and self._book.tokens_left > 0
         await self._note(entry, failed, renew=renew)

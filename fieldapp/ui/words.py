@@ -82,6 +82,8 @@ def refusal_words(t: Translator, reason: str) -> str:
             return t("This network asks you to log in first.")
         case Refusal.BUSY:
             return t("The relay is busy.")
+        case Refusal.FULL:
+            return t("The relay has no room for this centre at the moment.")
         case Refusal.UNKNOWN_TOKEN | Refusal.UNAUTHORIZED:
             return t("The relay does not accept this device's records at the moment.")
         case Refusal.CONFLICT:
@@ -98,7 +100,7 @@ def refusal_advice(t: Translator, reason: str) -> str:
                 "Log in to the network in your browser, or use another network. It is then sent "
                 "automatically."
             )
-        case Refusal.UNKNOWN_TOKEN | Refusal.UNAUTHORIZED | Refusal.CONFLICT:
+        case Refusal.UNKNOWN_TOKEN | Refusal.UNAUTHORIZED | Refusal.CONFLICT | Refusal.FULL:
             return t("Call the centre. The app keeps trying.")
         case _:
             return t("Trying again automatically. You can continue.")

@@ -9,11 +9,12 @@ from typing import Any, Final
 import click
 import uvicorn
 
+from sync.protocol import CENTRE_ID_SIZE
 from sync.relay.app import create_app, register_centre
 from sync.relay.auth import decode_hex
 from sync.relay.centres import CentreConflictError
 from sync.relay.database import Database, StoreUnavailableError
-from sync.relay.limits import CENTRE_ID_SIZE, KEY_SIZE
+from sync.relay.limits import KEY_SIZE
 from sync.relay.schema import SchemaTooNewError
 from sync.relay.server import server_config
 from sync.relay.settings import RelaySettings, SettingsError, database_url

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from sync.protocol import READ_SCHEME, TOKEN_SIZE
+from sync.protocol import BOX_ID_SIZE, READ_SCHEME, TOKEN_SIZE
 from sync.relay import centres, streams
 from sync.relay.auth import Nonces, decode_bytes, decode_hex, parse_credentials, signed_bytes, verify
 from sync.relay.centres import Signer
 from sync.relay.database import Database
 from sync.relay.drops import Drops
-from sync.relay.limits import BOX_ID_SIZE, Clock, token_hash
+from sync.relay.limits import Clock, token_hash
 from sync.relay.maintenance import Maintenance
 from sync.relay.settings import RelaySettings
 from sync.relay.web import Refusal, read_body

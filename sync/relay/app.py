@@ -43,8 +43,9 @@ signed request: take a new nonce and try once more), 403 forbidden (unknown toke
 token's centre's), 404 not_found (also: foreign box or item, enrolment not open or empty), 405 method_not_allowed,
 408 timeout, 409 conflict (token used for something else, other bytes written before, version or cursor going back,
 a desk list without its signer), 410 cursor_unknown (deleted long ago, or the relay was restored: start from the
-beginning), 413 too_large, 429 slow_down and 503 unavailable (both with Retry-After), 500 internal. After an error
-to a request that is not GET the connection is closed.
+beginning), 413 too_large, 429 slow_down, 503 unavailable and 507 full (the centre's quota is used up, the token is
+still good; all three with Retry-After in seconds), 500 internal. After an error to a request that is not GET the
+connection is closed.
 """
 
 import asyncio
@@ -99,7 +100,7 @@ def create_app(settings: RelaySettings, *, clock: Clock = time.time) -> Starlett
         clock=clock,
         database=database,
         nonces=Nonces(database, clock),
-        drops=Drops(database, clock),
+        drops=Drops(database, clock, settings.quota),
         maintenance=Maintenance(database, clock),
     )
 

@@ -29,12 +29,10 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from sync.protocol import NONCE_LIFETIME, TAG_REQUEST
+from sync.protocol import CENTRE_SCHEME, NONCE_LIFETIME, TAG_REQUEST
 from sync.relay.database import Database
 from sync.relay.limits import KEY_SIZE, Clock, day_number, personal_hash
 from sync.relay.schema import secret, used_nonce
-
-CENTRE_SCHEME: Final = "Centre"
 
 _RANDOM_SIZE: Final = 16
 _MAC_SIZE: Final = 32

@@ -9,7 +9,7 @@ from enum import Enum
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.engine import Connection
 
-from sync.relay import streams
+from sync.relay import quotas, streams
 from sync.relay.database import Database, GroupCommit
 from sync.relay.limits import (
     COMMIT_PAUSE,
@@ -20,6 +20,7 @@ from sync.relay.limits import (
     day_number,
     personal_hash,
 )
+from sync.relay.quotas import Quota
 from sync.relay.schema import BOX, drop_token, stream
 
 
@@ -30,6 +31,8 @@ class Outcome(Enum):
     REPEATED = "repeated"
     CONFLICT = "conflict"
     REFUSED = "refused"
+    FULL = "full"
+    """The centre has used up its quota; the token stays good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,10 @@ _MARK_USED = (
 class Drops:
     """Accepts envelopes from devices. Success is reported only for what is durable."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, quota: Quota) -> None:
         self._database = database
         self._clock = clock
+        self._quota = quota
         self._lookups = GroupCommit(self._look_up, MAX_DROPS_PER_COMMIT, LOOK_UP_PAUSE)
         self._commits = GroupCommit(self._commit, MAX_DROPS_PER_COMMIT, COMMIT_PAUSE)
 
@@ -90,7 +94,7 @@ class Drops:
         return [entry in known for entry in hashes]
 
     async def _commit(self, drops: Sequence[Drop]) -> list[Result]:
-        return await self._database.write(_store, drops, day_number(self._clock()))
+        return await self._database.write(_store, drops, self._quota, day_number(self._clock()))
 
 
 def forget_used(connection: Connection, now: float) -> None:
@@ -104,10 +108,11 @@ def _known(connection: Connection, hashes: set[bytes]) -> set[bytes]:
     return set(connection.execute(query).scalars())
 
 
-def _store(connection: Connection, drops: Sequence[Drop], day: int) -> list[Result]:
+def _store(connection: Connection, drops: Sequence[Drop], quota: Quota, day: int) -> list[Result]:
     tokens = _lock_tokens(connection, {drop.token_hash for drop in drops})
     boxes = _open_boxes(connection, {drop.box for drop in drops})
-    results = [_judge(drop, tokens, boxes) for drop in drops]
+    rooms = quotas.room(connection, {token.centre_id for token in tokens.values()}, BOX, quota)
+    results = [_judge(drop, tokens, boxes, rooms) for drop in drops]
     accepted: dict[int, list[tuple[bytes, bytes]]] = defaultdict(list)
     used: list[dict[str, object]] = []
     for drop, result in zip(drops, results, strict=True):
@@ -130,8 +135,13 @@ def _store(connection: Connection, drops: Sequence[Drop], day: int) -> list[Resu
     return results
 
 
-def _judge(drop: Drop, tokens: dict[bytes, _Token], boxes: dict[tuple[bytes, bytes], int]) -> Result:
-    """Decide one drop and note it in `tokens`, so that a duplicate in the same batch is recognised."""
+def _judge(
+    drop: Drop,
+    tokens: dict[bytes, _Token],
+    boxes: dict[tuple[bytes, bytes], int],
+    rooms: dict[bytes, quotas.Room],
+) -> Result:
+    """Decide one drop and note it in `tokens` and `rooms`, so that a duplicate in the same batch is recognised."""
     token = tokens.get(drop.token_hash)
     if token is None:
         return Result(Outcome.REFUSED)
@@ -141,6 +151,8 @@ def _judge(drop: Drop, tokens: dict[bytes, _Token], boxes: dict[tuple[bytes, byt
         return Result(Outcome.REPEATED, token.item_id) if same else Result(Outcome.CONFLICT)
     if (token.centre_id, drop.box) not in boxes:
         return Result(Outcome.REFUSED)
+    if not rooms[token.centre_id].take(len(drop.body)):
+        return Result(Outcome.FULL)
     token.receipt, token.item_id = receipt, streams.new_item_id()
     return Result(Outcome.STORED, token.item_id)
 

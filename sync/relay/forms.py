@@ -4,13 +4,13 @@ import json
 import struct
 from typing import Any, Final
 
+from sync.protocol import BOX_ID_SIZE, ITEM_ID_SIZE, PAGE_MAGIC
 from sync.relay.auth import decode_hex
 from sync.relay.centres import DeskEntry
-from sync.relay.limits import BOX_ID_SIZE, ITEM_ID_SIZE, KEY_SIZE
+from sync.relay.limits import KEY_SIZE
 from sync.relay.streams import Page
 from sync.relay.web import Refusal
 
-PAGE_MAGIC: Final = b"FSP1"
 PAGE_HEAD: Final = struct.Struct("<4sBxH16s")
 """magic | flags (bit 0: more follows) | zero | number of items | cursor behind the last item (zeros: none)."""
 PAGE_ITEM: Final = struct.Struct("<16sII")

@@ -6,10 +6,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sync.protocol import (
+    BOX_ID_SIZE,
     DROP_SCHEME,
+    ENROL_ID_SIZE,
     ENROLMENT_SIZE,
+    ITEM_ID_SIZE,
     MAX_BODY,
     MAX_PAGE,
+    MAX_TOKEN_BATCH,
     READ_SCHEME,
     SHARD_COUNT,
 )
@@ -30,17 +34,14 @@ from sync.relay.forms import (
     parse_version,
 )
 from sync.relay.limits import (
-    BOX_ID_SIZE,
     DIRECTORY_QUARTERS,
-    ENROL_ID_SIZE,
     ENVELOPE_LENGTHS,
     HASH_SIZE,
-    ITEM_ID_SIZE,
     MAX_DESKS,
     MAX_DIRECTORY,
-    MAX_TOKEN_BATCH,
     SHARD_QUARTERS,
 )
+from sync.relay.quotas import FULL_RETRY_SECONDS
 from sync.relay.streams import CursorBehindError, CursorUnknownError
 from sync.relay.web import Refusal, bytes_response, json_response, read_body
 
@@ -72,6 +73,8 @@ async def drop(request: Request) -> Response:
         raise Refusal(403)
     if result.outcome is Outcome.CONFLICT:
         raise Refusal(409)
+    if result.outcome is Outcome.FULL:
+        raise Refusal(507, FULL_RETRY_SECONDS)
     return json_response({"id": result.item_id.hex()}, 201 if result.outcome is Outcome.STORED else 200)
 
 
@@ -129,8 +132,11 @@ async def shard_put(request: Request) -> Response:
     shard = _shard(request)
     if len(body) not in ENVELOPE_LENGTHS:
         raise Refusal(400)
-    stream_id = await services.database.read(streams.shard_of, signer.centre_id, shard)
-    item_id = await services.database.write(streams.put, stream_id, body, services.clock())
+    item_id = await services.database.write(
+        streams.put, signer.centre_id, shard, body, services.settings.quota, services.clock()
+    )
+    if item_id is None:
+        raise Refusal(507, FULL_RETRY_SECONDS)
     return json_response({"id": item_id.hex()}, 201)
 
 

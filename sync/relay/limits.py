@@ -14,19 +14,11 @@ from sync import protocol
 Clock = Callable[[], float]
 """Seconds since 1970 (UTC); injected, so that tests can let 45 days pass."""
 
-CENTRE_ID_SIZE: Final = 16
 KEY_SIZE: Final = 32
-BOX_ID_SIZE: Final = 16
-ITEM_ID_SIZE: Final = 16
-ENROL_ID_SIZE: Final = 16
 HASH_SIZE: Final = 32
 MAX_DIRECTORY: Final = 1024 * 1024
 """A directory blob, with the root documents that it may carry."""
-MAX_TOKEN_BATCH: Final = 512
-"""Hashes in one POST /v1/tokens, of all kinds together; keeps the JSON under `protocol.MAX_BODY`."""
 MAX_DESKS: Final = 256
-MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
-"""Bodies in one page; a page always holds at least one item."""
 MAX_DROPS_PER_COMMIT: Final = 256
 LOOK_UP_PAUSE: Final = 0.01
 COMMIT_PAUSE: Final = 0.02

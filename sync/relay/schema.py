@@ -23,6 +23,8 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    text,
+    update,
 )
 from sqlalchemy.engine import Connection
 
@@ -66,10 +68,13 @@ stream = Table(
     Column("name", LargeBinary(16), nullable=False),
     Column("is_open", Boolean, nullable=False),
     Column("last_position", BigInteger, nullable=False),
+    Column("stored_items", BigInteger, nullable=False, server_default="0"),
+    Column("stored_bytes", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("centre_id", "kind", "name"),
 )
 """A box (upstream) or a shard (downstream). `last_position` is raised in the transaction that stores an item:
-the row stays locked until the commit, so items become visible in the order of their positions."""
+the row stays locked until the commit, so items become visible in the order of their positions. `stored_items` and
+`stored_bytes` count the bodies that are there, so that a quota needs no look at the items."""
 
 item = Table(
     "item",
@@ -142,7 +147,18 @@ def _create_all(connection: Connection) -> None:
     metadata.create_all(connection)
 
 
-MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_create_all,)
+def _count_what_is_stored(connection: Connection) -> None:
+    known = {column["name"] for column in inspect(connection).get_columns(stream.name)}
+    for name in ("stored_items", "stored_bytes"):
+        if name not in known:  # step 1 of a new database makes the tables as they are now
+            connection.execute(text(f"ALTER TABLE stream ADD COLUMN {name} BIGINT NOT NULL DEFAULT 0"))
+    there = (item.c.stream_id == stream.c.stream_id, item.c.body.is_not(None))
+    items = select(func.count()).where(*there).scalar_subquery()
+    size = select(func.coalesce(func.sum(item.c.size), 0)).where(*there).scalar_subquery()
+    connection.execute(update(stream).values(stored_items=items, stored_bytes=size))
+
+
+MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_create_all, _count_what_is_stored)
 """Step n leads from version n to n + 1. A released step is never edited; a later one changes its result."""
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from sync.relay.quotas import DEFAULT_QUOTA, Quota
+
 _DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
 
 
@@ -18,13 +20,15 @@ class RelaySettings:
 
     `database` is a file path (SQLite) or a URL. `public_hosts` are the Host header values, in lower case and
     with a port where it is not the default one, under which clients reach this relay: a signed request names
-    one, so a request signed for another relay is refused here. `requests_per_minute` counts for each address
-    prefix. `body_idle_seconds` is the longest silence while a body arrives, `body_total_seconds` the longest
-    whole body. `maintenance_seconds` is the pause between two rounds of deletion.
+    one, so a request signed for another relay is refused here. `quota` holds for each centre,
+    `requests_per_minute` for each address prefix. `body_idle_seconds` is the longest silence while a body
+    arrives, `body_total_seconds` the longest whole body. `maintenance_seconds` is the pause between two rounds
+    of deletion.
     """
 
     database: str
     public_hosts: frozenset[str]
+    quota: Quota = DEFAULT_QUOTA
     requests_per_minute: int = 6000
     body_idle_seconds: float = 20.0
     body_total_seconds: float = 120.0

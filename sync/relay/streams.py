@@ -7,13 +7,16 @@ is given.
 """
 
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, select, update
 from sqlalchemy.engine import Connection
 
-from sync.relay.limits import ITEM_DAYS, ITEM_ID_SIZE, MAX_PAGE_BYTES, day_number
+from sync.protocol import ITEM_ID_SIZE, MAX_PAGE_BYTES
+from sync.relay.limits import ITEM_DAYS, day_number
+from sync.relay.quotas import Quota, room
 from sync.relay.schema import BOX, SHARD, desk_box, item, stream
 
 
@@ -56,7 +59,11 @@ def append(connection: Connection, stream_id: int, items: Sequence[tuple[bytes, 
     raised = connection.execute(
         update(stream)
         .where(stream.c.stream_id == stream_id)
-        .values(last_position=stream.c.last_position + len(items))
+        .values(
+            last_position=stream.c.last_position + len(items),
+            stored_items=stream.c.stored_items + len(items),
+            stored_bytes=stream.c.stored_bytes + sum(len(body) for _, body in items),
+        )
         .returning(stream.c.last_position)
     )
     first = raised.scalar_one() - len(items) + 1
@@ -95,8 +102,13 @@ def shard_of(connection: Connection, centre_id: bytes, shard: int) -> int:
     return shard_stream
 
 
-def put(connection: Connection, stream_id: int, body: bytes, now: float) -> bytes:
-    """Store one downstream envelope; return its id when it is durable."""
+def put(
+    connection: Connection, centre_id: bytes, shard: int, body: bytes, quota: Quota, now: float
+) -> bytes | None:
+    """Store one downstream envelope; return its id when it is durable, None when the centre's quota is used up."""
+    stream_id = shard_of(connection, centre_id, shard)
+    if not room(connection, {centre_id}, SHARD, quota)[centre_id].take(len(body)):
+        return None
     item_id = new_item_id()
     append(connection, stream_id, [(item_id, body)], day_number(now))
     return item_id
@@ -148,12 +160,7 @@ def move_cursor(connection: Connection, key: bytes, stream_id: int, cursor: byte
 def collect(connection: Connection, stream_id: int) -> int:
     """Delete the bodies that every desk of the box has passed; return how many were deleted."""
     passed = select(func.min(desk_box.c.position)).where(desk_box.c.stream_id == stream_id).scalar_subquery()
-    erased = connection.execute(
-        update(item)
-        .where(item.c.stream_id == stream_id, item.c.position <= passed, item.c.body.is_not(None))
-        .values(body=None)
-    )
-    return erased.rowcount
+    return _erase(connection, and_(item.c.stream_id == stream_id, item.c.position <= passed))
 
 
 def collect_all(connection: Connection) -> int:
@@ -171,11 +178,28 @@ def expire(connection: Connection, now: float) -> int:
     is_last = select(stream.c.stream_id).where(
         stream.c.stream_id == item.c.stream_id, stream.c.last_position == item.c.position
     )
-    erased = connection.execute(
-        update(item).where(item.c.day < oldest, item.c.body.is_not(None)).values(body=None)
-    )
+    erased = _erase(connection, item.c.day < oldest)
     connection.execute(delete(item).where(item.c.day < oldest, ~is_last.exists()))
-    return erased.rowcount
+    return erased
+
+
+def _erase(connection: Connection, which: ColumnElement[bool]) -> int:
+    """Delete the bodies of `which` items and count them out of their streams; return how many there were."""
+    erased = update(item).where(which, item.c.body.is_not(None)).values(body=None)
+    items, sizes = Counter[int](), Counter[int]()
+    for row in connection.execute(erased.returning(item.c.stream_id, item.c.size)):
+        items[row.stream_id] += 1
+        sizes[row.stream_id] += row.size
+    for stream_id in sorted(items):
+        connection.execute(
+            update(stream)
+            .where(stream.c.stream_id == stream_id)
+            .values(
+                stored_items=stream.c.stored_items - items[stream_id],
+                stored_bytes=stream.c.stored_bytes - sizes[stream_id],
+            )
+        )
+    return items.total()
 
 
 def _position(connection: Connection, stream_id: int, cursor: bytes) -> int:

@@ -29,6 +29,7 @@ _CODES: Final = {
     429: "slow_down",
     500: "internal",
     503: "unavailable",
+    507: "full",
 }
 _RETRY_SECONDS: Final = 5
 _HEADERS: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))

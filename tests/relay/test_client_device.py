@@ -127,6 +127,8 @@ ODD_ANSWERS = [
     (json_answer(409, '{"error":"conflict"}'), Refusal.CONFLICT),
     (json_answer(413, '{"error":"too_large"}'), Refusal.BAD_REQUEST),
     (json_answer(500, '{"error":"internal"}'), Refusal.SERVER),
+    (json_answer(507, '{"error":"full"}'), Refusal.FULL),
+    (httpx.Response(507, content=b"<html>no space", headers=HTML), Refusal.SERVER),
     (httpx.Response(502, content=b"<html>bad gateway", headers=HTML), Refusal.SERVER),
     (httpx.Response(504), Refusal.SERVER),
 ]
@@ -146,6 +148,9 @@ def test_nothing_but_the_relays_own_success_counts_as_stored(answer: httpx.Respo
         (json_answer(429, '{"error":"slow_down"}', **{"Retry-After": "17"}), 17),
         (json_answer(503, '{"error":"unavailable"}', **{"Retry-After": "5"}), 5),
         (httpx.Response(503, headers={"Retry-After": "99999"}), 3600),
+        (httpx.Response(503, headers={"Retry-After": "9" * 5000}), 3600),
+        (httpx.Response(503, headers={"Retry-After": "-5"}), 0),
+        (httpx.Response(503, headers={"Retry-After": "\u0663".encode()}), 0),
         (httpx.Response(503, headers={"Retry-After": "Mon, 01 Jan 2035 00:00:00 GMT"}), 0),
     ],
 )
@@ -155,6 +160,30 @@ def test_a_busy_relay_says_how_long_to_wait(answer: httpx.Response, seconds: int
             await answering(lambda _request: answer).drop(BOX, bytes(32), envelope())
         assert caught.value.reason == Refusal.BUSY
         assert caught.value.retry_after == seconds
+
+    run(body())
+
+
+def test_after_a_retry_after_nothing_is_sent_until_the_time_is_over_or_a_person_asks() -> None:
+    asked: list[str] = []
+    seconds = [100.0]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(503, headers={"Retry-After": "999999999"})
+
+    async def body() -> None:
+        transport = httpx.MockTransport(answer)
+        client = RelayClient(f"https://{HOST}", transport=transport, monotonic=lambda: seconds[0])
+        for passed, waits, requests in ((0, 3600, 1), (3599, 1, 1), (1, 3600, 2), (60, 3540, 2)):
+            seconds[0] += passed
+            with pytest.raises(RelayRefused) as caught:
+                await client.drop(BOX, bytes(32), envelope())
+            assert (caught.value.reason, caught.value.retry_after) == (Refusal.BUSY, waits)
+            assert len(asked) == requests
+        client.ask_again()
+        assert not await client.healthy()
+        assert len(asked) == 3
 
     run(body())
 

@@ -13,11 +13,11 @@ from typing import Final
 from fieldapp.services.desk.book import DeskBook
 from fieldapp.services.desk.downstream import seal_for_device
 from fieldapp.services.desk.records import DeskRecord, EnrolledDevice, Issued, TokenPool
-from sync.client import MAX_TOKEN_CHANGES, CentreClient, quarter_of, token_hash
+from sync.client import CentreClient, quarter_of, token_hash
 from sync.enrolment import MAX_DROP_TOKENS, ReadToken
 from sync.errors import SealRefused
 from sync.primitives import random_bytes
-from sync.protocol import TOKEN_SIZE, MsgType
+from sync.protocol import MAX_TOKEN_BATCH, TOKEN_SIZE, MsgType
 from sync.tokens import TokenRefill
 
 POOLED_BATCHES: Final = 4
@@ -77,8 +77,8 @@ class Tokens:
 
     async def _register(self, drop: Sequence[bytes], read: Mapping[int, bytes]) -> None:
         await self._client.change_tokens(read={token_hash(token): q for q, token in read.items()})
-        for start in range(0, len(drop), MAX_TOKEN_CHANGES):
-            await self._client.change_tokens(drop=drop[start : start + MAX_TOKEN_CHANGES])
+        for start in range(0, len(drop), MAX_TOKEN_BATCH):
+            await self._client.change_tokens(drop=drop[start : start + MAX_TOKEN_BATCH])
 
     def issue(self, device_id: bytes, draw: Draw) -> Issued:
         """Note for whom tokens were drawn; those of the last four batches are remembered, as hashes."""

@@ -16,6 +16,7 @@ from fieldapp.services.listening import News
 from fieldapp.services.network import Network
 from fieldapp.services.notebook import Notebook
 from fieldapp.services.sealing import NoDropToken
+from sync.answers import Refusal
 from sync.client import CentreClient
 from sync.code import EnrolmentCode
 from sync.protocol import DAY, MsgType, Withheld
@@ -171,6 +172,46 @@ async def test_an_answer_lost_after_the_relays_commit_makes_one_record(
         clock.advance(60)
     assert notebook.book.stage(record) is Stage.SEALED
     network.after = None
+    await notebook.delivery.once()
+    assert notebook.book.stage(record) is Stage.STORED
+    assert len(await centre.pull(desk)) == 2
+
+
+async def test_a_relay_without_room_says_so_and_gets_the_same_bytes_after_the_time_it_named(
+    notebook: Notebook, network: Switchable, centre: ScriptedCentre, desk: CentreClient, clock: FixedClock
+) -> None:
+    record = await screen(notebook)
+    left = notebook.book.tokens_left
+    full = httpx.Response(507, json={"error": "full"}, headers={"Retry-After": "600"})
+    network.instead = lambda _: full
+    await notebook.delivery.once()
+    assert notebook.book.stage(record) is Stage.SEALED
+    assert notebook.book.last_reason(record) == Refusal.FULL
+    before = len(network.requests)
+    network.on()
+    clock.advance(599)
+    await notebook.delivery.once()
+    assert not [call for call, _ in network.requests[before:] if call.startswith("POST /v1/drop")]
+    clock.advance(302)
+    await notebook.delivery.once()
+    assert notebook.book.stage(record) is Stage.STORED
+    assert notebook.book.tokens_left == left
+    assert len(await centre.pull(desk)) == 2
+
+
+async def test_a_busy_relay_is_left_alone_until_send_now(
+    notebook: Notebook, network: Switchable, centre: ScriptedCentre, desk: CentreClient
+) -> None:
+    record = await screen(notebook)
+    busy = httpx.Response(429, json={"error": "slow_down"}, headers={"Retry-After": "3600"})
+    network.instead = lambda _: busy
+    await notebook.delivery.once()
+    asked = len(network.requests)
+    network.on()
+    await notebook.delivery.once()
+    assert len(network.requests) == asked
+    assert notebook.book.last_reason(record) == Refusal.BUSY
+    await notebook.delivery.send_now()
     await notebook.delivery.once()
     assert notebook.book.stage(record) is Stage.STORED
     assert len(await centre.pull(desk)) == 2

@@ -24,7 +24,7 @@ from sync.outbox import (
     stored,
     with_token,
 )
-from sync.protocol import DAY, REOFFER_AFTER
+from sync.protocol import DAY, MAX_RETRY_AFTER, REOFFER_AFTER
 from sync.receipts import ReceiptItem, ReceiptKind
 from tests.unit.sync.made_up import NOW
 
@@ -218,3 +218,15 @@ def test_no_token_or_proof_in_a_repr() -> None:
     text = repr(meta())
     for secret in (b"\x02" * 32, b"\x03" * 32, b"\x04" * 32):
         assert repr(secret)[2:-1] not in text
+
+
+def test_the_relays_own_word_replaces_the_back_off_and_never_exceeds_its_maximum() -> None:
+    mine = meta()
+    for wait, least, most in (
+        (600, 600, 900),
+        (MAX_RETRY_AFTER, 3600, 5400),
+        (10**9, MAX_BACKOFF, MAX_BACKOFF),
+    ):
+        for jitter in (lambda n: 0, lambda n: n - 1):
+            assert least <= failed(mine, "full", NOW, jitter, wait).next_try - NOW <= most
+    assert is_due(failed(mine, "full", NOW, lambda n: n - 1, 10**9), NOW + MAX_BACKOFF)

@@ -72,7 +72,7 @@ def test_tags() -> None:
 
 
 def test_constants() -> None:
-    for heading, module, count in (("## 4.", protocol, 9), ("## 10.", outbox, 3)):
+    for heading, module, count in (("## 4.", protocol, 9), ("## 10.", outbox, 3), ("## 11.", protocol, 12)):
         table = rows(TEXT, heading, "constant")
         assert len(table) == count
         for name, value in table:
