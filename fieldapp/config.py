@@ -1,5 +1,6 @@
 """How a program is started: where its data is, on which port, and whether a browser is opened."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,3 +24,12 @@ class Config:
 def default_data_dir(folder: str) -> Path:
     """Return the user's own data folder on this system for `folder`."""
     return user_data_path(folder, appauthor=False)
+
+
+def phone_data_dir() -> Path:
+    """Return the folder that a phone keeps for this app alone; on other systems the user's own one.
+
+    Flet names it in ``FLET_APP_STORAGE_DATA``; it goes with the app when that is removed.
+    """
+    private = os.environ.get("FLET_APP_STORAGE_DATA")
+    return Path(private) / FIELD_FOLDER if private else default_data_dir(FIELD_FOLDER)

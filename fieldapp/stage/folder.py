@@ -1,0 +1,141 @@
+"""The folder that ``flet build apk`` and ``flet build ipa`` take: our modules, their data, an entry, a description.
+
+It is made beside its place and moved there at the end: a build never meets half of it.
+"""
+
+import json
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+from fieldapp.assets import assets_dir
+from fieldapp.errors import InputError
+from fieldapp.stage.closure import modules
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+"""The checkout."""
+
+ASSETS: Final = ("guidance", "instruments", "law", "locale", "words")
+"""The folders of data that the app reads. What only a browser asks for (``web``) stays out."""
+
+PICTURES: Final = {"phone/icon.png": "icon.png", "phone/splash.png": "splash.png"}
+"""Where ``flet build`` looks for the picture on the home screen and the first one shown."""
+
+NOT_DATA: Final = ("*.po", "*.md")
+"""What the words are made from, and notes on their sources."""
+
+MAIN: Final = '''"""The field app on a phone."""
+
+from fieldapp.bootstrap import run_field
+from fieldapp.config import Config, phone_data_dir
+
+run_field(Config(phone_data_dir()))
+'''
+
+PRODUCT: Final = "Notebook"
+"""The name below the icon: as neutral as the window's title."""
+
+BUNDLE_ID: Final = "invalid.notebook.field"
+"""No store takes this one: a centre, or whoever publishes for it, gives its own."""
+
+PAPER: Final = "#f6f4ef"
+NIGHT: Final = "#141a22"
+"""Grounds of the first picture, light and dark: those of the lock screen that follows it."""
+
+
+def stage(target: Path, *, bundle_id: str = BUNDLE_ID) -> list[str]:
+    """Write the folder to `target` and return the names of our modules in it.
+
+    An earlier one there is replaced; anything else is left alone. InputError when `target` holds something else or
+    cannot be written, or when what a phone must not have would get in.
+    """
+    if target.exists() and not _is_staged(target):
+        raise InputError(f"{target}: this is not a staged app, and is left alone.")
+    needed = modules(ROOT)
+    fresh = target.with_name(target.name + ".new")
+    try:
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        for file in needed.values():
+            copy = fresh / file.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+        _copy_data(fresh / "assets")
+        (fresh / "main.py").write_text(MAIN, "utf-8")
+        (fresh / "pyproject.toml").write_text(description(bundle_id), "utf-8")
+        shutil.rmtree(target, ignore_errors=True)
+        fresh.rename(target)
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written: {error.strerror}.") from None
+    return list(needed)
+
+
+def _is_staged(folder: Path) -> bool:
+    main = folder / "main.py"
+    return main.is_file() and main.read_text("utf-8") == MAIN
+
+
+def _copy_data(target: Path) -> None:
+    for folder in ASSETS:
+        shutil.copytree(
+            assets_dir() / folder, target / folder, ignore=shutil.ignore_patterns(*NOT_DATA, ".*")
+        )
+    for picture, place in PICTURES.items():
+        shutil.copyfile(assets_dir() / picture, target / place)
+
+
+def description(bundle_id: str) -> str:
+    """Return the staged ``pyproject.toml``: exact dependencies of a phone, and what the package asks of the system.
+
+    Android: the network and nothing else; no backup, no copy to a new phone, no cleartext. The rules that
+    ``dataExtractionRules`` names are written by `fieldapp.stage.hardening`: without the hardened template the build
+    fails, instead of making a package without them.
+    """
+    project = _project()
+    return f"""[project]
+name = "notebook"
+version = {_text(project["version"])}
+requires-python = ">=3.11"
+dependencies = [
+{"".join(f"    {_text(line)},{chr(10)}" for line in project["dependencies"])}]
+
+[tool.flet]
+product = {_text(PRODUCT)}
+bundle_id = {_text(bundle_id)}
+
+[tool.flet.app]
+path = "."
+
+[tool.flet.compile]
+app = true
+packages = true
+
+[tool.flet.splash]
+color = {_text(PAPER)}
+dark_color = {_text(NIGHT)}
+
+[tool.flet.android.permission]
+"android.permission.INTERNET" = true
+
+[tool.flet.android.manifest_application]
+allowBackup = "false"
+fullBackupContent = "false"
+dataExtractionRules = "@xml/data_extraction_rules"
+usesCleartextTraffic = "false"
+"""
+
+
+def _project() -> dict[str, Any]:
+    """Return the table of the source's own ``pyproject.toml``: an installed package may be an older one."""
+    try:
+        return dict(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"])
+    except OSError:
+        raise InputError(
+            "Staging needs the source of the project: there is no pyproject.toml here."
+        ) from None
+
+
+def _text(value: str) -> str:
+    """Return a TOML string; JSON's form is one."""
+    return json.dumps(value)

@@ -1,0 +1,93 @@
+"""Changes to Flet's build template that no setting reaches, for Android.
+
+- ``FLAG_SECURE``: no screenshot, no recording, and a blank card where the system lists what was open last.
+- ``excludeFromRecents``: no card at all.
+- Extraction rules: nothing of the app goes into a backup in the cloud or to a new phone.
+
+The template comes from Flet's release of the very version that is pinned; whoever builds downloads it, checks its hash
+and hands the folder to `harden`. What is not where it is expected is an error: a template that changed must be looked
+at by a person, and never become a package without these lines.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from fieldapp.errors import InputError
+
+ACTIVITY: Final = 'android:name=".MainActivity"'
+OUT_OF_RECENTS: Final = 'android:excludeFromRecents="true"'
+
+PLAIN_ACTIVITY: Final = "class MainActivity : FlutterActivity()"
+SECURE_ACTIVITY: Final = """class MainActivity : FlutterActivity() {
+    override fun onCreate(savedInstanceState: android.os.Bundle?) {
+        // Before the first frame: nothing is ever drawn on a window that may be captured.
+        window.addFlags(android.view.WindowManager.LayoutParams.FLAG_SECURE)
+        super.onCreate(savedInstanceState)
+    }
+}"""
+
+EVERY_DOMAIN: Final = ("root", "file", "database", "sharedpref", "external", "device_root", "device_file")
+"""The domains of Android's extraction rules that an app of ours could have anything in."""
+
+
+def extraction_rules() -> str:
+    """Return Android's rules (12 and later) that keep everything out of backups and device transfers."""
+    left_out = "\n".join(f'        <exclude domain="{domain}" path="."/>' for domain in EVERY_DOMAIN)
+    return f"""<?xml version="1.0" encoding="utf-8"?>
+<data-extraction-rules>
+    <cloud-backup>
+{left_out}
+    </cloud-backup>
+    <device-transfer>
+{left_out}
+    </device-transfer>
+</data-extraction-rules>
+"""
+
+
+def harden(template: Path) -> list[Path]:
+    """Change the template in the folder `template` and return the files that now differ; a second time, none.
+
+    InputError when the folder is no such template, or when a line to be changed is not there exactly once. Then
+    nothing is changed.
+    """
+    main = _only(template, "android/app/src/main/AndroidManifest.xml").parent
+    changes = {
+        main / "AndroidManifest.xml": _without_recents(_read(main / "AndroidManifest.xml")),
+        (activity := _only(main, "MainActivity.kt")): _secure(_read(activity)),
+        main / "res" / "xml" / "data_extraction_rules.xml": extraction_rules(),
+    }
+    changed = [file for file, text in changes.items() if not file.exists() or _read(file) != text]
+    for file in changed:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(changes[file], "utf-8")
+    return changed
+
+
+def _only(folder: Path, end: str) -> Path:
+    found = [file for file in sorted(folder.rglob(Path(end).name)) if file.as_posix().endswith(end)]
+    if len(found) != 1:
+        raise InputError(f"{folder}: not a build template of Flet: {len(found)} files {end}.")
+    return found[0]
+
+
+def _read(file: Path) -> str:
+    return file.read_text("utf-8")
+
+
+def _without_recents(manifest: str) -> str:
+    if OUT_OF_RECENTS in manifest:
+        return manifest
+    return _replaced(manifest, ACTIVITY, f"{ACTIVITY}\n            {OUT_OF_RECENTS}")
+
+
+def _secure(activity: str) -> str:
+    if SECURE_ACTIVITY in activity:
+        return activity
+    return _replaced(activity, PLAIN_ACTIVITY, SECURE_ACTIVITY)
+
+
+def _replaced(text: str, line: str, by: str) -> str:
+    if text.count(line) != 1:
+        raise InputError(f"This build template of Flet is another one: {line!r} is not there exactly once.")
+    return text.replace(line, by)
