@@ -15,7 +15,7 @@ from sync.relay.auth import decode_hex
 from sync.relay.centres import CentreConflictError
 from sync.relay.database import Database, StoreUnavailableError
 from sync.relay.limits import KEY_SIZE
-from sync.relay.schema import SchemaTooNewError
+from sync.relay.migrations import SchemaTooNewError
 from sync.relay.server import server_config
 from sync.relay.settings import RelaySettings, SettingsError, database_url
 

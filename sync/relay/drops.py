@@ -10,7 +10,8 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.engine import Connection
 
 from sync.relay import quotas, streams
-from sync.relay.database import Database, GroupCommit
+from sync.relay.database import Database
+from sync.relay.group import GroupCommit
 from sync.relay.limits import (
     COMMIT_PAUSE,
     LOOK_UP_PAUSE,

@@ -1,10 +1,9 @@
-"""Tables of the relay and the numbered migrations that make them.
+"""Tables of the relay, as a new database gets them; `sync.relay.migrations` leads older ones there.
 
 Everything belongs to one centre. Times are day numbers; the one exception is `enrolment.expires_minute`, in a
 row that lives 15 minutes. No column holds a token, a client address or a key that opens anything.
 """
 
-from collections.abc import Callable
 from typing import Final
 
 from sqlalchemy import (
@@ -19,12 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
-    func,
-    insert,
-    inspect,
-    select,
-    text,
-    update,
+    event,
 )
 from sqlalchemy.engine import Connection
 
@@ -41,14 +35,19 @@ secret = Table(
     Column("name", String(32), primary_key=True),
     Column("value", LargeBinary, nullable=False),
 )
-"""`nonce`: the key that marks server nonces as ours, shared by all processes of one relay."""
+"""`nonce`: the key that marks server nonces as ours, shared by all processes of one relay. `place`: where this
+database was when a relay last looked (`sync.relay.restores`)."""
 
 centre = Table(
     "centre",
     metadata,
     Column("centre_id", LargeBinary(16), primary_key=True),
     Column("name", String(200), nullable=False),
+    Column("cursor_mask", LargeBinary(16), nullable=True),
+    Column("restored_day", Integer, nullable=True),
 )
+"""`cursor_mask` changes when the relay was restored from a backup, so that no cursor from before is known any more;
+`restored_day` is the day on which that was last noticed. See `sync.relay.restores`."""
 
 desk = Table(
     "desk",
@@ -70,11 +69,13 @@ stream = Table(
     Column("last_position", BigInteger, nullable=False),
     Column("stored_items", BigInteger, nullable=False, server_default="0"),
     Column("stored_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("collected_position", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("centre_id", "kind", "name"),
 )
 """A box (upstream) or a shard (downstream). `last_position` is raised in the transaction that stores an item:
 the row stays locked until the commit, so items become visible in the order of their positions. `stored_items` and
-`stored_bytes` count the bodies that are there, so that a quota needs no look at the items."""
+`stored_bytes` count the bodies that are there, so that a quota needs no look at the items. No item up to
+`collected_position` has a body, so neither a page nor a deletion has to look at what was deleted long ago."""
 
 item = Table(
     "item",
@@ -88,6 +89,21 @@ item = Table(
     Index("item_day", "day"),
 )
 """An envelope. After deletion the row stays without a body until day 45, so that a cursor keeps its place."""
+
+
+def tune_items(connection: Connection) -> None:
+    """Tell PostgreSQL how to keep envelopes; on SQLite nothing needs to be said."""
+    if connection.dialect.name == "postgresql":
+        # Ciphertext cannot be compressed; trying costs time.
+        connection.exec_driver_sql("ALTER TABLE item ALTER COLUMN body SET STORAGE EXTERNAL")
+        # Whatever was deleted is vacuumed in the next round, not when a fifth of the table is dead.
+        connection.exec_driver_sql(
+            "ALTER TABLE item SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1,"
+            " toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 1)"
+        )
+
+
+event.listen(item, "after_create", lambda _table, connection, **_options: tune_items(connection))
 
 desk_box = Table(
     "desk_box",
@@ -141,42 +157,3 @@ used_nonce = Table(
     Column("nonce_hash", LargeBinary(32), primary_key=True),
     Column("day", Integer, nullable=False, index=True),
 )
-
-
-def _create_all(connection: Connection) -> None:
-    metadata.create_all(connection)
-
-
-def _count_what_is_stored(connection: Connection) -> None:
-    known = {column["name"] for column in inspect(connection).get_columns(stream.name)}
-    for name in ("stored_items", "stored_bytes"):
-        if name not in known:  # step 1 of a new database makes the tables as they are now
-            connection.execute(text(f"ALTER TABLE stream ADD COLUMN {name} BIGINT NOT NULL DEFAULT 0"))
-    there = (item.c.stream_id == stream.c.stream_id, item.c.body.is_not(None))
-    items = select(func.count()).where(*there).scalar_subquery()
-    size = select(func.coalesce(func.sum(item.c.size), 0)).where(*there).scalar_subquery()
-    connection.execute(update(stream).values(stored_items=items, stored_bytes=size))
-
-
-MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_create_all, _count_what_is_stored)
-"""Step n leads from version n to n + 1. A released step is never edited; a later one changes its result."""
-
-
-class SchemaTooNewError(Exception):
-    """The database was written by a newer relay; this one refuses to touch it."""
-
-    def __init__(self) -> None:
-        super().__init__("the database was made by a newer version of the relay")
-
-
-def migrate(connection: Connection) -> None:
-    """Bring the schema to the newest version inside the caller's transaction; raise SchemaTooNewError."""
-    exists = inspect(connection).has_table(schema_version.name)
-    version = 0
-    if exists:
-        version = connection.execute(select(func.max(schema_version.c.version))).scalar() or 0
-    if version > len(MIGRATIONS):
-        raise SchemaTooNewError
-    for step, apply in enumerate(MIGRATIONS[version:], start=version + 1):
-        apply(connection)
-        connection.execute(insert(schema_version).values(version=step))

@@ -19,6 +19,16 @@ def postgres_server() -> Iterator[PostgresServer]:
 @pytest.fixture
 def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     """An empty schema of its own: cheaper than a database, and as separate."""
+    yield from _schema(postgres_server)
+
+
+@pytest.fixture
+def second_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """Another empty schema."""
+    yield from _schema(postgres_server)
+
+
+def _schema(postgres_server: PostgresServer) -> Iterator[str]:
     schema = f"test_{secrets.token_hex(8)}"
     postgres_server.execute(f"CREATE SCHEMA {schema}")
     yield postgres_server.url(schema=schema)
