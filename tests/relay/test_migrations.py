@@ -22,6 +22,7 @@ from sync.relay.migrations import VERSION, SchemaTooNewError, stored_version
 from sync.relay.schema import metadata
 from sync.relay.settings import database_url
 from tests.relay.harness import START, Centre, Desk, b64, parse_page, relay, run
+from tests.relay.test_quotas import assert_exact_count
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "relay"
 BOX = "03" * 16
@@ -51,6 +52,7 @@ def test_the_database_of_the_first_release_opens_with_everything_in_it(released:
     async def scenario() -> None:
         async with relay(released) as r:
             assert await version_of(r.services.database) == VERSION
+            await assert_exact_count(r)
             first, second = Desk(r.client, key=SigningKey(made(1))), Desk(r.client, key=SigningKey(made(4)))
             whole = await first.page(BOX)
             assert whole.bodies == [bytes([17]) * 4096, bytes([18]) * 4096]

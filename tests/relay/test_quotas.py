@@ -1,15 +1,12 @@
 """What a centre may have stored: refused with a word of its own, token unspent, and counted exactly."""
 
 import asyncio
-import secrets
-from pathlib import Path
-from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from sync.relay.quotas import FULL_RETRY_SECONDS, Quota
-from sync.relay.schema import MIGRATIONS, item, metadata, migrate, schema_version, stream
+from sync.relay.schema import item, stream
 from tests.relay.harness import Relay, envelope, relay, run
 
 
@@ -26,13 +23,13 @@ def there(connection: Connection) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
-async def assert_exact(r: Relay) -> None:
+async def assert_exact_count(r: Relay) -> None:
     assert await r.services.database.read(counted) == await r.services.database.read(there)
 
 
-def test_a_full_centre_is_told_so_and_the_same_drop_goes_when_there_is_room_again(tmp_path: Path) -> None:
+def test_a_full_centre_is_told_so_and_the_same_drop_goes_when_there_is_room_again(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db", quota=Quota(3, 10**9)) as r:
+        async with relay(database, quota=Quota(3, 10**9)) as r:
             centre, other = await r.centre(), await r.centre()
             tokens = await centre.tokens(4)
             bodies = [envelope() for _ in tokens]
@@ -51,16 +48,16 @@ def test_a_full_centre_is_told_so_and_the_same_drop_goes_when_there_is_room_agai
 
             page = await centre.desk.page(centre.box)
             assert await centre.desk.commit(centre.box, page.cursor) == 200
-            await assert_exact(r)
+            await assert_exact_count(r)
             assert (await r.drop(centre.box, tokens[refused], bodies[refused])).status_code == 201
             assert (await centre.desk.page(centre.box)).bodies == [bodies[refused]]
 
     run(scenario())
 
 
-def test_bytes_count_too_and_drops_do_not_use_up_the_room_for_receipts(tmp_path: Path) -> None:
+def test_bytes_count_too_and_drops_do_not_use_up_the_room_for_receipts(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db", quota=Quota(100, 20_000)) as r:
+        async with relay(database, quota=Quota(100, 20_000)) as r:
             centre = await r.centre()
             tokens = await centre.tokens(3)
             assert (await r.drop(centre.box, tokens[0], envelope(16384))).status_code == 201
@@ -68,14 +65,14 @@ def test_bytes_count_too_and_drops_do_not_use_up_the_room_for_receipts(tmp_path:
             assert (await centre.desk.send("POST", "/v1/shard/3", envelope(16384))).status_code == 201
             full = await centre.desk.send("POST", "/v1/shard/4", envelope(4096))
             assert (full.status_code, full.json()) == (507, {"error": "full"})
-            await assert_exact(r)
+            await assert_exact_count(r)
 
     run(scenario())
 
 
-def test_the_count_stays_exact_through_reading_age_and_repeats(tmp_path: Path) -> None:
+def test_the_count_stays_exact_through_reading_age_and_repeats(database: str) -> None:
     async def scenario() -> None:
-        async with relay(tmp_path / "relay.db") as r:
+        async with relay(database) as r:
             centre = await r.centre()
             for size in (4096, 16384, 65536):
                 (token,) = await centre.tokens(1)
@@ -83,60 +80,13 @@ def test_the_count_stays_exact_through_reading_age_and_repeats(tmp_path: Path) -
                 for _ in range(2):
                     await r.drop(centre.box, token, body)
                 await centre.desk.send("POST", f"/v1/shard/{size % 7}", envelope(size))
-            await assert_exact(r)
+            await assert_exact_count(r)
             page = await centre.desk.page(centre.box, limit=2)
             await centre.desk.commit(centre.box, page.cursor)
-            await assert_exact(r)
+            await assert_exact_count(r)
             assert (await r.services.database.read(counted))[0] == 4
             r.clock.pass_days(46)
             await r.services.maintenance.purge()
             assert await r.services.database.read(counted) == (0, 0)
 
     run(scenario())
-
-
-def test_a_database_from_before_the_count_is_counted_once(tmp_path: Path) -> None:
-    def make_old(connection: Connection) -> None:
-        MIGRATIONS[0](connection)
-        connection.execute(schema_version.insert().values(version=1))
-        for table, row in _old_rows():
-            connection.execute(metadata.tables[table].insert().values(**row))
-        for column in ("stored_items", "stored_bytes"):
-            connection.exec_driver_sql(f"ALTER TABLE stream DROP COLUMN {column}")
-
-    def check(connection: Connection) -> None:
-        migrate(connection)
-        assert counted(connection) == (2, 20480)
-        connection.execute(update(stream).values(stored_items=7))
-        migrate(connection)
-        assert counted(connection)[0] == 7  # a second start counts nothing again
-
-    from sqlalchemy import create_engine
-
-    engine = create_engine(f"sqlite:///{tmp_path / 'old.db'}")
-    with engine.begin() as connection:
-        make_old(connection)
-    with engine.begin() as connection:
-        check(connection)
-
-
-def _old_rows() -> list[tuple[str, dict[str, Any]]]:
-    centre_id = secrets.token_bytes(16)
-    row = {"stream_id": 1, "day": 20_000}
-    return [
-        ("centre", {"centre_id": centre_id, "name": "Made-up centre"}),
-        (
-            "stream",
-            {
-                "stream_id": 1,
-                "centre_id": centre_id,
-                "kind": 0,
-                "name": bytes(16),
-                "is_open": True,
-                "last_position": 3,
-            },
-        ),
-        ("item", row | {"position": 1, "item_id": b"a" * 16, "size": 4096, "body": bytes(4096)}),
-        ("item", row | {"position": 2, "item_id": b"b" * 16, "size": 65536, "body": None}),
-        ("item", row | {"position": 3, "item_id": b"c" * 16, "size": 16384, "body": bytes(16384)}),
-    ]
