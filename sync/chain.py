@@ -84,6 +84,24 @@ class ChainLedger:
         missing = ChainLedger([*self._links.values(), Link(seq, env_hash, prev_hash)], self._closed).missing
         return Verdict(ChainOutcome.GAP if missing else ChainOutcome.IN_ORDER, missing)
 
+    def is_explained(self, gap: Gap) -> bool:
+        """Tell whether a person explained every number of a range, also one beyond the highest."""
+        return not self._open_parts(gap)
+
+    def link(self, seq: int) -> Link | None:
+        """Return the envelope that counts under a number, None when it never came."""
+        return self._links.get(seq)
+
+    def falls_back(self, seq: int, prev_hash: bytes) -> bool:
+        """Tell whether a fork continues an older state of the chain: its sender was put back to it, or copied there.
+
+        It fits the envelope before it, although the chain had already gone on beyond it. A fork at the very end can
+        be this as well, or two envelopes made side by side: the chain cannot tell.
+        """
+        before = self._links.get(seq - 1)
+        fits = prev_hash == (before.hash if before else GENESIS if seq == 1 else None)
+        return fits and seq < self.highest
+
     def record(self, seq: int, env_hash: bytes, prev_hash: bytes) -> Verdict:
         """Judge an envelope and count it, unless it is a duplicate or a fork (of which both are kept elsewhere)."""
         verdict = self.judge(seq, env_hash, prev_hash)

@@ -132,6 +132,8 @@ class Directory:
     relay: Relay
     phones: tuple[Phone, ...]
     shards: int = SHARD_COUNT
+    devices_suspended: tuple[bytes, ...] = ()
+    """Devices that wait for a decision of the centre: they keep recording and seal nothing. Ids of 16 bytes."""
 
     @property
     def registrar(self) -> Role:
@@ -146,10 +148,21 @@ class Directory:
         """Return the first seq of a device that is no longer trusted; None for a device in good standing."""
         return min((r.from_seq for r in self.devices_revoked if r.id == device_id), default=None)
 
+    def is_suspended(self, device_id: bytes) -> bool:
+        """Tell whether a device shall seal nothing for now; one that is revoked as well is revoked."""
+        return device_id in self.devices_suspended
+
     def to_bytes(self) -> bytes:
         """Encode the document: canonical JSON. CanonicalError for values that a document cannot hold."""
+        # A later field: left out while it is empty, so that what an earlier release signed keeps its bytes.
+        suspended: dict[str, Value] = (
+            {"devices_suspended": [{"id": device_id.hex()} for device_id in self.devices_suspended]}
+            if self.devices_suspended
+            else {}
+        )
         return canonical.dumps(
             {
+                **suspended,
                 "centre_id": self.centre_id.hex(),
                 "desks": [{"id": d.id.hex(), "name": d.name, "sign_pk": d.sign_pk.hex()} for d in self.desks],
                 "devices_revoked": [{"from_seq": r.from_seq, "id": r.id.hex()} for r in self.devices_revoked],
@@ -261,7 +274,14 @@ def _read(fields: Fields) -> Directory:
         relay=_read_relay(fields.object("relay")),
         phones=tuple(_read_phone(f) for f in fields.objects("phones", 64)),
         shards=fields.number("shards", 1, 256),
+        devices_suspended=_read_suspended(fields),
     )
+
+
+def _read_suspended(fields: Fields) -> tuple[bytes, ...]:
+    if "devices_suspended" not in fields.names():
+        return ()
+    return tuple(f.binary("id", 16) for f in fields.objects("devices_suspended"))
 
 
 def _read_role(fields: Fields) -> Role:

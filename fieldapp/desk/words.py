@@ -292,5 +292,7 @@ def device_state_words(t: Translator, state: DeviceState) -> str:
             return t("Enrolled")
         case DeviceState.FORKED:
             return t("Copied, or restored from an older copy: do not trust what comes from it")
+        case DeviceState.SUSPENDED:
+            return t("Suspended")
         case DeviceState.REVOKED:
             return t("Withdrawn")

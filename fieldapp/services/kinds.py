@@ -26,3 +26,6 @@ class Kind(IntEnum):
     ACKNOWLEDGEMENT = 39
     OUTGOING = 40
     ISSUED = 41
+    RULING = 48
+    OWN_EVENT = 49
+    CLOSED_ALERT = 50

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from fieldapp.domain.ids import Clock
 from fieldapp.services.changes import Changes
 from fieldapp.services.desk.envelopes import Arrival, Outgoing
+from fieldapp.services.desk.events import OwnEvent
 from fieldapp.services.desk.records import (
     DeskIdentity,
     DeskRecord,
@@ -22,7 +23,9 @@ from fieldapp.services.desk.records import (
     Published,
     RoleKeys,
     TokenPool,
+    vault_id,
 )
+from fieldapp.services.desk.rulings import ClosedAlert, Ruling, RulingKind
 from fieldapp.services.kinds import Kind
 from fieldapp.services.settings import Settings
 from fieldapp.services.worker import StorageWorker
@@ -47,6 +50,9 @@ _READERS: Final[dict[Kind, Callable[[bytes], DeskRecord]]] = {
     Kind.ISSUED: Issued.from_bytes,
     Kind.RECEIVED: Arrival.from_bytes,
     Kind.QUARANTINED: Arrival.from_bytes,
+    Kind.RULING: Ruling.from_bytes,
+    Kind.OWN_EVENT: OwnEvent.from_bytes,
+    Kind.CLOSED_ALERT: ClosedAlert.from_bytes,
 }
 """How each kind of a desk's records is read."""
 
@@ -142,6 +148,16 @@ class DeskBook:
         return sorted(self._all(Kind.OUTGOING, Outgoing), key=lambda item: (item.device_id, item.seq))
 
     @property
+    def events(self) -> list[OwnEvent]:
+        """The desk's own chain, in no particular order."""
+        return self._all(Kind.OWN_EVENT, OwnEvent)
+
+    @property
+    def rulings(self) -> list[Ruling]:
+        """What people decided about devices: the last decision of each."""
+        return self._all(Kind.RULING, Ruling)
+
+    @property
     def room(self) -> int:
         """Free cells of the vault; each holds 3,972 bytes."""
         return self._vault.room
@@ -150,10 +166,44 @@ class DeskBook:
         """Return one device."""
         return next((device for device in self.devices if device.device_id == device_id), None)
 
+    def ruling(self, device_id: bytes) -> Ruling | None:
+        """Return the last decision of a person about a device, None when there was none."""
+        found = self._records.get(Kind.RULING, {}).get(Ruling(device_id, RulingKind.TRUSTED, 0, "").vault_id)
+        return found if isinstance(found, Ruling) else None
+
+    def revoked_from(self, device_id: bytes) -> int | None:
+        """Return the first number of a device that is not trusted: by the directory or by a ruling of this desk."""
+        ruling = self.ruling(device_id)
+        decided = (self.trust.directory.revoked_from(device_id), ruling.revoked_from if ruling else None)
+        return min((seq for seq in decided if seq is not None), default=None)
+
+    def is_suspended(self, device_id: bytes) -> bool:
+        """Tell whether a device shall wait: this desk's ruling counts before the directory's."""
+        ruling = self.ruling(device_id)
+        if ruling is None:
+            return self.trust.directory.is_suspended(device_id)
+        return ruling.ruling is RulingKind.SUSPENDED
+
+    def closed_alert(self, key: bytes) -> ClosedAlert | None:
+        """Return what somebody said when closing an alert."""
+        found = self._records.get(Kind.CLOSED_ALERT, {}).get(ClosedAlert(key, 0, "", "").vault_id)
+        return found if isinstance(found, ClosedAlert) else None
+
     def marks(self, key: bytes) -> Marks:
         """Return what people did with the record behind a row."""
         found = self._records.get(Kind.ACKNOWLEDGEMENT, {}).get(Marks(key).vault_id)
         return found if isinstance(found, Marks) else Marks(key)
+
+    @property
+    def all_marks(self) -> list[Marks]:
+        """What people did with all records."""
+        return self._all(Kind.ACKNOWLEDGEMENT, Marks)
+
+    def arrival(self, env_hash: bytes) -> Arrival | None:
+        """Return an envelope by its chain hash, None when it is not here."""
+        name = vault_id(Kind.RECEIVED, env_hash)
+        found = (self._records.get(kind, {}).get(name) for kind in (Kind.RECEIVED, Kind.QUARANTINED))
+        return next((record for record in found if isinstance(record, Arrival)), None)
 
     def ledger(self, device_id: bytes) -> ChainLedger:
         """Return the chain of a device, rebuilt from what is stored: it can never disagree with it."""
@@ -228,6 +278,8 @@ class DeskBook:
                 header = record.opened.header
                 ledger = self._ledgers.setdefault(header.sender_id, ChainLedger())
                 ledger.record(header.seq, record.hash, header.prev_hash)
+        if isinstance(record, OwnEvent) and (closed := record.gap_closed):
+            self._ledgers.setdefault(closed.sender, ChainLedger()).close_gap(closed.gap)
         self._records.setdefault(record.kind, {})[record.vault_id] = record
 
     def _all(self, kind: Kind, record_type: type[RecordT]) -> list[RecordT]:

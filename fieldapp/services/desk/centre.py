@@ -19,6 +19,7 @@ from fieldapp.errors import InputError
 from fieldapp.services import passphrases
 from fieldapp.services.changes import Changes
 from fieldapp.services.desk import ceremony
+from fieldapp.services.desk.alerts import Alerts
 from fieldapp.services.desk.book import DeskBook
 from fieldapp.services.desk.ceremony import CentrePlan, KeyCeremony, KeyFolderUnusable
 from fieldapp.services.desk.devices import Devices
@@ -72,6 +73,7 @@ class Centre:
         self.inbox = Inbox(book, self.receiving.wake)
         self.quarantine = Quarantine(book)
         self.devices = Devices(book, client, tokens)
+        self.alerts = Alerts(book)
 
     @property
     def changes(self) -> Changes:

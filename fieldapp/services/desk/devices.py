@@ -1,4 +1,4 @@
-"""The centre's devices: enrol one in person, list them, see what is missing from their chains.
+"""The centre's devices: enrol one in person, list them, let one wait, withdraw one.
 
     enrolment = await devices.begin("Made-up phone", "police", Work.OFFICER)   # shows code and QR
     while not await devices.poll(enrolment): ...                               # the phone says hello
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from fieldapp.errors import FieldappError
 from fieldapp.services.desk.book import DeskBook
 from fieldapp.services.desk.records import EnrolledDevice
+from fieldapp.services.desk.rulings import Ruling, RulingKind, unpublished
 from fieldapp.services.desk.tokens import Draw, Tokens
 from fieldapp.services.settings import Work
 from sync import enrolment as protocol
@@ -86,12 +87,19 @@ class DeviceState(StrEnum):
     ENROLLED = "enrolled"
     FORKED = "forked"
     """Two envelopes had one number: the device was copied or put back to an older state."""
+    SUSPENDED = "suspended"
+    """It shall seal nothing until somebody here decides; what comes from it is shown with a mark."""
     REVOKED = "revoked"
+    """Withdrawn for good: what it seals from now on is quarantined."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceRow:
-    """One device. Times in seconds, 0 for never; `gaps` are numbers that never arrived."""
+    """One device. Times in seconds, 0 for never; `gaps` are numbers that never arrived.
+
+    `decided_at` and `decided_by`: the last ruling of a person, if there was one. `published`: the signed directory says
+    the same, so that the device hears of it. `revoked_from`: the first number that is no longer trusted, 0 for none.
+    """
 
     device_id: bytes
     name: str
@@ -103,10 +111,26 @@ class DeviceRow:
     highest_seq: int
     gaps: tuple[Gap, ...]
     tokens_left: int
+    decided_at: int = 0
+    decided_by: str = ""
+    published: bool = True
+    revoked_from: int = 0
+
+
+class UnknownDevice(FieldappError):
+    """There is no such device."""
+
+    advice = "Look at the list of devices again."
+
+
+class AlreadyRevoked(FieldappError):
+    """A device that was withdrawn stays so: it is enrolled anew, as another device."""
+
+    advice = "Enrol it again with a new code."
 
 
 class Devices:
-    """Enrolment and list of devices."""
+    """Enrolment, list and standing of devices."""
 
     def __init__(self, book: DeskBook, client: CentreClient, tokens: Tokens) -> None:
         self._book = book
@@ -116,6 +140,42 @@ class Devices:
     def rows(self) -> tuple[DeviceRow, ...]:
         """Return all devices by name."""
         return tuple(sorted(map(self._row, self._book.devices), key=lambda row: (row.name, row.device_id)))
+
+    def row(self, device_id: bytes) -> DeviceRow | None:
+        """Return one device, None when there is none."""
+        device = self._book.device(device_id)
+        return self._row(device) if device else None
+
+    @property
+    def unpublished(self) -> bool:
+        """Whether something was decided that no signed directory says yet: the devices do not know it."""
+        return unpublished(self._book.trust.directory, self._book.rulings)
+
+    async def suspend(self, device_id: bytes) -> None:
+        """Let a device wait, as when it is lost: counts here at once. AlreadyRevoked, UnknownDevice, VaultError."""
+        await self._rule(device_id, RulingKind.SUSPENDED)
+
+    async def resume(self, device_id: bytes) -> None:
+        """Take a suspension back; errors as `suspend`."""
+        await self._rule(device_id, RulingKind.TRUSTED)
+
+    async def revoke(self, device_id: bytes) -> None:
+        """Withdraw a device for good, from the highest number seen + 1 on; errors as `suspend`."""
+        await self._rule(device_id, RulingKind.REVOKED)
+
+    async def _rule(self, device_id: bytes, kind: RulingKind) -> None:
+        book = self._book
+        async with book.turn:
+            device = book.device(device_id)
+            if device is None:
+                raise UnknownDevice("There is no such device.")
+            if book.revoked_from(device_id) is not None:
+                raise AlreadyRevoked("This device was withdrawn before.")
+            # What the desk once saw and lost is not to be refused when it is offered again.
+            highest = max(book.ledger(device_id).highest, device.prekey_seq)
+            from_seq = highest + 1 if kind is RulingKind.REVOKED else 0
+            ruling = Ruling(device_id, kind, book.clock.now(), book.identity.desk_name, from_seq)
+            await book.write([ruling])
 
     async def begin(self, name: str, agency: str, work: Work) -> Enrolment:
         """Make a code and open its mailboxes at the relay; RelayUnreachable, RelayRefused."""
@@ -209,18 +269,29 @@ class Devices:
         )
 
     def _row(self, device: EnrolledDevice) -> DeviceRow:
-        ledger = self._book.ledger(device.device_id)
-        revoked = self._book.trust.directory.revoked_from(device.device_id) is not None
-        state = DeviceState.FORKED if device.forked else DeviceState.ENROLLED
+        book, ledger = self._book, self._book.ledger(device.device_id)
+        ruling = book.ruling(device.device_id)
+        decided = [ruling] if ruling else []
         return DeviceRow(
             device_id=device.device_id,
             name=device.name,
             agency=device.agency,
             work=device.work,
-            state=DeviceState.REVOKED if revoked else state,
+            state=self._state(device),
             enrolled_at=device.enrolled_at,
             last_seen=device.last_seen,
             highest_seq=ledger.highest,
             gaps=ledger.missing,
             tokens_left=max(0, device.issued - ledger.highest),
+            decided_at=ruling.at if ruling else 0,
+            decided_by=ruling.by if ruling else "",
+            published=not unpublished(book.trust.directory, decided),
+            revoked_from=book.revoked_from(device.device_id) or 0,
         )
+
+    def _state(self, device: EnrolledDevice) -> DeviceState:
+        if self._book.revoked_from(device.device_id) is not None:
+            return DeviceState.REVOKED
+        if self._book.is_suspended(device.device_id):
+            return DeviceState.SUSPENDED
+        return DeviceState.FORKED if device.forked else DeviceState.ENROLLED

@@ -33,14 +33,14 @@ class Outgoing:
 
     def to_bytes(self) -> bytes:
         """Encode: a line of canonical JSON, then the envelope."""
-        return _with_envelope(
+        return join_envelope(
             {"device_id": self.device_id.hex(), "seq": self.seq, "shard": self.shard, "v": 1}, self.envelope
         )
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Outgoing":
         """Read what `to_bytes` made; CanonicalError when it is damaged."""
-        fields, envelope = _split_envelope(data)
+        fields, envelope = split_envelope(data)
         return cls(fields.binary("device_id", 16), fields.number("shard"), fields.number("seq", 1), envelope)
 
 
@@ -82,7 +82,7 @@ class Arrival:
     def to_bytes(self) -> bytes:
         """Encode: a line of canonical JSON with the two keys, then the original bytes."""
         keys = (b"", b"") if self.opened is None else (self.opened.k_h, self.opened.k_b or b"")
-        return _with_envelope(
+        return join_envelope(
             {
                 "arrived_at": self.arrived_at,
                 "k_b": keys[1].hex(),
@@ -97,7 +97,7 @@ class Arrival:
     @classmethod
     def from_bytes(cls, data: bytes) -> "Arrival":
         """Read what `to_bytes` made; CanonicalError or EnvelopeRejected when it is damaged."""
-        fields, envelope = _split_envelope(data)
+        fields, envelope = split_envelope(data)
         k_h, k_b = fields.binary("k_h"), fields.binary("k_b")
         arrival = cls(envelope, fields.number("arrived_at"), fields.text("reason"), fields.flag("linked"))
         if not k_h:
@@ -106,15 +106,24 @@ class Arrival:
         return replace(arrival, opened=opened, body={} if arrival.reason else _body_of(opened))
 
 
+def with_body(arrival: Arrival) -> Arrival:
+    """Return an envelope in quarantine with what it says, to be examined; EnvelopeRejected when it does not open."""
+    if arrival.opened is None:
+        return arrival
+    return replace(arrival, body=_body_of(arrival.opened))
+
+
 def _body_of(opened: OpenedHeader) -> Mapping[str, Value]:
     return {} if opened.header.msg_type in _NO_JSON else parse_body(open_body(opened))
 
 
-def _with_envelope(meta: dict[str, Value], envelope: bytes) -> bytes:
+def join_envelope(meta: dict[str, Value], envelope: bytes) -> bytes:
+    """Encode an envelope with what is known of it: the length of a line of canonical JSON, the line, the bytes."""
     head = canonical.dumps(meta)
     return len(head).to_bytes(2, "little") + head + envelope
 
 
-def _split_envelope(data: bytes) -> tuple[Fields, bytes]:
+def split_envelope(data: bytes) -> tuple[Fields, bytes]:
+    """Read what `join_envelope` made; CanonicalError when the line is damaged."""
     end = 2 + int.from_bytes(data[:2], "little")
     return Fields.parse(data[2:end]), data[end:]

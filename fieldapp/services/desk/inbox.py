@@ -16,7 +16,7 @@ from fieldapp.domain.screening import Basis, Identity, ReasonNotAsked, Screening
 from fieldapp.errors import CodecError, FieldappError
 from fieldapp.services.desk.book import DeskBook
 from fieldapp.services.desk.downstream import seal_receipts, statement
-from fieldapp.services.desk.envelopes import Arrival
+from fieldapp.services.desk.envelopes import Arrival, with_body
 from fieldapp.services.desk.inbox_rows import (
     Group,
     Read,
@@ -30,6 +30,7 @@ from fieldapp.services.desk.inbox_rows import (
     unreadable_row,
 )
 from fieldapp.services.desk.records import DeskRecord, Marks
+from sync.errors import EnvelopeRejected
 from sync.receipts import ReceiptKind
 
 PAGE_SIZE: Final = 100
@@ -142,6 +143,23 @@ class Inbox:
                 await self._commit(opened, fresh, ReceiptKind.OPENED, now)
         return self._opened_record(record)
 
+    def examine(self, env_hash: bytes) -> OpenedRecord:
+        """Read what one envelope in quarantine says, for whoever has to judge it. UnknownRow when it cannot be read.
+
+        It may be evidence, or somebody's call for help that a copied device made. Nothing is noted and no device
+        hears of it: a receipt would let the device erase what this centre does not accept.
+        """
+        arrival = self._book.arrival(env_hash)
+        try:
+            read = read_arrival(with_body(arrival)) if arrival else None
+        except (CodecError, EnvelopeRejected):
+            read = None
+        if read is None:
+            raise UnknownRow("This envelope cannot be read.")
+        alone = next(iter(group([read]).values()))
+        device = self._book.device(read.header.sender_id)
+        return _opened(row_of(alone, device, Marks(alone.key)), alone)
+
     async def acknowledge(self, key: bytes) -> None:
         """Take a record on: note who and when, and tell the device. UnknownRow, NotOpenedYet, VaultError.
 
@@ -191,7 +209,8 @@ class Inbox:
         rows = []
         for record in groups.values():
             device = self._book.device(record.header.sender_id)
-            row = row_of(record, device, self._book.marks(record.key))
+            ruling = self._book.ruling(record.header.sender_id)
+            row = row_of(record, device, self._book.marks(record.key), ruling)
             earlier = aliases.get(record.continues, "") if record.continues else ""
             rows.append(replace(row, continues=earlier))
         return rows
@@ -232,20 +251,23 @@ class Inbox:
         return record
 
     def _opened_record(self, record: Group) -> OpenedRecord:
-        row = next(row for row in self._record_rows() if row.key == record.key)
-        report = record.screening
-        return OpenedRecord(
-            row=row,
-            screening=report,
-            contact=record.contact,
-            identity=record.identity,
-            safe_contact=record.safe_contact,
-            answers=answer_lines(report.screening) if report else (),
-            because=report.screening.because if report else (),
-            agrees=report.agrees if report else True,
-            sealed_seq=record.header.seq,
-            earlier=record.earlier,
-        )
+        return _opened(next(row for row in self._record_rows() if row.key == record.key), record)
+
+
+def _opened(row: Row, record: Group) -> OpenedRecord:
+    report = record.screening
+    return OpenedRecord(
+        row=row,
+        screening=report,
+        contact=record.contact,
+        identity=record.identity,
+        safe_contact=record.safe_contact,
+        answers=answer_lines(report.screening) if report else (),
+        because=report.screening.because if report else (),
+        agrees=report.agrees if report else True,
+        sealed_seq=record.header.seq,
+        earlier=record.earlier,
+    )
 
 
 def answer_lines(screening: Screening) -> tuple[AnswerLine, ...]:

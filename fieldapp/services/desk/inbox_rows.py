@@ -15,6 +15,7 @@ from fieldapp.domain.triage import Band, Level
 from fieldapp.services.desk.envelopes import Arrival
 from fieldapp.services.desk.reading import Part, read_part
 from fieldapp.services.desk.records import EnrolledDevice, Marks
+from fieldapp.services.desk.rulings import Ruling, RulingKind
 from sync.envelope import Header
 from sync.primitives import blake
 from sync.protocol import MsgType, Withheld
@@ -41,6 +42,17 @@ class RowState(StrEnum):
     ACKNOWLEDGED = "acknowledged"
 
 
+class Doubt(StrEnum):
+    """Why a record from a known device is to be confirmed with its worker. It is shown all the same."""
+
+    FORKED = "forked"
+    """Two envelopes of its device had one number: it was copied, or put back to an older state."""
+    SUSPENDED = "suspended"
+    """It came while its device was suspended."""
+    LATE = "late"
+    """It came after its device was withdrawn, with a number from before: an older gap."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of the inbox. Times in seconds since 1970; 0 where there is none.
@@ -48,7 +60,7 @@ class Row:
     `ended_at` is what the device says; `due_at` counts from it, or from the arrival when `from_arrival` says that the
     device's clock cannot be right. `acknowledge_by`: until when somebody must have taken it on. `continues`: the alias
     of the earlier record that this one continues by its handover words. `versions`: how many corrections came after
-    the first. `suspect`: the device was copied or put back. `reason`: the check that an unreadable one failed.
+    the first. `doubts`: why to confirm it. `reason`: the check that an unreadable one failed.
     """
 
     key: bytes
@@ -74,8 +86,13 @@ class Row:
     withheld: tuple[str, ...] = ()
     versions: int = 0
     continues: str = ""
-    suspect: bool = False
+    doubts: tuple[Doubt, ...] = ()
     reason: str = ""
+
+    @property
+    def suspect(self) -> bool:
+        """Whether somebody should ask the worker about it."""
+        return bool(self.doubts)
 
     def time_left(self, now: int) -> int:
         """Return the seconds until the band's time is over: negative when it is overdue."""
@@ -233,7 +250,7 @@ def _judged(part: Part) -> tuple[Level | None, Band | None]:
     return (alarm.level, alarm.band) if alarm else (None, None)
 
 
-def row_of(group: Group, device: EnrolledDevice | None, marks: Marks) -> Row:
+def row_of(group: Group, device: EnrolledDevice | None, marks: Marks, ruling: Ruling | None = None) -> Row:
     """Make the row of a record."""
     level, band = group.main.level, group.main.band
     ended_at = _ended_at(group)
@@ -257,7 +274,7 @@ def row_of(group: Group, device: EnrolledDevice | None, marks: Marks) -> Row:
         has_safe_contact=group.safe_contact is not None,
         withheld=Withheld(group.header.flags).names(),
         versions=len(group.all) - len(group.newest),
-        suspect=device is not None and device.forked,
+        doubts=_doubts(group.arrivals, device, ruling),
         **_marked(marks, unread=any(arrival.hash not in marks.receipted for arrival in group.arrivals)),
     )
 
@@ -280,10 +297,22 @@ def unreadable_row(arrival: Arrival, device: EnrolledDevice | None, marks: Marks
         acknowledge_by=_acknowledge_by(Band.NOW, arrival.arrived_at),
         from_arrival=True,
         withheld=Withheld(header.flags).names(),
-        suspect=device is not None and device.forked,
+        doubts=(Doubt.FORKED,) if device is not None and device.forked else (),
         reason=arrival.reason,
         **_marked(marks, unread=not marks.acknowledged_at),
     )
+
+
+def _doubts(
+    arrivals: Iterable[Arrival], device: EnrolledDevice | None, ruling: Ruling | None
+) -> tuple[Doubt, ...]:
+    after = ruling is not None and any(arrival.arrived_at >= ruling.at for arrival in arrivals)
+    found = {
+        Doubt.FORKED: device is not None and device.forked,
+        Doubt.SUSPENDED: after and ruling is not None and ruling.ruling is RulingKind.SUSPENDED,
+        Doubt.LATE: after and ruling is not None and ruling.ruling is RulingKind.REVOKED,
+    }
+    return tuple(doubt for doubt, holds in found.items() if holds)
 
 
 def _marked(marks: Marks, *, unread: bool) -> dict[str, Any]:

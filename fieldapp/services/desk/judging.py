@@ -155,7 +155,7 @@ class PageJudge:
         lookups = Lookups(
             certificate=self._certificate,
             ledger=self._ledger,
-            revoked_from=trust.directory.revoked_from,
+            revoked_from=self._book.revoked_from,
             directory=self._book.directory,
         )
         return Intake(trust.centre_id, live, self._likely(), lookups, validate)

@@ -44,7 +44,8 @@ class Quarantine:
 
     def original(self, env_hash: bytes) -> bytes | None:
         """Return the bytes of an envelope in quarantine, for whoever examines it."""
-        return next((a.envelope for a in self._book.quarantined if a.hash == env_hash), None)
+        arrival = self._book.arrival(env_hash)
+        return arrival.envelope if arrival and arrival.reason else None
 
     def _row(self, arrival: Arrival) -> QuarantineRow:
         row = QuarantineRow(

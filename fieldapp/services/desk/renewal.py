@@ -1,6 +1,7 @@
 """Signing a new version of the directory with the keys from their own vault (security: section 4).
 
-Needed before the prekeys run out, 26 weeks after the last version. The key vault is open only for the signature.
+Needed before the prekeys run out, 26 weeks after the last version, and to tell devices what was decided about them.
+The key vault is open only for the signature.
 """
 
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 from fieldapp.services.desk.book import DeskBook
 from fieldapp.services.desk.ceremony import DIRECTORY_SECONDS, KEY_RECORD_KIND
 from fieldapp.services.desk.records import Published, RoleKeys
+from fieldapp.services.desk.rulings import with_rulings
 from fieldapp.vault import NoKeystore, VaultDamaged, unlock
 from sync.directory import Directory, sign_directory
 from sync.fields import Fields
@@ -28,7 +30,7 @@ async def renew_directory(book: DeskBook, key_directory: Path, words: str) -> No
         trust, now = book.trust, book.clock.now()
         key = await book.worker.run(_directory_key, key_directory, words, now)
         rings = {keys.role_id: keys.ring.renewed(now) for keys in book.role_keys}
-        directory = _next(trust.directory, trust.dir_hash, rings, now)
+        directory = _next(with_rulings(trust.directory, book.rulings), trust.dir_hash, rings, now)
         roots = [document.to_bytes() for document in parse_row(trust.blob)[:-1]]
         blob = make_blob(roots, sign_directory(directory, trust.root, [key]))
         renewed = Published(update(trust, blob))

@@ -105,7 +105,8 @@ class Tokens:
                     await self._send(device.device_id)
 
     def _needs_more(self, device: EnrolledDevice) -> bool:
-        if self._book.trust.directory.revoked_from(device.device_id) is not None:
+        suspended = self._book.is_suspended(device.device_id)
+        if suspended or self._book.revoked_from(device.device_id) is not None:
             return False
         left = device.issued - self._book.ledger(device.device_id).highest
         horizon = quarter_of(self._book.clock.now()) + QUARTERS_AHEAD
