@@ -44,10 +44,9 @@ class Enrolling:
 
     @property
     def standing(self) -> Standing:
-        """LOCAL, PENDING while digits are shown, or ENROLLED."""
-        if self._book.standing is Standing.ENROLLED:
-            return Standing.ENROLLED
-        return Standing.PENDING if self._attempt else Standing.LOCAL
+        """How the device stands; PENDING while digits are shown."""
+        standing = self._book.standing
+        return Standing.PENDING if self._attempt and standing.may_enrol else standing
 
     @property
     def digits(self) -> tuple[str, ...]:
@@ -59,7 +58,7 @@ class Enrolling:
 
         EnrolmentFailed (a typing error, no relay, a used code), RelayUnreachable, RelayRefused.
         """
-        if self._book.standing is Standing.ENROLLED:
+        if not self._book.standing.may_enrol:
             raise EnrolmentFailed("already_enrolled")
         await self.cancel()
         code = EnrolmentCode.parse(text, host)
@@ -84,7 +83,7 @@ class Enrolling:
 
         EnrolmentFailed(expired) after 15 minutes; EnrolmentFailed or DirectoryRejected when the answer is not good.
         """
-        if self._book.standing is Standing.ENROLLED:
+        if not self._book.standing.may_enrol:
             await (
                 self.cancel()
             )  # another look was quicker, or nobody waited any more for the one that succeeded

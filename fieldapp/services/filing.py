@@ -17,8 +17,9 @@ from fieldapp.services.filed import Filed, Stage
 from fieldapp.services.hearing import effect_of
 from fieldapp.services.kinds import Kind
 from fieldapp.services.listening import News
-from fieldapp.services.membership import Membership, Standing
+from fieldapp.services.membership import Membership, Standing, standing_in
 from fieldapp.services.parts import bodies_of
+from fieldapp.services.rejoining import unsealed
 from fieldapp.services.sealing import STATES, NoDropToken, SealedCopyLost, Sealer, entry
 from fieldapp.services.settings import Settings
 from fieldapp.services.worker import StorageWorker
@@ -77,6 +78,8 @@ class Book:
         self.changes = Changes()
         self.outgoing = Changes()
         """Rings when there may be something new to send."""
+        self.put_back = False
+        """Whether the records are older than they were once: nothing is written until the device enrols anew."""
         self.blocked: dict[bytes, FieldappError | SyncError] = {}
         """Why a record could not be sealed, by record id."""
         self._vault = vault
@@ -105,8 +108,12 @@ class Book:
 
     @property
     def standing(self) -> Standing:
-        """Whether this device belongs to a centre."""
-        return Standing.LOCAL if self.membership is None or self.trust is None else Standing.ENROLLED
+        """How this device stands with a centre, as far as it has heard."""
+        if self.put_back:
+            return Standing.PUT_BACK
+        if self.membership is None or self.trust is None:
+            return Standing.LOCAL
+        return standing_in(self.trust.directory, self.membership.device_id)
 
     @property
     def filed(self) -> tuple[Filed, ...]:
@@ -208,7 +215,9 @@ class Book:
     async def join(self, membership: Membership, trust: TrustedState, tokens: Iterable[bytes]) -> None:
         """Become a member of the centre: identity, directory and tokens in one transaction, with a new chain.
 
-        Idempotent: a second call for the same identity changes nothing, because its chain must not begin again.
+        A device that is enrolled anew unseals in the same transaction what nobody has opened, so that it goes out under
+        the new identity. Idempotent: a second call for the same identity changes nothing, because its chain must not
+        begin again.
         """
         await self._worker.run(self._join, membership, trust, tuple(tokens))
         self.changes.ring()
@@ -251,6 +260,7 @@ class Book:
 
     def _load(self) -> None:
         self._take(read_contents(self._vault))
+        self.put_back = self._vault.rollback.records
         on_the_way = self._on_the_way()
         lost = (r for r in self._filed.values() if r.content is None and self._is_lost(r, on_the_way))
         self.blocked = {record.record_id: SealedCopyLost() for record in lost}
@@ -316,7 +326,12 @@ class Book:
         self.blocked = {**self.blocked, record_id: error.with_traceback(None)}
 
     def _seal_and_write(self, record: Filed, also: Change | None) -> Filed:
-        if self.membership is None or self.trust is None or record.keep_until is not None:
+        if (
+            self.standing is not Standing.ENROLLED
+            or self.membership is None
+            or self.trust is None
+            or record.keep_until is not None
+        ):
             return record if record == self._filed.get(record.record_id) else self._write_local(record, also)
         now = self.clock.now()
         sealer = Sealer(self.membership, self.trust, self._vault.chain, self._tokens, now)
@@ -356,14 +371,20 @@ class Book:
         if self.membership and self.trust and self.membership.device_id == membership.device_id:
             return
 
-        def change(tx: Transaction) -> None:
+        again = unsealed(self._filed.values(), self._entries)
+        with self._vault.transaction(self.clock.now(), anew=True) as tx:
             _put(tx, singleton(Kind.DEVICE), Kind.DEVICE, membership.to_bytes())
             _put(tx, singleton(Kind.TRUST), Kind.TRUST, trust.to_bytes())
             _put(tx, singleton(Kind.TOKENS), Kind.TOKENS, b"".join(tokens))
             tx.set_chain(type(tx.chain)())
-
-        self._commit(change)
+            for record in again.filed.values():
+                _put(tx, record.record_id, Kind.FILED, record.to_bytes())
+            for entry_id in again.entries:
+                tx.remove_entry(entry_id)
         self.membership, self.trust, self._tokens = membership, trust, tokens
+        self.put_back = False
+        self._filed = {**self._filed, **again.filed}
+        self._entries = {key: pair for key, pair in self._entries.items() if key not in again.entries}
 
     def _change_meta(self, entry_id: bytes, step: Step, fresh_token: bool) -> OutboxMeta | None:
         known = self._entries.get(entry_id)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from sync import canonical
+from sync.directory import Directory
 from sync.fields import Fields, hex_list
 from sync.keys import DevicePrekeys
 from sync.primitives import SigningKey
@@ -27,6 +28,24 @@ class Standing(StrEnum):
     PENDING = "pending"
     """A hello was sent; the clerk at the centre has not confirmed the digits yet."""
     ENROLLED = "enrolled"
+    SUSPENDED = "suspended"
+    """The centre asks this device to wait: records are kept, and sealed when it says so."""
+    REVOKED = "revoked"
+    """The centre does not take anything more from this device under its present identity: enrol anew."""
+    PUT_BACK = "put_back"
+    """The records here are older than they were once (a restored copy): nothing is written until it enrols anew."""
+
+    @property
+    def may_enrol(self) -> bool:
+        """Whether a code of the centre is of any use now."""
+        return self in (Standing.LOCAL, Standing.REVOKED, Standing.PUT_BACK)
+
+
+def standing_in(directory: Directory, device_id: bytes) -> Standing:
+    """Return what the centre's signed directory says of a device."""
+    if directory.revoked_from(device_id) is not None:
+        return Standing.REVOKED
+    return Standing.SUSPENDED if directory.is_suspended(device_id) else Standing.ENROLLED
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,14 +184,18 @@ class Vault:
         return self._files is None
 
     @contextmanager
-    def transaction(self, now: int) -> Iterator[Transaction]:
+    def transaction(self, now: int, *, anew: bool = False) -> Iterator[Transaction]:
         """Prepare changes and commit them together at the end of the block; `now` is Unix seconds.
 
-        StorageFailed when the disk refuses, VaultReadOnly, VaultFull, OutboxFull: nothing has changed then.
+        `anew` is for a device that enrols anew: what is written ends a rollback. The generation then continues above the
+        one that the keystore remembers, so the alarm does not come back. StorageFailed when the disk refuses,
+        VaultReadOnly, VaultFull, OutboxFull: nothing has changed then.
         """
         files, root = self._open(), self._root()
         if files.rollback.records:
-            raise VaultReadOnly("older than the keystore remembers")
+            if not anew:
+                raise VaultReadOnly("older than the keystore remembers")
+            root = replace(root, generation=max(root.generation, files.mirror.read() or 0))
         if self._in_transaction:
             raise RuntimeError("transactions do not nest")
         self._in_transaction = True
@@ -218,19 +222,6 @@ class Vault:
         guard.rewrap(index, content, stretch(new, header.salt, header.parameters))
         guard.end_attempt(now)
 
-    def accept_rollback(self, now: int) -> None:
-        """Allow writing again after a rollback was shown and the device has enrolled anew.
-
-        The generation continues above the one that the keystore remembers, so the alarm does not come back.
-        """
-        files, root = self._open(), self._root()
-        remembered = files.mirror.read() or 0
-        above = replace(root, generation=max(root.generation, remembered))
-        nothing = Staged(files.partition.pool, VaultFull)
-        self._write(files, files.partition.next_root(above, nothing, [], root.chain, now), [], [])
-        files.rollback = replace(files.rollback, records=False)
-        _mirror(files)
-
     def lock(self) -> None:
         """Drop the keys and records and close the files; idempotent."""
         files, self._files = self._files, None
@@ -252,7 +243,8 @@ class Vault:
         records.apply()
         if entries is not None:
             entries.cells.apply()
-        if box_blobs:
+        if box_blobs or files.rollback.records:
+            files.rollback = replace(files.rollback, records=False)
             _mirror(files)
 
     def _write(self, files: OpenFiles, following: NextRoot, blobs: Blobs, box_blobs: Blobs) -> None:

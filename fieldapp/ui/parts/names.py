@@ -47,7 +47,7 @@ def stage_words(t: Translator, stage: Stage, standing: Standing) -> str:
         case Stage.KEPT:
             return t("Kept on this device")
         case Stage.LOCAL:
-            local = standing is not Standing.ENROLLED
+            local = standing.may_enrol or standing is Standing.PENDING
             return t("Waits until this device is enrolled") if local else t("Waits on this device")
         case Stage.SEALED:
             return t("Waits to be sent")

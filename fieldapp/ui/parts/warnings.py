@@ -3,13 +3,14 @@
 import flet as ft
 
 from fieldapp.kit.notices import Urgency, error_notice, notice
+from fieldapp.ui.parts.standing import standing_notice
 from fieldapp.ui.state import FieldState
 
 
 def device_warnings(state: FieldState) -> list[ft.Control]:
     """Return what the worker must know before relying on sending, the gravest first; nothing when all is well."""
     t, notebook = state.t, state.open
-    found: list[ft.Control] = []
+    found: list[ft.Control] = [*standing_notice(state)]
     if not notebook.book.outbox_readable:
         found.append(
             error_notice(

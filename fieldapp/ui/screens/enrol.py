@@ -37,7 +37,7 @@ def enrol_screen(state: FieldState) -> ft.View:
     sealed, set_sealed = ft.use_state(0)
     trying = use_trying(state)
     match state.open.enrolling.standing:
-        case Standing.LOCAL:
+        case Standing.LOCAL | Standing.REVOKED | Standing.PUT_BACK:
             return _code_step(state, trying)
         case Standing.PENDING:
             return framed(
@@ -49,7 +49,7 @@ def enrol_screen(state: FieldState) -> ft.View:
                     secondary_button(state, state.t("Cancel"), _cancel(state), identifier="enrol-cancel")
                 ],
             )
-        case Standing.ENROLLED:
+        case Standing.ENROLLED | Standing.SUSPENDED:
             return _done(state, sealed)
 
 

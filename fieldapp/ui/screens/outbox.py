@@ -115,7 +115,7 @@ def _network(state: FieldState) -> ft.Control:
 def _send_now(state: FieldState, trying: Trying) -> list[ft.Control]:
     if not state.open.delivery.waiting:
         return []
-    if state.open.book.standing is not Standing.ENROLLED:
+    if state.open.book.standing.may_enrol:
         enrol = bound(state.go, Screen.ENROL)
         return [primary_button(state, state.t("Enrol this device"), enrol, identifier="enrol")]
 
@@ -128,7 +128,9 @@ def _send_now(state: FieldState, trying: Trying) -> list[ft.Control]:
 def _why_it_waits(state: FieldState, record: Filed) -> list[ft.Control]:
     t, book = state.t, state.open.book
     stage = book.stage(record)
-    if stage is Stage.LOCAL and book.standing is not Standing.ENROLLED:
+    if stage is Stage.LOCAL and book.standing is Standing.SUSPENDED:
+        return [notice(state, t("It is sealed and sent as soon as the centre lets this device go on."))]
+    if stage is Stage.LOCAL and book.standing.may_enrol:
         return [notice(state, t("It is sealed and sent as soon as this device is enrolled at a centre."))]
     blocked = book.blocked.get(record.record_id)
     if stage <= Stage.SEALED and blocked is not None:

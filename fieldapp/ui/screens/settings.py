@@ -18,9 +18,9 @@ from fieldapp.kit.passphrase import strength_bar
 from fieldapp.kit.text import question as large
 from fieldapp.kit.text import quiet
 from fieldapp.services import passphrases
-from fieldapp.services.membership import Standing
 from fieldapp.services.settings import BACKGROUND_CHOICES, IDLE_CHOICES, TEXT_SCALES, Look, Work
 from fieldapp.ui.parts.frame import framed, typed
+from fieldapp.ui.parts.standing import standing_words
 from fieldapp.ui.parts.trying import Trying, use_trying
 from fieldapp.ui.state import FieldState, Screen
 from fieldapp.vault.errors import WrongPassphrase
@@ -50,11 +50,11 @@ def settings_screen(state: FieldState) -> ft.View:
 
 def _device(state: FieldState, trying: Trying) -> list[ft.Control]:
     t, tn, book, delivery = state.t, state.tn, state.open.book, state.open.delivery
-    if book.standing is Standing.ENROLLED:
-        enrolled = list_row(state, t("Enrolled at a centre"), t("Finished records are sent automatically."))
+    title, words = standing_words(t, book.standing)
+    if book.standing.may_enrol:
+        enrolled = _row(state, title, words, Screen.ENROL, "enrol")
     else:
-        words = t("Records stay here until it is.")
-        enrolled = _row(state, t("Not enrolled yet"), words, Screen.ENROL, "enrol")
+        enrolled = list_row(state, title, words)
     waiting = tn("{n} waiting", "{n} waiting", delivery.waiting) if delivery.waiting else t("Nothing waits.")
 
     async def send_now() -> None:

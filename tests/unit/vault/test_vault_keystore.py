@@ -97,7 +97,8 @@ def test_restored_cells_are_a_rollback_and_read_only(
             put(vault, b"refused")
         vault.lock()
     vault = reopen()
-    vault.accept_rollback(NOW)
+    with vault.transaction(NOW, anew=True) as tx:
+        tx.put(A, 1, b"enrolled anew")
     put(vault, b"after enrolling anew")
     vault.lock()
     vault = reopen()
