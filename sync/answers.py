@@ -26,6 +26,8 @@ class Refusal(StrEnum):
 
     CAPTIVE_PORTAL = "captive_portal"
     """Something else answered: a redirect, a page, another content type, an error that is not in the relay's words."""
+    IMPOSTOR = "impostor"
+    """No answer was taken: what stands at this address has no good certificate, or not the pinned key."""
     ANSWER = "answer"
     """The relay's kind of answer, but cut short or not in its form."""
     UNKNOWN_TOKEN = "unknown_token"  # noqa: S105
@@ -46,6 +48,9 @@ class Refusal(StrEnum):
     SERVER = "server"
     """Any other 5xx, from the relay or from the proxy before it."""
 
+
+IN_BETWEEN: Final = frozenset({Refusal.CAPTIVE_PORTAL, Refusal.IMPOSTOR})
+"""Not the relay's own answers: they say nothing about a record."""
 
 _WORDS: Final = {
     400: ("bad_request", Refusal.BAD_REQUEST),

@@ -1,9 +1,10 @@
 """The HTTP client of the relay, for devices (`RelayClient`) and for desks (`CentreClient`).
 
 Every installation looks the same on the wire: one fixed header set, no cookies, no redirects, no proxy or certificate
-settings from the environment, nothing in a log. Every call either returns what the relay provably said, or raises
-`RelayUnreachable` (no answer) or `RelayRefused` with one reason of `sync.answers.Refusal`. After 429 or 503 with a
-Retry-After nothing is sent for that time, at most MAX_RETRY_AFTER: every call then says `busy` by itself.
+settings from the environment, the pinned key (`sync.transport`), nothing in a log. Every call either returns what the
+relay provably said, or raises `RelayUnreachable` (no answer) or `RelayRefused` with one reason of `sync.answers.Refusal`.
+After 429 or 503 with a Retry-After nothing is sent for that time, at most MAX_RETRY_AFTER: every call then says `busy` by
+itself.
 """
 
 import asyncio
@@ -11,18 +12,17 @@ import base64
 import http.cookiejar
 import logging
 import math
-import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-import certifi
 import httpx
 
 from sync import canonical
 from sync.address import relay_address
 from sync.answers import Answer, Page, Refusal, hex_field, parse_page
+from sync.directory import Relay
 from sync.errors import RelayRefused, RelayUnreachable
 from sync.primitives import SigningKey, blake
 from sync.protocol import (
@@ -37,16 +37,17 @@ from sync.protocol import (
     TAG_REQUEST,
     USER_AGENT,
 )
+from sync.transport import is_impostor, network
 
 Direction = Literal["up", "down"]
 """Enrolment mailboxes: `up` from the device to the centre, `down` back."""
 
 _HEADERS: Final = {
     "User-Agent": USER_AGENT,
-    "Accept": "*/*",
     "Accept-Encoding": "identity",
-    "Connection": "keep-alive",
 }
+"""Every byte costs time on a bad link: what HTTP/1.1 takes for granted anyway is not said."""
+_UNSAID: Final = ("Accept", "Connection")
 _LARGEST_ANSWER: Final = 5 * 1024 * 1024
 """Above a full page (4 MiB of envelopes and their heads): whatever is longer is not the relay's answer."""
 _TIMEOUT: Final = 30.0
@@ -68,31 +69,26 @@ def quarter_of(now: float) -> int:
     return int(now // QUARTER)
 
 
-def tls_context() -> ssl.SSLContext:
-    """TLS 1.2 or later against the bundled authorities; ignores SSLKEYLOGFILE, SSL_CERT_FILE and SSL_CERT_DIR."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(cafile=certifi.where())
-    return context
-
-
 class RelayClient:
     """What a device calls. One instance may serve many calls at a time; `aclose` it at the end."""
 
     def __init__(
         self,
-        base_url: str,
+        relay: Relay | str,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         timeout: float = _TIMEOUT,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Talk to the relay at `base_url`; ValueError unless it is https, or http on this machine itself.
+        """Talk to `relay`, by the pin of a directory or, as text, by its address alone.
+
+        ValueError unless the address is https, or http on this machine itself, and the pin is well formed.
 
         `transport` replaces the network (tests, the demo). `timeout` is in seconds for each step of a call.
         `monotonic` counts the seconds of a Retry-After.
         """
-        self._base = relay_address(base_url)
+        relay = Relay(relay) if isinstance(relay, str) else relay
+        self._base = relay_address(relay.url)
         self._deadline = timeout * _ANSWERS_IN
         self._monotonic = monotonic
         self._quiet_until = 0.0
@@ -101,12 +97,13 @@ class RelayClient:
             headers=_HEADERS,
             # A cookie would let the relay recognise an installation; this jar takes none.
             cookies=http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[])),
-            verify=tls_context(),
             trust_env=False,
             follow_redirects=False,
             timeout=timeout,
-            transport=transport,
+            transport=transport or network(relay.pin),
         )
+        for name in _UNSAID:
+            del self._http.headers[name]
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -170,8 +167,10 @@ class RelayClient:
         try:
             async with asyncio.timeout(self._deadline):
                 answer = await self._exchange(request)
-        except (TimeoutError, httpx.HTTPError):
+        except (TimeoutError, httpx.HTTPError) as error:
             # `from None`: the cause holds the request, and with it the token.
+            if is_impostor(error):
+                raise RelayRefused(Refusal.IMPOSTOR) from None
             raise RelayUnreachable("no answer") from None
         if answer.is_busy:
             self._quiet_until = self._monotonic() + answer.wait
@@ -213,14 +212,14 @@ class CentreClient(RelayClient):
 
     def __init__(
         self,
-        base_url: str,
+        relay: Relay | str,
         key: SigningKey,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         timeout: float = _TIMEOUT,
     ) -> None:
-        """Talk to the relay at `base_url` as the holder of `key`; see `RelayClient`."""
-        super().__init__(base_url, transport=transport, timeout=timeout)
+        """Talk to `relay` as the holder of `key`; see `RelayClient`."""
+        super().__init__(relay, transport=transport, timeout=timeout)
         self._key = key
         self._host: str = self._http.build_request("GET", "/").headers["host"].lower()
 

@@ -25,6 +25,7 @@ from sync.protocol import (
 )
 from sync.root import Root
 from sync.signed import SignedDocument
+from sync.spki import PIN_LENGTH, is_pin
 
 REGISTRAR: Final = "registrar"
 """The id of the role that reads headers only; every directory has it."""
@@ -107,7 +108,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """Where the relay is: https address without a trailing slash, and the pin of its key (hex SHA-256) or ""."""
+    """Where the relay is: https address without a trailing slash, and the pin of a key or "" (`sync.transport`)."""
 
     url: str
     pin: str = ""
@@ -311,7 +312,10 @@ def _read_relay(fields: Fields) -> Relay:
             raise CanonicalError("relay address")
     except ValueError:
         raise CanonicalError("relay address") from None
-    return Relay(url, fields.text("pin", 64))
+    pin = fields.text("pin", PIN_LENGTH)
+    if pin and not is_pin(pin):
+        raise CanonicalError("pin")
+    return Relay(url, pin)
 
 
 def _read_phone(fields: Fields) -> Phone:

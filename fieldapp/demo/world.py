@@ -33,7 +33,7 @@ from fieldapp.system import SystemClock, SystemIds
 from fieldapp.ui.app import field_app
 from fieldapp.vault import FLOOR, NoKeystore
 from sync.client import RelayClient
-from sync.directory import Phone
+from sync.directory import Phone, Relay
 from sync.relay.app import create_app, register_centre
 from sync.relay.server import serving
 from sync.relay.settings import RelaySettings
@@ -98,8 +98,8 @@ async def _run(folder: Path, *, browser: bool) -> None:
 def _world(folder: Path, relay_url: str) -> World:
     network = NetworkSwitch()
 
-    def relays(url: str) -> RelayClient:
-        return RelayClient(url, transport=SwitchedTransport(network))
+    def relays(relay: Relay) -> RelayClient:
+        return RelayClient(relay, transport=SwitchedTransport(network))
 
     gate = Gate(folder / "phone", NoKeystore(), SystemClock(), SystemIds(), relays, calibrated=lambda: FLOOR)
     return World(folder, relay_url, network, gate)

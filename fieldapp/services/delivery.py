@@ -18,15 +18,16 @@ from fieldapp.services.network import Network
 from fieldapp.vault.errors import VaultError, VaultLocked
 from fieldapp.vault.outbox_file import OutboxEntry
 from sync import outbox
-from sync.answers import Refusal
+from sync.answers import IN_BETWEEN, Refusal
 from sync.client import RelayClient
+from sync.directory import Relay
 from sync.errors import DirectoryRejected, RelayRefused, RelayUnreachable
 from sync.outbox import OutboxMeta
 from sync.protocol import DAY
 from sync.trust import update
 
-RelayFactory = Callable[[str], RelayClient]
-"""Makes the client for a relay's address; the demo and the tests give it another transport."""
+RelayFactory = Callable[[Relay], RelayClient]
+"""Makes the client for a relay; the demo and the tests give it another transport."""
 
 PAUSE: Final = 10
 """Seconds between two looks while something waits; up to as much again is added at random."""
@@ -35,7 +36,7 @@ ANSWER_PAUSE: Final = 20
 IDLE_PAUSE: Final = 60
 """The same while nothing is on its way."""
 
-_STOP: Final = frozenset({Refusal.CAPTIVE_PORTAL, Refusal.BUSY})
+_STOP: Final = frozenset({*IN_BETWEEN, Refusal.BUSY})
 _NEW_TOKEN: Final = frozenset({Refusal.UNKNOWN_TOKEN, Refusal.CONFLICT})
 
 
@@ -46,7 +47,7 @@ class Delivery:
         self.network = Network.UNKNOWN
         self._book = book
         self._relays = relays
-        self._clients: dict[str, RelayClient] = {}
+        self._clients: dict[Relay, RelayClient] = {}
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -102,11 +103,11 @@ class Delivery:
             with contextlib.suppress(VaultError):  # a full disk must not hold up what is sealed already
                 await self._book.seal_waiting()
             silent = await self._push()
-            url = self._relay()
-            if url and url not in silent:
-                silent = {**silent, **await self._pull(url)}
-            if url in silent:
-                self.network = silent[url]
+            relay = self._relay()
+            if relay and relay.url not in silent:
+                silent = {**silent, **await self._pull(relay)}
+            if relay and relay.url in silent:
+                self.network = silent[relay.url]
             if self.network is not before:
                 self._book.changes.ring()
 
@@ -127,9 +128,14 @@ class Delivery:
             return PAUSE
         return ANSWER_PAUSE if self._book.on_the_way else IDLE_PAUSE
 
-    def _relay(self) -> str:
+    def _relay(self) -> Relay | None:
         trust = self._book.trust
-        return trust.directory.relay.url if trust else ""
+        return trust.directory.relay if trust else None
+
+    def _relay_of(self, meta: OutboxMeta) -> Relay:
+        """Return where an envelope goes, by the pin of the newest directory as long as the address is the same."""
+        newest = self._relay()
+        return newest if newest and newest.url == meta.relay else Relay(meta.relay, meta.pin)
 
     # --- To the relay ----------------------------------------------------------------------------------
 
@@ -155,7 +161,7 @@ class Delivery:
                 return {}
             meta = renewed
         try:
-            client = self._client(meta.relay)
+            client = self._client(self._relay_of(meta))
         except ValueError:
             await self._refused(entry, meta, Refusal.BAD_REQUEST)
             return {}
@@ -193,26 +199,26 @@ class Delivery:
 
     # --- From the centre -------------------------------------------------------------------------------
 
-    async def _pull(self, url: str) -> dict[str, Network]:
+    async def _pull(self, relay: Relay) -> dict[str, Network]:
         """Hear what the centre says; returns the state of its relay, or nothing when there is no token to read with."""
         membership = self._book.membership
         tokens = membership.read_tokens_by_chance(self._book.clock.now()) if membership else ()
         state: dict[str, Network] = {}
         for token in tokens:
             try:
-                await self._pull_with(self._client(url), token)
+                await self._pull_with(self._client(relay), token)
             except RelayUnreachable:
-                return {url: Network.OFFLINE}
+                return {relay.url: Network.OFFLINE}
             except VaultLocked:
                 raise
             except VaultError:
-                return {url: Network.ONLINE}  # nothing was taken in, so the relay says it again
+                return {relay.url: Network.ONLINE}  # nothing was taken in, so the relay says it again
             except RelayRefused as error:
-                state = {url: _network(error)}
+                state = {relay.url: _network(error)}
                 if error.reason != Refusal.UNKNOWN_TOKEN:
                     return state
             else:
-                return {url: Network.ONLINE}
+                return {relay.url: Network.ONLINE}
         return state
 
     async def _pull_with(self, client: RelayClient, token: bytes) -> None:
@@ -274,11 +280,11 @@ class Delivery:
         if (known is None) != (rejected is None):
             self._book.changes.ring()
 
-    def _client(self, url: str) -> RelayClient:
-        if url not in self._clients:
-            self._clients[url] = self._relays(url)
-        return self._clients[url]
+    def _client(self, relay: Relay) -> RelayClient:
+        if relay not in self._clients:
+            self._clients[relay] = self._relays(relay)
+        return self._clients[relay]
 
 
 def _network(error: RelayRefused) -> Network:
-    return Network.PORTAL if error.reason == Refusal.CAPTIVE_PORTAL else Network.ONLINE
+    return Network.PORTAL if error.reason in IN_BETWEEN else Network.ONLINE

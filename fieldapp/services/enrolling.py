@@ -15,6 +15,7 @@ from sync import enrolment
 from sync.certificate import Certificate, verify_certificate
 from sync.client import RelayClient
 from sync.code import EnrolmentCode
+from sync.directory import Relay
 from sync.enrolment import Answer, Hello
 from sync.errors import DirectoryRejected, EnrolmentFailed
 from sync.keys import DevicePrekeys
@@ -37,7 +38,7 @@ class _Attempt:
 class Enrolling:
     """Enrolment of one unlocked device."""
 
-    def __init__(self, book: Book, relays: Callable[[str], RelayClient]) -> None:
+    def __init__(self, book: Book, relays: Callable[[Relay], RelayClient]) -> None:
         self._book = book
         self._relays = relays
         self._attempt: _Attempt | None = None
@@ -68,7 +69,7 @@ class Enrolling:
         signing, prekeys = SigningKey.generate(), DevicePrekeys.generate(now)
         hello = Hello.make(signing.public, prekeys.current)
         meeting = enrolment.enrol_id(code)
-        client = self._relays(code.relay)
+        client = self._relays(Relay(code.relay))  # the pin comes with the directory
         try:
             await client.put_enrolment(meeting, "up", enrolment.seal_hello(code, hello))
         except BaseException:

@@ -80,6 +80,8 @@ def refusal_words(t: Translator, reason: str) -> str:
     match reason:
         case Refusal.CAPTIVE_PORTAL:
             return t("This network asks you to log in first.")
+        case Refusal.IMPOSTOR:
+            return t("Something else answers in the relay's place.")
         case Refusal.BUSY:
             return t("The relay is busy.")
         case Refusal.FULL:
@@ -100,6 +102,8 @@ def refusal_advice(t: Translator, reason: str) -> str:
                 "Log in to the network in your browser, or use another network. It is then sent "
                 "automatically."
             )
+        case Refusal.IMPOSTOR:
+            return t("Use another network. If it stays so, call the centre.")
         case Refusal.UNKNOWN_TOKEN | Refusal.UNAUTHORIZED | Refusal.CONFLICT | Refusal.FULL:
             return t("Call the centre. The app keeps trying.")
         case _:

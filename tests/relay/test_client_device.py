@@ -9,12 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sync import client as client_module
 from sync.answers import Refusal, parse_page
 from sync.client import RelayClient, quarter_of, token_hash
 from sync.errors import RelayRefused, RelayUnreachable
 from sync.protocol import ENROLMENT_SIZE
 from sync.relay import limits
+from sync.transport import tls_context
 from tests.relay.harness import HOST, START, Relay, envelope, relay, run
 
 BOX = "00" * 16
@@ -246,7 +246,7 @@ def test_every_request_has_the_same_headers_and_takes_no_cookie() -> None:
     run(body())
     assert seen[0] == seen[1]
     assert set(seen[0]) == {
-        "host", "user-agent", "accept", "accept-encoding", "connection", "content-length", "authorization",
+        "host", "user-agent", "accept-encoding", "content-length", "authorization",
     }  # fmt: skip
     assert seen[0]["accept-encoding"] == "identity"
 
@@ -255,7 +255,7 @@ def test_the_environment_changes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("ALL_PROXY", "http://proxy.example.invalid:1")
-    context = client_module.tls_context()
+    context = tls_context()
     assert getattr(context, "keylog_filename", None) is None
     assert context.check_hostname
     assert context.minimum_version.name == "TLSv1_2"

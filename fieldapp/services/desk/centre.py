@@ -47,14 +47,15 @@ from fieldapp.vault import (
 )
 from sync.address import relay_address
 from sync.client import CentreClient
+from sync.directory import Relay
 from sync.primitives import SigningKey
 
 DESK_CELLS: Final = 8192
 """Cells of 4 KB in each half of a new desk's vault: some 1,600 screenings, in a file of 64 MB."""
 KEY_FOLDER: Final = "keys"
 
-CentreClientFactory = Callable[[str, SigningKey], CentreClient]
-"""Makes the client for a relay's address and a desk's key; the demo and the tests give it another transport."""
+CentreClientFactory = Callable[[Relay, SigningKey], CentreClient]
+"""Makes the client for a relay and a desk's key; the demo and the tests give it another transport."""
 
 
 class Centre:
@@ -264,4 +265,4 @@ async def _opened(vault: Vault, worker: StorageWorker, clock: Clock, client: Cen
     except BaseException:
         await worker.run(vault.lock)
         raise
-    return Centre(book, client(book.trust.directory.relay.url, book.identity.signing), worker)
+    return Centre(book, client(book.trust.directory.relay, book.identity.signing), worker)

@@ -66,11 +66,16 @@ DEFAULT_POLICY: Final = Policy(
 
 @dataclass(frozen=True, slots=True)
 class CentrePlan:
-    """What has to be decided before a centre is made. `relay` is an address such as https://relay.example."""
+    """What has to be decided before a centre is made.
+
+    `relay` is an address such as https://relay.example; `pin` the pin of its key or authority (`sync.transport`), "" for
+    none.
+    """
 
     name: str
     relay: str
     desk_name: str = "Desk 1"
+    pin: str = ""
     phones: tuple[Phone, ...] = ()
     policy: Policy = DEFAULT_POLICY
     roles: Mapping[str, RolePlan] = field(default_factory=lambda: dict(DEFAULT_ROLES))
@@ -133,7 +138,7 @@ def found(plan: CentrePlan, now: int) -> Founding:
         policy=plan.policy,
         desks=(desk,),
         devices_revoked=(),
-        relay=Relay(plan.relay),
+        relay=Relay(plan.relay, plan.pin),
         phones=plan.phones,
     )
     blob = make_blob([sign_root(root, [root_key])], sign_directory(directory, root, [dir_key]))

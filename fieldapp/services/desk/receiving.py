@@ -20,7 +20,7 @@ from fieldapp.services.desk.records import Progress
 from fieldapp.services.desk.tokens import Tokens
 from fieldapp.services.desk.upkeep import destroy_old_prekeys
 from fieldapp.services.network import Network
-from sync.answers import Page, Refusal
+from sync.answers import IN_BETWEEN, Page, Refusal
 from sync.client import CentreClient
 from sync.errors import RelayRefused, RelayUnreachable, SyncError
 
@@ -77,7 +77,7 @@ class Receiving:
             except RelayUnreachable as error:
                 self.network, self.problem = Network.OFFLINE, error.diagnostics()
             except RelayRefused as error:
-                portal = error.reason == Refusal.CAPTIVE_PORTAL
+                portal = error.reason in IN_BETWEEN
                 self.network = Network.PORTAL if portal else Network.ONLINE
                 self.registered = error.reason != Refusal.UNAUTHORIZED
                 self.problem = error.diagnostics()

@@ -1,7 +1,9 @@
 """From a finished screening to OPENED, over a real relay, with everything that goes wrong on the way."""
 
 import asyncio
+import ssl
 from collections.abc import Callable
+from dataclasses import replace
 
 import anyio
 import httpx
@@ -10,6 +12,7 @@ import pytest
 from fieldapp.domain.screening import (
     Agency,
 )
+from fieldapp.services.delivery import Delivery
 from fieldapp.services.filed import Stage
 from fieldapp.services.gate import Gate
 from fieldapp.services.listening import News
@@ -17,13 +20,14 @@ from fieldapp.services.network import Network
 from fieldapp.services.notebook import Notebook
 from fieldapp.services.sealing import NoDropToken
 from sync.answers import Refusal
-from sync.client import CentreClient
+from sync.client import CentreClient, RelayClient
 from sync.code import EnrolmentCode
+from sync.directory import Relay
 from sync.protocol import DAY, MsgType, Withheld
 from sync.receipts import ReceiptKind
 from tests.fakes.centre import ScriptedCentre
 from tests.fakes.clock import FixedClock
-from tests.unit.services.conftest import PASSPHRASE, Switchable, screen
+from tests.unit.services.conftest import PASSPHRASE, URL, Switchable, screen
 
 pytestmark = pytest.mark.anyio
 
@@ -215,6 +219,47 @@ async def test_a_busy_relay_is_left_alone_until_send_now(
     await notebook.delivery.once()
     assert notebook.book.stage(record) is Stage.STORED
     assert len(await centre.pull(desk)) == 2
+
+
+async def test_the_pin_of_the_newest_directory_holds_for_what_waits(
+    notebook: Notebook, network: Switchable, centre: ScriptedCentre, desk: CentreClient
+) -> None:
+    await screen(notebook)
+    trust = notebook.book.trust
+    assert trust
+    asked: list[Relay] = []
+
+    def relays(relay: Relay) -> RelayClient:
+        asked.append(relay)
+        return RelayClient(relay, transport=network)
+
+    moved = Relay("https://moved.example", "ab" * 32)
+    for relay in (Relay(URL, "cd" * 32), moved):
+        newer = replace(trust, directory=replace(trust.directory, relay=relay))
+        await notebook.book.save_trust(newer)
+        await Delivery(notebook.book, relays).once()
+    # Sealed without a pin: the same address takes the new pin; what was for the old address stays with it.
+    assert asked == [Relay(URL, "cd" * 32), moved]
+
+
+async def test_an_impostor_is_shown_like_a_portal_and_costs_no_record_anything(
+    notebook: Notebook, network: Switchable, centre: ScriptedCentre, desk: CentreClient
+) -> None:
+    record = await screen(notebook)
+    left = notebook.book.tokens_left
+
+    def wrong_key(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("handshake") from ssl.SSLCertVerificationError(1, "made up")
+
+    network.instead = wrong_key
+    await notebook.delivery.once()
+    assert notebook.delivery.network is Network.PORTAL
+    assert notebook.book.last_reason(record) == Refusal.IMPOSTOR
+    assert {meta.attempts for _, meta in notebook.book.on_the_way} == {0}
+    network.on()
+    await notebook.delivery.once()
+    assert notebook.book.stage(record) is Stage.STORED
+    assert notebook.book.tokens_left == left
 
 
 async def test_one_record_that_is_refused_does_not_block_the_next(
