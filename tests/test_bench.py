@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from click.testing import CliRunner
 from bench import harness, p4_envelope
 from bench.harness import Bench, Cell, Goal, Kind, Operation, Result, Round, Sample
 from bench.run import BENCHES, main, table
+from tests.browser.conftest import chromium_path
 
 
 @pytest.mark.parametrize("name", [name for name in BENCHES if name != "P3"])
@@ -25,8 +25,8 @@ def test_a_bench_does_its_work(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium")
 def test_a_tap_is_measured_in_a_browser(tmp_path: Path) -> None:
+    chromium_path()
     bench = BENCHES["P3"](short=True)
     assert bench is not None
     assert asyncio.run(harness.run(bench, 1, tmp_path)).kept

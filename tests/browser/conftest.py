@@ -39,6 +39,21 @@ PAUSE_BEFORE_TYPING: Final = 150
 PAUSE_BEFORE_PAINT: Final = 300
 """Milliseconds from the first semantics to the first picture, on a slow machine without a GPU."""
 
+WATCH_SOCKETS: Final = """
+const Real = window.WebSocket;
+window.sockets = [];
+window.WebSocket = class extends Real {
+  constructor(...all) { super(...all); window.sockets.push(this); }
+};
+"""
+"""An init script that lets a test close the app's connection: ``window.sockets.at(-1).close()``."""
+
+EVERYTHING = """() => [
+  document.title, document.documentElement.outerHTML,
+  ...Array.from(document.querySelectorAll('input, textarea'), (field) => field.value),
+].join('\\n')"""
+"""What a script in the page could read of it: all words, names and what stands in fields."""
+
 OpenApp = Callable[..., "AppWindow"]
 
 Scheme = Literal["light", "dark"]
@@ -136,6 +151,10 @@ class AppWindow:
     def text(self) -> str:
         """Return all words on the screen."""
         return self.page.locator("flt-semantics-host").inner_text()
+
+    def everything(self) -> str:
+        """Return all that is in the page, also what is not drawn: titles, names of parts, contents of fields."""
+        return str(self.page.evaluate(EVERYTHING))
 
     def shot(self, name: str) -> Path:
         """Write a screenshot of the settled screen to ``shots/<window>-<name>.png`` and return its path."""

@@ -1,13 +1,17 @@
-"""T8 in a real browser: a reload or a lost connection never shows an unlocked screen to whoever comes next."""
+"""T8 in a real browser: a reload or a lost connection never shows an unlocked screen to whoever comes next.
+
+On the smallest app with a lock, which always has a message on its way; `test_lock_records` shows the same on the real
+one, more often.
+"""
 
 from collections.abc import Callable
 
 import pytest
 
-from tests.browser.conftest import AppProcess, AppWindow, OpenApp
+from tests.browser.conftest import WATCH_SOCKETS, AppProcess, AppWindow, OpenApp
 from tests.browser.lock_app import SECRET
 
-ROUNDS = 20
+ROUNDS = 5
 
 
 def counts(app: AppProcess) -> tuple[int, int, int]:
@@ -42,15 +46,6 @@ def test_reloads_never_show_or_leave_an_unlocked_session(
         ever, opened, kept = counts(app)
         assert (ever, opened) == (done + 2, 0)
         assert kept == 1, "the session before the reload is gone"
-
-
-WATCH_SOCKETS = """
-const Real = window.WebSocket;
-window.sockets = [];
-window.WebSocket = class extends Real {
-  constructor(...all) { super(...all); window.sockets.push(this); }
-};
-"""
 
 
 def test_dropped_sockets_never_show_or_leave_an_unlocked_session(

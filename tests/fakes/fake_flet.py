@@ -137,7 +137,7 @@ class FakeSession:
         for _ in range(rounds):
             await asyncio.sleep(0.001)
 
-    async def wait_for(self, condition: Callable[[], bool], seconds: float = 5) -> None:
+    async def wait_for(self, condition: Callable[[], bool], seconds: float = 30) -> None:
         """Wait until `condition` holds, for work that runs in threads.
 
         Raises:

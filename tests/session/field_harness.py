@@ -70,7 +70,8 @@ class Field:
 
     async def rest(self) -> None:
         """Wait until the storage thread has nothing to do and the screen shows it."""
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.03)  # what a tap started in the background comes to its first write
+        await self.gate._worker.run(lambda: None)  # the thread takes its work in order
         await self.screen.settle()
 
     async def unlock(self, passphrase: str = PASSPHRASE) -> None:

@@ -1,0 +1,154 @@
+"""T8 on the real field app: whoever reloads it or takes its network away stands before the lock, and sees no record.
+
+The canary is the name of a person and a note of one question; the record's alias and its question are watched too.
+What arrives on the websocket is read as well: nothing may be sent that is only not drawn.
+"""
+
+from collections.abc import Callable
+
+from playwright.sync_api import WebSocket
+
+from tests.browser.conftest import WATCH_SOCKETS, AppProcess, AppWindow, OpenApp
+from tests.fakes.canary import canary
+
+ROUNDS = 20
+PASSPHRASE = "made up canoe lantern gravel sixty"
+NAME, NOTE = canary(1), canary(2)
+QUESTION = "3 of 20"
+
+
+class Wire:
+    """Every frame that the app has sent to this window, over all its connections."""
+
+    def __init__(self, window: AppWindow) -> None:
+        self.frames: list[bytes] = []
+        window.page.on("websocket", self._listen)
+
+    def _listen(self, socket: WebSocket) -> None:
+        socket.on("framereceived", self._keep)
+
+    def _keep(self, frame: str | bytes) -> None:
+        self.frames.append(frame.encode() if isinstance(frame, str) else frame)
+
+    def take(self) -> bytes:
+        """Return what came since the last call."""
+        came = b"".join(self.frames)
+        self.frames.clear()
+        return came
+
+
+class Device:
+    """The field app in one window, with an open screening."""
+
+    def __init__(self, app: AppProcess, window: AppWindow) -> None:
+        self.app = app
+        self.window = window
+        self.wire = Wire(window)
+        window.page.add_init_script(WATCH_SOCKETS)
+        window.reload()
+        self._set_up()
+        self._begin()
+        self.alias = app.ask("alias")
+        self.secrets = (NAME, NOTE, self.alias, QUESTION)
+
+    def _set_up(self) -> None:
+        window = self.window
+        for words in ("Which language", "How do you work?", "Next: a passphrase"):
+            window.wait_text(words)
+            window.click("go-on")
+        window.fill("Passphrase", PASSPHRASE)
+        window.fill("The same once more", PASSPHRASE)
+        window.click("passphrase-choose")
+        window.wait_text("New screening")
+
+    def _begin(self) -> None:
+        """Answer two questions, and leave a note at the third."""
+        window = self.window
+        window.click("new-screening")
+        window.click("alone-yes")
+        window.by_id("who-next").wait_for(state="attached")
+        window.fill("Name as spoken", NAME)
+        window.click("who-next")
+        window.wait_text("1 of 20")
+        window.click("answer-no")
+        window.wait_text("2 of 20")
+        window.click("answer-unknown")
+        window.wait_text(QUESTION)
+        window.click("more")
+        window.by_id("basis-said").wait_for(state="attached")
+        window.fill("Note", NOTE)
+        window.click("basis-said")
+
+    def counts(self) -> tuple[int, int, int]:
+        """Return sessions ever, whether the vault is open, and the sessions that Flet still keeps."""
+        ever, opened, kept = self.app.ask("counts").split()
+        return int(ever), int(opened), int(kept)
+
+    def show_the_note(self) -> None:
+        """Have the note on the screen, and see that the searches find what they must find here."""
+        window = self.window
+        window.click("more")
+        window.by_id("basis-said").wait_for(state="attached")
+        assert QUESTION in window.everything()
+        assert self.counts()[1] == 1
+        came = self.wire.take()
+        assert [word for word in (NOTE, self.alias) if word.encode() in came] == [NOTE, self.alias]
+
+    def resume(self) -> None:
+        """Unlock, and go on at the question where it was left."""
+        window = self.window
+        window.fill("Passphrase", PASSPHRASE)
+        window.click("unlock")
+        draft = window.page.locator('[flt-semantics-identifier^="resume-"]').last
+        draft.wait_for(state="attached")
+        window.click(draft)
+        window.wait_text(QUESTION)
+
+    def assert_locked(self, sessions: int) -> None:
+        """See the lock screen of session number `sessions`, nothing of the record, and no other session."""
+        window = self.window
+        window.by_id("unlock").wait_for(state="attached")
+        window.wait_text("Locked")
+        assert self.counts() == (sessions, 0, 1), "the session before is gone, and the vault is closed"
+        shown, came = window.everything(), self.wire.take()
+        assert [word for word in self.secrets if word in shown] == []
+        assert [word for word in self.secrets if word.encode() in came] == []
+
+    def reload(self) -> None:
+        """Press the browser's button; what the new page holds before it can be driven is searched as well."""
+        self.wire.take()
+        self.window.page.reload()
+        assert [word for word in self.secrets if word in self.window.everything()] == []
+        self.window.enable_semantics()
+
+    def drop(self, sessions: int) -> None:
+        """Cut the connection and wait until the client has come back by itself, asking for the session it had."""
+        self.wire.take()
+        self.window.page.evaluate("window.sockets.at(-1).close()")
+        self.wait(lambda: self.counts()[0] >= sessions)
+
+    def wait(self, condition: Callable[[], bool]) -> None:
+        """Let the page run until `condition` holds. (The page's own policy forbids Playwright to wait inside it.)"""
+        for _ in range(1200):
+            if condition():
+                return
+            self.window.page.wait_for_timeout(25)
+        raise AssertionError("it never happened")
+
+
+def test_reloads_and_dropped_sockets_never_show_a_record_to_who_comes_next(
+    start_app: Callable[[str], AppProcess], open_window: OpenApp
+) -> None:
+    app = start_app("tests.browser.field_app")
+    device = Device(app, open_window(app.url))
+    device.reload()  # what was typed here only went out; from now on it comes over the wire
+    device.resume()
+    for interrupted in range(2 * ROUNDS):
+        device.show_the_note()
+        sessions = device.counts()[0] + 1
+        if interrupted < ROUNDS:
+            device.drop(sessions)
+        else:
+            device.reload()
+        device.assert_locked(sessions)
+        device.resume()
