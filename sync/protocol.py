@@ -39,6 +39,8 @@ TAG_REQUEST: Final = b"fs request 1".ljust(16, b"\0")
 TAG_ROOT: Final = b"fs root 1".ljust(16, b"\0")
 TAG_DIRECTORY: Final = b"fs directory 1".ljust(16, b"\0")
 TAG_CERT: Final = b"fs cert 1".ljust(16, b"\0")
+TAG_SIGNING: Final = b"fs signing 1".ljust(16, b"\0")
+TAG_KEY_CARD: Final = b"fs key card 1".ljust(16, b"\0")
 
 
 class SenderKind(IntEnum):
@@ -157,6 +159,10 @@ DAY: Final = 86_400
 WEEK: Final = 7 * DAY
 ITEM_LIFETIME: Final = 45 * DAY
 PREKEY_WEEKS_AHEAD: Final = 26
+RENEW_BEFORE: Final = 8 * WEEK
+"""A desk asks for the next directory so long before the present one runs out."""
+EXPIRY_WARNING: Final = 30 * DAY
+"""Devices and desks say so long before it that root or directory expire."""
 PREKEY_GRACE: Final = 120 * DAY
 """A private prekey is destroyed this long after its last valid moment."""
 DEVICE_PREKEY_LIFETIME: Final = 60 * DAY
@@ -167,13 +173,15 @@ ENROLMENT_SIZE: Final = 16_384
 QUARTER: Final = 13 * WEEK
 NONCE_LIFETIME: Final = 60
 
-# --- Signed documents (directory, certificate) -------------------------------------------------------------
+# --- Signed documents (directory, certificate, signing) ----------------------------------------------------
 
 SIGNED_MAGIC: Final = b"FSD1"
 MAX_SIGNERS: Final = 16
 DOC_ROOT: Final = 1
 DOC_DIRECTORY: Final = 2
 DOC_CERTIFICATE: Final = 3
+DOC_SIGNING_REQUEST: Final = 4
+DOC_KEY_CARD: Final = 5
 
 # --- Relay -------------------------------------------------------------------------------------------------
 

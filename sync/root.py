@@ -58,6 +58,27 @@ class Root:
         )
         return replace(draft, centre_id=centre_id_of(draft.to_bytes()))
 
+    def next(
+        self,
+        *,
+        threshold: int,
+        root_keys: Sequence[bytes],
+        dir_threshold: int,
+        dir_keys: Sequence[bytes],
+        expires: int,
+    ) -> "Root":
+        """Return the version after this one with other keys; the command keys stay."""
+        return replace(
+            self,
+            v=self.v + 1,
+            threshold=threshold,
+            root_keys=tuple(root_keys),
+            dir_threshold=dir_threshold,
+            dir_keys=tuple(dir_keys),
+            prev_hash=self.hash,
+            expires=expires,
+        )
+
     @property
     def hash(self) -> bytes:
         """H("fsd1 root", document): what the next root names as `prev_hash`."""

@@ -15,19 +15,29 @@ from sync.primitives import SIGNATURE_SIZE, SigningKey, verify
 from sync.protocol import (
     DOC_CERTIFICATE,
     DOC_DIRECTORY,
+    DOC_KEY_CARD,
     DOC_ROOT,
+    DOC_SIGNING_REQUEST,
     MAX_BODY,
     MAX_SIGNERS,
     SIGNED_MAGIC,
     TAG_CERT,
     TAG_DIRECTORY,
+    TAG_KEY_CARD,
     TAG_ROOT,
+    TAG_SIGNING,
 )
 
 LENGTH_OFFSET: Final = 5
 DOCUMENT_OFFSET: Final = 9
 SIGNATURE_ENTRY_SIZE: Final = 1 + SIGNATURE_SIZE
-TAGS: Final = {DOC_ROOT: TAG_ROOT, DOC_DIRECTORY: TAG_DIRECTORY, DOC_CERTIFICATE: TAG_CERT}
+TAGS: Final = {
+    DOC_ROOT: TAG_ROOT,
+    DOC_DIRECTORY: TAG_DIRECTORY,
+    DOC_CERTIFICATE: TAG_CERT,
+    DOC_SIGNING_REQUEST: TAG_SIGNING,
+    DOC_KEY_CARD: TAG_KEY_CARD,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,19 @@ class SignedDocument:
                 raise DirectoryRejected("signature")
         return frozenset(signers[index] for index, _ in self.signatures)
 
+    def merged(self, other: "SignedDocument") -> "SignedDocument":
+        """Return this document with the signatures of `other` too; one signer counts once, whoever brought it.
+
+        DirectoryRejected(document) when `other` is another document: its signatures say nothing about this one.
+        """
+        if (other.doc_type, other.document) != (self.doc_type, self.document):
+            raise DirectoryRejected("document")
+        return SignedDocument(
+            self.doc_type,
+            self.document,
+            tuple(sorted({**dict(other.signatures), **dict(self.signatures)}.items())),
+        )
+
     def to_bytes(self) -> bytes:
         """Encode the container."""
         head = SIGNED_MAGIC + bytes((self.doc_type,)) + len(self.document).to_bytes(4, "little")
@@ -71,17 +94,17 @@ class SignedDocument:
         return head + self.document + bytes((len(self.signatures),)) + b"".join(entries)
 
 
-def parse_one(data: bytes, doc_type: int) -> SignedDocument:
+def parse_one(data: bytes, doc_type: int, longest: int = MAX_BODY) -> SignedDocument:
     """Read bytes that are one container of `doc_type`; DirectoryRejected(container)."""
-    documents = parse_row(data)
+    documents = parse_row(data, longest)
     if len(documents) != 1 or documents[0].doc_type != doc_type:
         raise DirectoryRejected("container")
     return documents[0]
 
 
-def parse_row(data: bytes) -> tuple[SignedDocument, ...]:
-    """Read a row of containers that fills `data` exactly (at most 65,536 bytes); DirectoryRejected(container)."""
-    if not data or len(data) > MAX_BODY:
+def parse_row(data: bytes, longest: int = MAX_BODY) -> tuple[SignedDocument, ...]:
+    """Read a row of containers that fills `data` exactly (at most `longest` bytes); DirectoryRejected(container)."""
+    if not data or len(data) > longest:
         raise DirectoryRejected("container")
     documents = []
     while data:

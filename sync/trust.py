@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from sync.directory import Directory, directory_hash, verify_directory
 from sync.errors import DirectoryRejected
-from sync.protocol import DOC_ROOT
+from sync.protocol import DOC_ROOT, EXPIRY_WARNING
 from sync.root import Root, verify_chain
 from sync.signed import parse_row
 
@@ -50,9 +50,18 @@ class TrustedState:
         """The directory's version."""
         return self.directory.v
 
+    @property
+    def expires(self) -> int:
+        """When root or directory run out, whichever is first."""
+        return min(self.root.expires, self.directory.expires)
+
     def expired(self, now: int) -> bool:
         """Tell whether root or directory are past their date: a warning for the screen, nothing more."""
-        return now >= min(self.root.expires, self.directory.expires)
+        return now >= self.expires
+
+    def expires_soon(self, now: int) -> bool:
+        """Tell whether less than 30 days are left: a warning too. A clock set back does not silence it."""
+        return max(now, self.directory.issued) >= self.expires - EXPIRY_WARNING
 
     def to_bytes(self) -> bytes:
         """Encode for the vault; `from_bytes` verifies everything again."""
