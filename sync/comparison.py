@@ -14,7 +14,6 @@ from sync.keys import Prekey
 from sync.root import Root
 from sync.signing import Proposal
 
-
 T = TypeVar("T")
 
 

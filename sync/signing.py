@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Final
 
 from sync import canonical
-from sync.directory import Directory
+from sync.directory import Directory, directory_hash
 from sync.errors import CanonicalError, DirectoryRejected
 from sync.fields import Fields
 from sync.primitives import SigningKey
@@ -100,6 +100,11 @@ class Proposal:
     def next_root(self) -> Root:
         """The root that the directory belongs to."""
         return self.root or self.present.root
+
+    @property
+    def dir_hash(self) -> bytes:
+        """The hash of the directory: what it will be known by."""
+        return directory_hash(self.signed[-1].document)
 
     def signed_by(self, root_key: SigningKey, directory_key: SigningKey) -> bytes:
         """Sign what these keys are asked for; returns the signature file. DirectoryRejected(signer): nothing is."""

@@ -1,11 +1,13 @@
 """The door of a desk: create its centre, unlock it, lock it. At most one centre is open at a time."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from fieldapp.domain.ids import Clock
 from fieldapp.errors import InputError
 from fieldapp.services import passphrases
+from fieldapp.services.custody import key_folder
 from fieldapp.services.desk.centre import (
     DESK_CELLS,
     Centre,
@@ -14,7 +16,7 @@ from fieldapp.services.desk.centre import (
     create_centre,
     open_centre,
 )
-from fieldapp.services.desk.ceremony import CentrePlan, KeyCeremony, key_folder
+from fieldapp.services.desk.ceremony import CentrePlan, KeyCeremony
 from fieldapp.services.desk.devices import Enrolment
 from fieldapp.services.settings import Settings
 from fieldapp.system import SystemClock
@@ -56,22 +58,23 @@ class DeskGate:
         """Whether there is no desk here yet: the first start."""
         return not centre_exists(self._directory)
 
-    async def create(self, passphrase: str, plan: CentrePlan, keys: str = "") -> Centre:
+    async def create(self, passphrase: str, plan: CentrePlan, keys: Sequence[str] = ()) -> Centre:
         """Make the centre and its first desk, and open it. InputError for a weak passphrase; see `create_centre`.
 
-        `keys` is the folder on a removable medium for the root keys, as it was typed; without it they lie with the desk.
+        `keys` are the folders on removable media, one for each key holder, as they were typed; without any the one key
+        lies with the desk.
         It starts to publish at once, and goes on by itself until the relay has everything.
         """
         if passphrases.judge(passphrase).weakness:
             raise InputError("This passphrase is not strong enough.")
-        key_directory = await asyncio.to_thread(key_folder, keys)
+        folders = [await asyncio.to_thread(key_folder, typed) for typed in keys]
         async with self._turn:
             await self._close()
             centre, self.ceremony = await create_centre(
                 self._directory,
                 passphrase,
                 plan,
-                key_directory=key_directory,
+                key_directories=[folder for folder in folders if folder is not None],
                 parameters=self._parameters,
                 cells=self._cells,
                 clock=self.clock,

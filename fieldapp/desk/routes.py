@@ -5,7 +5,7 @@ from typing import Final
 
 import flet as ft
 
-from fieldapp.desk.screens import ceremony, devices, door, enrol, inbox, quarantine, settings
+from fieldapp.desk.screens import ceremony, devices, door, enrol, inbox, keys, quarantine, settings
 from fieldapp.desk.state import DeskState, Screen
 
 SCREENS: Final[Mapping[Screen, Callable[[DeskState], ft.Control]]] = {
@@ -20,5 +20,7 @@ SCREENS: Final[Mapping[Screen, Callable[[DeskState], ft.Control]]] = {
     Screen.SETTINGS: settings.settings_screen,
     Screen.PASSPHRASE: settings.passphrase_screen,
     Screen.HANDOVER: ceremony.handover_screen,
+    Screen.KEYS: keys.keys_screen,
+    Screen.HOLDERS: keys.holders_screen,
     Screen.ABOUT: settings.about_screen,
 }

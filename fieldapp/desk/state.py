@@ -7,7 +7,8 @@ and look outlives it.
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -44,6 +45,8 @@ class Screen(StrEnum):
     SETTINGS = "settings"
     PASSPHRASE = "passphrase"  # noqa: S105 - a place, not a secret
     HANDOVER = "handover"
+    KEYS = "keys"
+    HOLDERS = "holders"
     ABOUT = "about"
 
 
@@ -87,7 +90,7 @@ class DeskState(Places[Screen], Interface):
             self.gate.enrolment = enrolment
             self.beat += 1
 
-    async def create(self, passphrase: str, plan: CentrePlan, keys: str = "") -> None:
+    async def create(self, passphrase: str, plan: CentrePlan, keys: Sequence[str] = ()) -> None:
         """Create the centre and open its desk; errors as `DeskGate.create`."""
         await self._with_progress(self.gate.create(passphrase, plan, keys))
         with contextlib.suppress(VaultError):  # the desk is made all the same, with the settings of a new one
@@ -98,7 +101,12 @@ class DeskState(Places[Screen], Interface):
         await self._with_progress(self.gate.unlock(passphrase))
 
     def confirm_ceremony(self) -> None:
-        """The words are on paper: forget them, and begin to work."""
+        """One key holder's words are on paper: forget them. After the last, begin to work."""
+        ceremony = self.gate.ceremony
+        if ceremony is not None and len(ceremony.papers) > 1:
+            self.gate.ceremony = replace(ceremony, papers=ceremony.papers[1:])
+            self.beat += 1
+            return
         self.gate.ceremony = None
         self.only(Screen.INBOX)
 

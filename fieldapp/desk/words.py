@@ -11,13 +11,14 @@ from fieldapp.domain.triage import Band
 from fieldapp.kit.i18n import Translator
 from fieldapp.kit.interface import Interface
 from fieldapp.kit.troubles import Trouble, vault_trouble
-from fieldapp.services.desk.ceremony import KeyFolderUnusable
+from fieldapp.services.custody import KeyFolderUnusable
 from fieldapp.services.desk.devices import DeviceState, EnrolmentNotReady
 from fieldapp.services.desk.inbox import NotOpenedYet, UnknownRow
 from fieldapp.services.desk.inbox_rows import Row, RowKind, RowState
+from fieldapp.services.desk.signing import ClockDoubtful, NoFilesFound
 from fieldapp.vault import errors as vault
 from sync.answers import Refusal
-from sync.errors import EnrolmentFailed, RelayRefused, RelayUnreachable
+from sync.errors import DirectoryRejected, EnrolmentFailed, RelayRefused, RelayUnreachable
 from sync.protocol import Reason
 
 _MINUTE: Final = 60
@@ -60,10 +61,24 @@ def trouble_of(t: Translator, error: Exception) -> Trouble:
             return Trouble(t("The relay did not take it."), kept, t("Try again in a few minutes."))
         case KeyFolderUnusable():
             return Trouble(
-                t("Nothing can be written into this folder."),
-                t("No centre was created."),
-                t("Put the USB stick in and check the path, or leave the field empty."),
+                t("This folder cannot be used."),
+                t("Nothing was made or changed."),
+                t("Put the USB stick in and check the path. Each key needs a folder of its own."),
             )
+        case NoFilesFound():
+            return Trouble(
+                t("There is no such file in this folder."),
+                t("Nothing was changed."),
+                t("Put in the USB stick that was brought back, and check the path."),
+            )
+        case ClockDoubtful():
+            return Trouble(
+                t("The date of this computer is more than a year after the last change."),
+                t("Nothing was changed."),
+                t("Look at the date on this screen. Is it right?"),
+            )
+        case DirectoryRejected():
+            return _signing_trouble(t, error)
         case EnrolmentFailed():
             return Trouble(
                 t("What the device sent was not in order. Someone else may have used this code."),
@@ -80,6 +95,37 @@ def trouble_of(t: Translator, error: Exception) -> Trouble:
             )
         case _:
             return Trouble(t("That did not work."), t("What you saved before is safe."), t("Try again."))
+
+
+def _signing_trouble(t: Translator, error: DirectoryRejected) -> Trouble:
+    unchanged = t("Nothing was signed and nothing was changed.")
+    match error.reason:
+        case "signer":
+            return Trouble(
+                t("This key is not asked to sign."), unchanged, t("Use the key of one of the key holders.")
+            )
+        case "centre":
+            return Trouble(
+                t("This key belongs to another centre."), unchanged, t("Use the key of this centre.")
+            )
+        case "rollback":
+            return Trouble(
+                t("This key has signed a newer version already."),
+                unchanged,
+                t("Ask the other key holders which desk sent it. Do not sign before that is clear."),
+            )
+        case "document":
+            return Trouble(
+                t("These signatures belong to another request."),
+                unchanged,
+                t("Write the request again and have that one signed."),
+            )
+        case _:
+            return Trouble(
+                t("A file is damaged, or was not made by this program."),
+                unchanged,
+                t("Ask for the file again."),
+            )
 
 
 def quarantine_words(t: Translator, reason: str) -> str:

@@ -10,6 +10,12 @@ def local_time(at: int) -> datetime:
     return datetime.fromtimestamp(at)
 
 
+def date_words(at: int) -> str:
+    """Return the day of an epoch time with its year, for what is months away: "3/12/2027"."""
+    day = local_time(at)
+    return f"{day.day}/{day.month}/{day.year}"
+
+
 def clock_words(minutes: int) -> str:
     """Return minutes from midnight as "08:30"; 1440 is 24:00."""
     return f"{minutes // 60:02d}:{minutes % 60:02d}"

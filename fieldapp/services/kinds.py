@@ -29,3 +29,4 @@ class Kind(IntEnum):
     RULING = 48
     OWN_EVENT = 49
     CLOSED_ALERT = 50
+    SIGNING = 56

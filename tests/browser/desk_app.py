@@ -59,7 +59,7 @@ class Stage:
         """Play two devices that send something of every kind."""
         centre, local = self.gate.centre, self.gate.clock.local()
         assert centre
-        ceremony = KeyCeremony(self.folder, "", removable=True, centre_id=b"", desk_key=b"")
+        ceremony = KeyCeremony((), removable=True, centre_id=b"", desk_key=b"")
         world = World(self.served, self.clock, self.network, centre, ceremony, self.folder)
         phone = await world.device("Made-up phone 1", "police")
         tablet = await world.device("Made-up tablet 2", "welfare")

@@ -90,7 +90,7 @@ class Desk:
     async def device(self, name: str = "Made-up phone", agency: str = "police") -> Device:
         """Enrol a device that the test plays."""
         centre = self.centre
-        no_ceremony = KeyCeremony(self.folder, "", removable=True, centre_id=b"", desk_key=b"")
+        no_ceremony = KeyCeremony((), removable=True, centre_id=b"", desk_key=b"")
         world = World(self.relay, self.clock, self.network, centre, no_ceremony, self.folder)
         return await world.device(name, agency)
 

@@ -53,7 +53,7 @@ async def test_the_seven_words_are_shown_once_and_survive_a_lock(tmp_path: Path)
     async with desk(tmp_path) as app:
         await create(app)
         assert app.gate.ceremony
-        words = app.gate.ceremony.passphrase
+        words = app.gate.ceremony.papers[0].words
         assert len(words.split()) == 7
         assert words not in app.said
         await app.press("show")
@@ -78,7 +78,7 @@ async def test_the_root_keys_lie_on_the_medium_whose_folder_is_typed(tmp_path: P
         await create(app, str(medium))
         assert app.gate.ceremony
         assert app.gate.ceremony.removable
-        assert medium in app.gate.ceremony.key_directory.parents
+        assert medium in app.gate.ceremony.papers[0].folder.parents
         assert not (app.folder / "keys").exists()
         await app.press("show")
         assert "The root key lies on this computer" not in app.said
@@ -95,9 +95,9 @@ async def test_a_folder_that_cannot_be_written_is_told_before_anything_is_made(t
         missing = tmp_path / "not there"
         for path in (str(missing), "a/relative/path", "\0"):
             await app.screen.fill("Folder on a USB stick", path)
-            assert "Nothing can be written" not in app.said
+            assert "cannot be used" not in app.said
             await app.press("go-on")
-            await app.until(lambda: "Nothing can be written into this folder." in app.said)
+            await app.until(lambda: "This folder cannot be used." in app.said)
         assert app.gate.is_new
         assert not missing.exists()
 
@@ -117,7 +117,7 @@ async def test_a_medium_that_was_taken_out_in_between_makes_no_centre(tmp_path: 
         await app.screen.fill("Passphrase", PASSPHRASE)
         await app.screen.fill("The same once more", PASSPHRASE)
         await app.press("passphrase-choose")
-        await app.until(lambda: "No centre was created." in app.said)
+        await app.until(lambda: "Nothing was made or changed." in app.said)
         assert app.gate.is_new
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import partial
 from typing import Final
 
 import flet as ft
@@ -16,13 +17,15 @@ from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import primary_button
 from fieldapp.kit.fields import text_field, typed
 from fieldapp.kit.i18n import LANGUAGES, Translator
+from fieldapp.kit.interface import Handler
 from fieldapp.kit.locked import use_lock_screen
 from fieldapp.kit.notices import Urgency, notice, progress
 from fieldapp.kit.passphrase import passphrase_chooser
 from fieldapp.kit.text import body, quiet
 from fieldapp.kit.text import question as large
 from fieldapp.kit.trying import Trying, use_trying
-from fieldapp.services.desk.ceremony import CentrePlan, key_folder
+from fieldapp.services.custody import key_folder
+from fieldapp.services.desk.ceremony import ONE_HOLDER, SEVERAL_HOLDERS, CentrePlan
 from sync.address import relay_address
 
 MAX_NAME: Final = 60
@@ -46,7 +49,13 @@ class _Form:
     desk: str | None = None
     """None until it is typed: the proposed name follows the language."""
     relay: str = ""
-    keys: str = ""
+    holders: int = ONE_HOLDER
+    keys: tuple[str, ...] = ("", "", "")
+
+    @property
+    def media(self) -> tuple[str, ...]:
+        """The folders of the key holders there are, as they were typed."""
+        return self.keys[: self.holders]
 
 
 Parts = tuple[list[ft.Control], list[ft.Control]]
@@ -161,39 +170,81 @@ def _keys(state: DeskState, trying: Trying, form: _Form, keep: Keep, go_on: Call
     t = state.t
 
     async def check() -> None:
-        await asyncio.to_thread(key_folder, form.keys)
+        for typed_path in form.media:
+            await asyncio.to_thread(key_folder, typed_path)
         go_on()
 
-    def change(path: str) -> None:
+    def choose(key: str) -> None:
         trying.clear()
-        keep(replace(form, keys=path))
+        keep(replace(form, holders=int(key)))
 
-    here = t(
-        "Without a USB stick the root key stays on this computer. Whoever has it and the "
-        "seven words can speak for the centre."
-    )
+    options = [
+        Option(str(ONE_HOLDER), t("One key"), t("For a small centre. One person decides, and may lose it.")),
+        Option(
+            str(SEVERAL_HOLDERS),
+            t("Three keys, two of which must sign"),
+            t("Advised. One key may get lost, and nobody can change anything alone."),
+        ),
+    ]
+    alone = form.holders == ONE_HOLDER
     return (
         [
-            large(state, t("Where the root keys are kept")),
-            body(
-                state,
-                t(
-                    "They are needed about twice a year. Keep them on a USB stick in a safe, not on this "
-                    "computer."
-                ),
-            ),
-            text_field(
-                state,
-                t("Folder on a USB stick"),
-                form.keys,
-                typed(change),
-                helper=t("The whole path, such as /media/keys. Leave it empty if you have no USB stick."),
-            ),
+            large(state, t("Who keeps the centre's keys")),
+            body(state, t("They are needed about twice a year. They stay on USB sticks, in a safe.")),
+            choice_list(state, options, str(form.holders), choose, identifier="holders"),
+            *_media(state, trying, form, keep),
             *trying.shown(),
-            *([] if form.keys.strip() else [notice(state, here, urgency=Urgency.WARNING)]),
+            *_key_warning(state, form, alone=alone),
         ],
-        [primary_button(state, t("Continue"), trying.of(check), identifier="go-on")],
+        [primary_button(state, t("Continue"), _if_ready(form, trying.of(check)), identifier="go-on")],
     )
+
+
+def _media(state: DeskState, trying: Trying, form: _Form, keep: Keep) -> list[ft.Control]:
+    t = state.t
+    alone = form.holders == ONE_HOLDER
+
+    def change(number: int, path: str) -> None:
+        trying.clear()
+        keep(replace(form, keys=(*form.keys[:number], path, *form.keys[number + 1 :])))
+
+    def field_of(number: int) -> ft.Control:
+        label = t("Folder on a USB stick") if alone else t("Folder on USB stick {n}", n=number + 1)
+        last = number == form.holders - 1
+        help_text = (
+            t("The whole path, such as /media/keys. Leave it empty if you have no USB stick.")
+            if alone
+            else t("The whole path, such as /media/keys. All three sticks are put in now.")
+        )
+        path = form.keys[number]
+        return text_field(
+            state, label, path, typed(partial(change, number)), helper=help_text if last else None
+        )
+
+    return [field_of(number) for number in range(form.holders)]
+
+
+def _if_ready(form: _Form, handler: Handler) -> Handler | None:
+    """Three key holders need three different folders; one may do without a stick."""
+    media = [path.strip() for path in form.media]
+    return handler if form.holders == ONE_HOLDER or (all(media) and len(set(media)) == len(media)) else None
+
+
+def _key_warning(state: DeskState, form: _Form, *, alone: bool) -> list[ft.Control]:
+    t = state.t
+    if not alone:
+        words = t("Give each stick to another person, and never keep two of them together.")
+        return [notice(state, words)]
+    if form.keys[0].strip():
+        words = t(
+            "One person alone can change who reads the records. Choose this only for a very small centre."
+        )
+    else:
+        words = t(
+            "Without a USB stick the root key stays on this computer. Whoever has it and the "
+            "seven words can speak for the centre."
+        )
+    return [notice(state, words, urgency=Urgency.WARNING)]
 
 
 def _passphrase(state: DeskState, trying: Trying, form: _Form) -> Parts:
@@ -201,7 +252,7 @@ def _passphrase(state: DeskState, trying: Trying, form: _Form) -> Parts:
     plan = CentrePlan(form.name.strip(), form.relay, _desk_name(t, form).strip())
 
     async def choose(passphrase: str) -> None:
-        await trying.of(state.create, passphrase, plan, form.keys)()
+        await trying.of(state.create, passphrase, plan, form.media)()
 
     if trying.busy:
         waits = t("Making the centre's keys and its protected storage. This takes a few seconds.")

@@ -8,6 +8,7 @@ from fieldapp.desk.parts.frame import framed
 from fieldapp.desk.parts.inbox_list import inbox_list
 from fieldapp.desk.parts.record import record_pane
 from fieldapp.desk.parts.relay import relay_status
+from fieldapp.desk.parts.signing import key_notices
 from fieldapp.desk.state import DeskState, Screen
 from fieldapp.desk.words import trouble_notice
 from fieldapp.kit.boundary import component
@@ -18,8 +19,6 @@ from fieldapp.kit.trying import Trying, use_trying
 
 SECONDS_BETWEEN_LOOKS: Final = 30
 """How often the time left is drawn anew when nothing else happens."""
-DAYS_OF_WARNING: Final = 28
-_DAY: Final = 86_400
 
 
 @component
@@ -61,8 +60,7 @@ def _detail(state: DeskState, chosen: bytes, trying: Trying) -> Pane | None:
 
 def _attention(state: DeskState) -> list[ft.Control]:
     """Say what the person at this desk has to know before working on."""
-    t, centre = state.t, state.open
-    words = []
+    centre, words = state.open, []
     if centre.damaged:
         words.append(
             state.tn(
@@ -71,6 +69,7 @@ def _attention(state: DeskState) -> list[ft.Control]:
                 centre.damaged,
             )
         )
-    if centre.directory_expires - state.gate.clock.now() < DAYS_OF_WARNING * _DAY:
-        words.append(t("The centre's keys run out soon. Get the paper with the seven words, and renew them."))
-    return [notice(state, line, urgency=Urgency.WARNING) for line in words]
+    return [
+        *key_notices(state, leading=True),
+        *(notice(state, line, urgency=Urgency.WARNING) for line in words),
+    ]

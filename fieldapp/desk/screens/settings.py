@@ -62,6 +62,7 @@ def settings_screen(state: DeskState) -> ft.View:
             Screen.PASSPHRASE,
             "passphrase",
         ),
+        _row(state, t("The centre's keys"), t("How long they last, and who signs"), Screen.KEYS, "keys"),
         _row(
             state, t("The relay"), t("How it stands, and what its operator needs"), Screen.HANDOVER, "relay"
         ),

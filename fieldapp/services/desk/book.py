@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from fieldapp.domain.ids import Clock
 from fieldapp.services.changes import Changes
+from fieldapp.services.desk.draft import Draft
 from fieldapp.services.desk.envelopes import Arrival, Outgoing
 from fieldapp.services.desk.events import OwnEvent
 from fieldapp.services.desk.records import (
@@ -48,6 +49,7 @@ _READERS: Final[dict[Kind, Callable[[bytes], DeskRecord]]] = {
     Kind.ACKNOWLEDGEMENT: Marks.from_bytes,
     Kind.OUTGOING: Outgoing.from_bytes,
     Kind.ISSUED: Issued.from_bytes,
+    Kind.SIGNING: Draft.from_bytes,
     Kind.RECEIVED: Arrival.from_bytes,
     Kind.QUARANTINED: Arrival.from_bytes,
     Kind.RULING: Ruling.from_bytes,
@@ -102,10 +104,19 @@ class DeskBook:
     @property
     def trust(self) -> TrustedState:
         """The newest directory with its root; VaultLocked after `close`."""
-        published = [p.trust for p in self._all(Kind.TRUST, Published)]
-        if not published:
+        if not self.published:
             raise VaultLocked("locked")
-        return max(published, key=lambda trust: trust.version)
+        return max(self.published, key=lambda trust: trust.version)
+
+    @property
+    def published(self) -> list[TrustedState]:
+        """Every version of the directory that this centre has published, with its root, in no particular order."""
+        return [record.trust for record in self._all(Kind.TRUST, Published)]
+
+    @property
+    def draft(self) -> Draft | None:
+        """The next version, while it waits for signatures."""
+        return next(iter(self._all(Kind.SIGNING, Draft)), None)
 
     @property
     def role_keys(self) -> list[RoleKeys]:
@@ -211,15 +222,8 @@ class DeskBook:
 
     def directory(self, version: int, dir_hash: bytes) -> Directory | None:
         """Return a directory that this centre published, of any age."""
-        published = self._all(Kind.TRUST, Published)
-        return next(
-            (
-                p.trust.directory
-                for p in published
-                if (p.trust.version, p.trust.dir_hash) == (version, dir_hash)
-            ),
-            None,
-        )
+        wanted = (version, dir_hash)
+        return next((t.directory for t in self.published if (t.version, t.dir_hash) == wanted), None)
 
     # --- Changes ---------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ relay refuses it and `centre.receiving.registered` is False.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -18,17 +18,19 @@ from fieldapp.domain.ids import Clock
 from fieldapp.errors import InputError
 from fieldapp.services import passphrases
 from fieldapp.services.changes import Changes
+from fieldapp.services.custody import KeyFolderUnusable, KeyPaper, create_key_vault
 from fieldapp.services.desk import ceremony
 from fieldapp.services.desk.alerts import Alerts
 from fieldapp.services.desk.book import DeskBook
-from fieldapp.services.desk.ceremony import CentrePlan, KeyCeremony, KeyFolderUnusable
+from fieldapp.services.desk.ceremony import CentrePlan, Founding, KeyCeremony
 from fieldapp.services.desk.devices import Devices
 from fieldapp.services.desk.inbox import Inbox
 from fieldapp.services.desk.publishing import Publishing
 from fieldapp.services.desk.quarantine import Quarantine
 from fieldapp.services.desk.receiving import Receiving
 from fieldapp.services.desk.records import DeskSettings
-from fieldapp.services.desk.renewal import renew_directory
+from fieldapp.services.desk.signing import Signing
+from fieldapp.services.desk.split_view import SplitView, split_views
 from fieldapp.services.desk.tokens import Tokens
 from fieldapp.services.settings import Settings
 from fieldapp.services.worker import StorageWorker
@@ -75,6 +77,7 @@ class Centre:
         self.quarantine = Quarantine(book)
         self.devices = Devices(book, client, tokens)
         self.alerts = Alerts(book)
+        self.signing = Signing(book, self.receiving.wake)
 
     @property
     def changes(self) -> Changes:
@@ -112,9 +115,9 @@ class Centre:
         return self._book.damaged
 
     @property
-    def directory_expires(self) -> int:
-        """When the directory and its prekeys run out, in seconds: a new one has to be signed with the key vault."""
-        return self._book.trust.directory.expires
+    def split_views(self) -> tuple[SplitView, ...]:
+        """Devices that were shown a directory that this centre never published: an alarm."""
+        return split_views(self._book)
 
     @property
     def is_locked(self) -> bool:
@@ -138,14 +141,6 @@ class Centre:
         if passphrases.judge(new).weakness:
             raise InputError("This passphrase is not strong enough.")
         await self._book.change_passphrase(old, new)
-
-    async def renew_directory(self, key_directory: Path, words: str) -> None:
-        """Sign the next directory with the keys in their own vault (the folder and words of the key ceremony).
-
-        WrongPassphrase, UnlockDelayed or another VaultError, DirectoryRejected: the last one stays in force.
-        """
-        await renew_directory(self._book, key_directory, words)
-        self.receiving.wake()
 
     def start(self) -> None:
         """Begin to publish, pull and answer in the background, until `lock`."""
@@ -181,7 +176,7 @@ async def create_centre(
     passphrase: str,
     plan: CentrePlan,
     *,
-    key_directory: Path | None = None,
+    key_directories: Sequence[Path] = (),
     keystore: Keystore | None = None,
     parameters: KdfParameters = DESK,
     cells: int = DESK_CELLS,
@@ -190,8 +185,9 @@ async def create_centre(
 ) -> tuple[Centre, KeyCeremony]:
     """Make a centre with its first desk in `directory`, and return it unlocked with what is shown once.
 
-    Root and directory keys go to a folder in `key_directory` (a removable medium), or in `<directory>/keys`. Works
-    without a network. ValueError for an address that is no relay's; KeyFolderUnusable, VaultExists, StorageFailed,
+    `key_directories` are folders on removable media: one for the one key holder of a small centre, or three, two of
+    whom must sign. Without any, the one key lies in `<directory>/keys`. Works without a network. ValueError for an
+    address that is no relay's or another number of folders; KeyFolderUnusable, VaultExists, StorageFailed,
     KeystoreUnavailable.
     """
     plan = replace(plan, relay=relay_address(plan.relay))
@@ -201,15 +197,8 @@ async def create_centre(
     def make() -> tuple[Vault, KeyCeremony]:
         if exists(directory):
             raise VaultExists("already there")
-        founding = ceremony.found(plan, clock.now())
-        # A folder of its own, so that an attempt that was cut off never stands in the way of the next.
-        keys_in = (key_directory or directory / KEY_FOLDER) / founding.centre_id.hex()[:8]
-        try:
-            words = ceremony.store_keys(keys_in, founding, parameters, clock)
-        except StorageFailed:
-            if key_directory is None:
-                raise
-            raise KeyFolderUnusable("keys cannot be written") from None
+        founding = ceremony.found(plan, clock.now(), len(key_directories) or 1)
+        papers = _store_keys(key_directories or [directory / KEY_FOLDER], founding, plan, parameters, clock)
         vault = create(
             directory,
             passphrase,
@@ -225,8 +214,8 @@ async def create_centre(
         except BaseException:
             vault.lock()
             raise
-        removable = key_directory is not None
-        return vault, KeyCeremony(keys_in, words, removable, founding.centre_id, founding.desk_key)
+        removable = bool(key_directories)
+        return vault, KeyCeremony(papers, removable, founding.centre_id, founding.desk_key)
 
     try:
         vault, shown_once = await worker.run(make)
@@ -234,6 +223,24 @@ async def create_centre(
     except BaseException:
         worker.close()
         raise
+
+
+def _store_keys(
+    media: Sequence[Path], founding: Founding, plan: CentrePlan, parameters: KdfParameters, clock: Clock
+) -> tuple[KeyPaper, ...]:
+    """Write each holder's keys to its medium, in a folder of its own: an attempt that was cut off is never in the way.
+
+    KeyFolderUnusable; vaults that were written by then hold keys of a centre that does not exist.
+    """
+    papers = []
+    for number, (medium, keys) in enumerate(zip(media, founding.holders, strict=True), start=1):
+        folder = medium / founding.centre_id.hex()[:8]
+        name = f"{plan.name[:50]} {number}"
+        try:
+            papers.append(create_key_vault(folder, keys, founding.centre_id, name, parameters, clock))
+        except (StorageFailed, VaultExists):
+            raise KeyFolderUnusable("keys cannot be written") from None
+    return tuple(papers)
 
 
 async def open_centre(

@@ -1,21 +1,15 @@
 """How a centre begins: root, directory and role keys, made once, in memory (security: section 4).
 
-Root and directory keys go into a vault of their own, on a removable medium where there is one, with a passphrase of
-seven random words that is shown once. What stays on the desk cannot change the directory.
+Root and directory keys go into key vaults (`fieldapp.services.custody`): one for a small centre, or three of which two
+must sign. What stays on the desk cannot change the directory.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Final
 
-from fieldapp.domain.ids import Clock
-from fieldapp.errors import FieldappError
-from fieldapp.services import passphrases
+from fieldapp.services.custody import HolderKeys, KeyPaper
 from fieldapp.services.desk.records import DeskIdentity, DeskRecord, Published, RoleKeys
-from fieldapp.vault import KdfParameters, NoKeystore, create
-from sync import canonical
 from sync.certificate import Certificate
 from sync.directory import DeskEntry, Directory, Phone, Policy, Relay, Role, sign_directory
 from sync.keys import PrekeyRing, SlotRole
@@ -24,10 +18,11 @@ from sync.protocol import DAY, PREKEY_WEEKS_AHEAD, SUITE, WEEK, SenderKind
 from sync.root import Root, sign_root
 from sync.trust import TrustedState, make_blob
 
-KEY_WORDS: Final = 7
-KEY_RECORD_KIND: Final = 1
-"""The one record of a key vault: {directory: seed, root: seed}."""
-ROOT_YEARS: Final = 10
+ONE_HOLDER: Final = 1
+SEVERAL_HOLDERS: Final = 3
+SIGNERS_OF_SEVERAL: Final = 2
+"""Two of three: one key can be lost, and one alone can do no harm."""
+ROOT_SECONDS: Final = 10 * 365 * DAY
 DIRECTORY_SECONDS: Final = PREKEY_WEEKS_AHEAD * WEEK
 """As long as prekeys reach ahead."""
 
@@ -83,14 +78,13 @@ class CentrePlan:
 
 @dataclass(frozen=True, slots=True)
 class KeyCeremony:
-    """What the creator of a centre must write down now: it is shown once and stored nowhere.
+    """What the creator of a centre must write down now: one paper for each key holder, shown once, stored nowhere.
 
     `desk_key` (32 bytes) and `centre_id` (16) go to the operator of the relay. `removable` is False when the root and
     directory keys lie in the desk's own folder: whoever takes this computer then has them, behind seven words.
     """
 
-    key_directory: Path
-    passphrase: str = field(repr=False)
+    papers: tuple[KeyPaper, ...]
     removable: bool
     centre_id: bytes
     desk_key: bytes
@@ -98,25 +92,33 @@ class KeyCeremony:
 
 @dataclass(frozen=True, slots=True)
 class Founding:
-    """A centre as it begins: the desk's first records, and the seeds that leave for the key vault."""
+    """A centre as it begins: the desk's first records, and the keys that leave for the key vaults."""
 
     records: tuple[DeskRecord, ...]
     centre_id: bytes
     desk_key: bytes
-    root_seed: bytes = field(repr=False)
-    directory_seed: bytes = field(repr=False)
+    holders: tuple[HolderKeys, ...]
 
 
-def found(plan: CentrePlan, now: int) -> Founding:
+def threshold_of(holders: int) -> int:
+    """Return how many of so many key holders must sign; ValueError for a number that is not offered."""
+    if holders not in (ONE_HOLDER, SEVERAL_HOLDERS):
+        raise ValueError("one key holder, or three")
+    return 1 if holders == ONE_HOLDER else SIGNERS_OF_SEVERAL
+
+
+def found(plan: CentrePlan, now: int, holders: int = ONE_HOLDER) -> Founding:
     """Make all keys, root 1 and directory 1. ValueError or DirectoryRejected for a plan that cannot be."""
-    root_key, dir_key, desk_key = SigningKey.generate(), SigningKey.generate(), SigningKey.generate()
+    threshold, desk_key = threshold_of(holders), SigningKey.generate()
+    keys = tuple(HolderKeys.generate() for _ in range(holders))
+    root_keys, dir_keys = [k.root for k in keys], [k.directory for k in keys]
     root = Root.first(
-        threshold=1,
-        root_keys=[root_key.public],
-        dir_threshold=1,
-        dir_keys=[dir_key.public],
+        threshold=threshold,
+        root_keys=[key.public for key in root_keys],
+        dir_threshold=threshold,
+        dir_keys=[key.public for key in dir_keys],
         command_keys=[desk_key.public],
-        expires=now + ROOT_YEARS * 365 * DAY,
+        expires=now + ROOT_SECONDS,
     )
     registrar = PrekeyRing.generate(SlotRole.REGISTRAR, now)
     rings = {role_id: PrekeyRing.generate(SlotRole.CONTENT, now) for role_id in plan.roles}
@@ -141,12 +143,12 @@ def found(plan: CentrePlan, now: int) -> Founding:
         relay=Relay(plan.relay, plan.pin),
         phones=plan.phones,
     )
-    blob = make_blob([sign_root(root, [root_key])], sign_directory(directory, root, [dir_key]))
+    blob = make_blob([sign_root(root, root_keys)], sign_directory(directory, root, dir_keys))
     trust = TrustedState.pin(root.centre_id, blob)
     identity = _identity(plan, desk, desk_key, root.centre_id, now)
-    keys = [RoleKeys(role_id, ring) for role_id, ring in {**rings, "registrar": registrar}.items()]
-    records: tuple[DeskRecord, ...] = (identity, Published(trust), *keys)
-    return Founding(records, root.centre_id, desk_key.public, root_key.seed, dir_key.seed)
+    role_keys = [RoleKeys(role_id, ring) for role_id, ring in {**rings, "registrar": registrar}.items()]
+    records: tuple[DeskRecord, ...] = (identity, Published(trust), *role_keys)
+    return Founding(records, root.centre_id, desk_key.public, keys)
 
 
 def _identity(plan: CentrePlan, desk: DeskEntry, key: SigningKey, centre_id: bytes, now: int) -> DeskIdentity:
@@ -170,47 +172,3 @@ def _identity(plan: CentrePlan, desk: DeskEntry, key: SigningKey, centre_id: byt
         certificate=certificate.sign(key),
         box=random_bytes(16).hex(),
     )
-
-
-class KeyFolderUnusable(FieldappError):
-    """The folder for the root keys is not there, or nothing can be written into it; nothing was made."""
-
-    def diagnostics(self) -> str:
-        """Say what to do."""
-        return "Nothing can be written into the folder for the root keys. Put the medium in, or choose another one."
-
-
-def key_folder(typed: str) -> Path | None:
-    """Return the folder that was typed for the root keys, None for an empty one. Touches the disk.
-
-    KeyFolderUnusable when it is not there: a mistyped one must not be made, for then the keys would lie on this
-    computer and not on the medium. Or when nothing can be written into it.
-    """
-    if not typed.strip():
-        return None
-    try:
-        folder = Path(typed.strip()).expanduser()
-        if not folder.is_absolute():
-            raise KeyFolderUnusable("relative")
-        with TemporaryFile(dir=folder):
-            return folder
-    except (OSError, RuntimeError, ValueError):
-        raise KeyFolderUnusable("cannot be written") from None
-
-
-def store_keys(directory: Path, founding: Founding, parameters: KdfParameters, clock: Clock) -> str:
-    """Write root and directory keys into a vault of their own; returns its passphrase. Slow; VaultExists, StorageFailed.
-
-    There is no keystore on a removable medium: the seven words (90 bits) alone protect it.
-    """
-    passphrase = passphrases.suggest("en", KEY_WORDS)
-    vault = create(directory, passphrase, NoKeystore(), parameters, now=clock.now())
-    seeds = canonical.dumps(
-        {"directory": founding.directory_seed.hex(), "root": founding.root_seed.hex(), "v": 1}
-    )
-    try:
-        with vault.transaction(clock.now()) as tx:
-            tx.put(founding.centre_id, KEY_RECORD_KIND, seeds)
-    finally:
-        vault.lock()
-    return passphrase

@@ -257,7 +257,7 @@ def founded() -> tuple[Path, KeyCeremony]:
                 folder / "desk",
                 PASSPHRASE,
                 CentrePlan("Made-up centre", HOST),
-                key_directory=folder / "stick",
+                key_directories=[folder / "stick"],
                 parameters=FLOOR,
                 cells=1024,
                 clock=DeskClock(clock),

@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from fieldapp.services.desk.centre import create_centre, open_centre
-from fieldapp.services.desk.ceremony import KEY_RECORD_KIND, CentrePlan
+from fieldapp.services.custody import KEY_RECORD_KIND
+from fieldapp.services.desk.ceremony import CentrePlan
 from fieldapp.services.desk.devices import DeviceState, EnrolmentNotReady, EnrolmentState
 from fieldapp.services.network import Network
 from fieldapp.services.settings import Work
@@ -82,10 +83,10 @@ def test_a_centre_can_be_made_offline_and_publishes_itself_later(tmp_path: Path)
 def test_root_and_directory_keys_lie_apart_behind_seven_words() -> None:
     folder, ceremony = founded()
     assert ceremony.removable
-    assert folder / "stick" in ceremony.key_directory.parents
-    assert len(ceremony.passphrase.split()) == 7
-    assert ceremony.passphrase not in repr(ceremony)
-    vault = unlock(ceremony.key_directory, ceremony.passphrase, NoKeystore(), now=NOW)
+    assert folder / "stick" in ceremony.papers[0].folder.parents
+    assert len(ceremony.papers[0].words.split()) == 7
+    assert ceremony.papers[0].words not in repr(ceremony)
+    vault = unlock(ceremony.papers[0].folder, ceremony.papers[0].words, NoKeystore(), now=NOW)
     (record,) = vault.records(KEY_RECORD_KIND)
     seeds = Fields.parse(record.payload)
     vault.lock()
@@ -244,13 +245,15 @@ def test_a_new_directory_reaches_devices_and_the_old_one_still_opens(tmp_path: P
     async def body(world: World) -> None:
         device = await world.device()
         assert device.trust
-        keys, words = world.ceremony.key_directory, world.ceremony.passphrase
+        (paper,), signing = world.ceremony.papers, world.centre.signing
         world.clock.pass_days(70)
+        await signing.renew()
         with pytest.raises(WrongPassphrase):
-            await world.centre.renew_directory(keys, "made up and wrong")
-        await world.centre.renew_directory(keys, words)
+            await signing.sign_here(paper.folder, "made up and wrong")
+        await signing.sign_here(paper.folder, paper.words)
+        await signing.publish()
         await world.centre.receiving.once()
-        assert world.centre.directory_expires == int(world.clock.now) + PREKEY_WEEKS_AHEAD * WEEK
+        assert signing.runs_out == int(world.clock.now) + PREKEY_WEEKS_AHEAD * WEEK
 
         old = seal_record(device, screening("by the old one", at=int(world.clock.now)))[0]
         await device.drop(old.envelope)
