@@ -5,8 +5,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from fieldapp.services.desk.centre import create_centre, open_centre
 from fieldapp.services.custody import KEY_RECORD_KIND
+from fieldapp.services.desk.centre import create_centre, open_centre
 from fieldapp.services.desk.ceremony import CentrePlan
 from fieldapp.services.desk.devices import DeviceState, EnrolmentNotReady, EnrolmentState
 from fieldapp.services.network import Network

@@ -19,6 +19,7 @@ from sync import (
     receipts,
     root,
     signed,
+    signing,
 )
 from sync.canonical import MAX_DEPTH, MAX_SIZE, loads_object
 from sync.directory import Directory
@@ -67,13 +68,13 @@ def raised(error: str, *names: str) -> set[str]:
 
 def test_tags() -> None:
     table = rows(TEXT, "## 1.", "constant")
-    assert len(table) == 5
+    assert len(table) == 7
     for name, tag in table:
         assert getattr(protocol, word(name)) == word(tag).encode().ljust(16, b"\0")
 
 
 def test_constants() -> None:
-    for heading, module, count in (("## 4.", protocol, 9), ("## 10.", outbox, 3), ("## 11.", protocol, 12)):
+    for heading, module, count in (("## 4.", protocol, 11), ("## 10.", outbox, 3), ("## 11.", protocol, 12)):
         table = rows(TEXT, heading, "constant")
         assert len(table) == count
         for name, value in table:
@@ -160,7 +161,7 @@ def test_rejection_reasons_in_order_with_their_kind() -> None:
     ("heading", "error", "modules"),
     [
         ("### 5.3", "SealRefused", ("envelope", "header")),
-        ("### 6.4", "DirectoryRejected", ("signed", "root", "directory", "trust", "certificate")),
+        ("### 6.4", "DirectoryRejected", ("signed", "root", "directory", "trust", "certificate", "signing")),
         ("### 8.2", "EnrolmentFailed", ("code", "enrolment")),
     ],
 )
@@ -174,7 +175,8 @@ def test_container_layout() -> None:
     table = rows(TEXT, "### 6.1", "offset")
     assert [row[0] for row in table[:4]] == ["0", "4", str(signed.LENGTH_OFFSET), str(signed.DOCUMENT_OFFSET)]
     assert table[-1][1] == f"{signed.SIGNATURE_ENTRY_SIZE} each"
-    assert set(signed.TAGS) == {1, 2, 3}
+    assert set(signed.TAGS) == {1, 2, 3, 4, 5}
+    assert all(f"{number} " in table[1][2] for number in signed.TAGS)
     assert f"1 to {protocol.MAX_SIGNERS}" in table[4][2]
 
 
@@ -183,6 +185,9 @@ def test_document_fields() -> None:
     assert "`{" + ", ".join(certificate._FIELDS) + "}`" in TEXT
     directory = replace(make_centre().directory, devices_suspended=(bytes(16),))
     document = loads_object(directory.to_bytes())
+    assert "`{" + ", ".join(signing._REQUEST_FIELDS) + "}`" in TEXT
+    assert "`{" + ", ".join(signing._CARD_FIELDS) + "}`" in TEXT
+    assert f"{signing.MAX_REQUEST:,} bytes" in TEXT
     assert {word(row[0]) for row in rows(TEXT, "### 6.3", "field")} == set(document)
     assert Directory.from_bytes(make_centre().directory.to_bytes()).shards == protocol.SHARD_COUNT
 
