@@ -27,6 +27,7 @@ class What(StrEnum):
     DESKS = "desks"
     ENROL_KEYS = "enrol_keys"
     DEVICES_REVOKED = "devices_revoked"
+    DEVICES_SUSPENDED = "devices_suspended"
     POLICY = "policy"
     RELAY = "relay"
     PHONES = "phones"
@@ -98,6 +99,7 @@ def _directories(old: Directory, new: Directory) -> Iterator[Change]:
     yield _words(What.DESKS, old.desks, new.desks, _desk)
     yield _words(What.ENROL_KEYS, old.enrol_keys, new.enrol_keys, key_label)
     yield _words(What.DEVICES_REVOKED, old.devices_revoked, new.devices_revoked, _revocation)
+    yield _words(What.DEVICES_SUSPENDED, old.devices_suspended, new.devices_suspended, _device)
     yield _words(What.POLICY, _policy(old.policy), _policy(new.policy), str)
     yield _words(What.RELAY, [old.relay], [new.relay], _relay)
     yield _words(What.PHONES, old.phones, new.phones, _phone)
@@ -136,8 +138,12 @@ def _desk(desk: DeskEntry) -> str:
     return f"{desk.name} ({desk.id.hex()[:8]}), {key_label(desk.sign_pk)}"
 
 
+def _device(device_id: bytes) -> str:
+    return device_id.hex()[:16]
+
+
 def _revocation(revoked: Revocation) -> str:
-    return f"{revoked.id.hex()[:16]} / {revoked.from_seq}"
+    return f"{_device(revoked.id)} / {revoked.from_seq}"
 
 
 def _policy(policy: Policy) -> list[str]:

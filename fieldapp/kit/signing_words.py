@@ -75,6 +75,7 @@ def _label(t: Translator, what: What) -> str:
         What.DESKS: t("Desks"),
         What.ENROL_KEYS: t("Desks that may enrol devices"),
         What.DEVICES_REVOKED: t("Devices withdrawn (device / from number)"),
+        What.DEVICES_SUSPENDED: t("Devices that shall wait"),
         What.POLICY: t("Rules for devices"),
         What.RELAY: t("Relay"),
         What.PHONES: t("Phone numbers on devices"),

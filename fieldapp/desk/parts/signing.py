@@ -74,6 +74,11 @@ def key_notices(state: DeskState, *, leading: bool = False) -> list[ft.Control]:
     found: list[tuple[str, Urgency]] = [
         (_split_words(state, view), Urgency.NOW) for view in state.open.split_views
     ]
+    if signing.unpublished:
+        words = t(
+            "A decision about a device is not published yet. Renew the keys, so that every device hears of it."
+        )
+        found.append((words, Urgency.WARNING))
     if signing.proposal is not None and leading:
         found.append((t("A change of the centre's keys waits for signatures."), Urgency.WARNING))
     elif signing.due:

@@ -23,6 +23,7 @@ from fieldapp.services.desk.book import DeskBook
 from fieldapp.services.desk.ceremony import DIRECTORY_SECONDS, ROOT_SECONDS, threshold_of
 from fieldapp.services.desk.draft import Draft
 from fieldapp.services.desk.records import Published, RoleKeys
+from fieldapp.services.desk.rulings import unpublished, with_rulings
 from sync.comparison import prekeys_until
 from sync.directory import Directory, Role
 from sync.errors import DirectoryRejected
@@ -98,10 +99,19 @@ class Signing:
         """Whether the root should be renewed: a year before it ends."""
         return self._book.clock.now() >= self.root_expires - DOUBTFUL
 
+    @property
+    def unpublished(self) -> bool:
+        """Whether something was decided about a device that neither the directory nor what waits says."""
+        directory = self.proposal.directory if self.proposal else self._book.trust.directory
+        return unpublished(directory, self._book.rulings)
+
     # --- What is wished for ----------------------------------------------------------------------------
 
     async def renew(self, *, date_is_right: bool = False) -> None:
-        """Draft the next version with prekeys for the coming 26 weeks. ClockDoubtful unless `date_is_right`."""
+        """Draft the next version: prekeys for the coming 26 weeks, and what was decided about devices.
+
+        ClockDoubtful unless `date_is_right`.
+        """
         await self._draft(date_is_right=date_is_right)
 
     async def replace_prekeys(self, *, date_is_right: bool = False) -> None:
@@ -205,7 +215,7 @@ class Signing:
                 k.role_id: (k.ring.replaced(at) if replaced else k.ring.renewed(at))
                 for k in self._book.role_keys
             }
-            base = waiting.directory if waiting else trust.directory
+            base = with_rulings(waiting.directory if waiting else trust.directory, self._book.rulings)
             following = replace(
                 base,
                 v=trust.version + 1,

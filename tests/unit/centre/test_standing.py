@@ -17,7 +17,10 @@ from tests.unit.centre.test_alerts import arrive, seal
 
 async def sign(world: World) -> None:
     """Sign the next directory with the keys from the safe, and publish it."""
-    await world.centre.renew_directory(world.ceremony.key_directory, world.ceremony.passphrase)
+    (paper,), signing = world.ceremony.papers, world.centre.signing
+    await signing.renew()
+    await signing.sign_here(paper.folder, paper.words)
+    await signing.publish()
     await world.centre.receiving.once()
 
 

@@ -353,6 +353,7 @@ SHOWN: dict[str, tuple[dict[str, object], What]] = {
     "policy opened_by": ({"policy": _policy(opened_by=2)}, What.POLICY),
     "desks": ({"desks": ()}, What.DESKS),
     "devices_revoked": ({"devices_revoked": (Revocation(b"MADE-UP-DEVICE-9", 7),)}, What.DEVICES_REVOKED),
+    "devices_suspended": ({"devices_suspended": (b"MADE-UP-DEVICE-9",)}, What.DEVICES_SUSPENDED),
     "relay": ({"relay": Relay("https://another.example")}, What.RELAY),
     "pin": ({"relay": Relay("https://relay.example", "aa")}, What.RELAY),
     "phones": ({"phones": (Phone("duty", "Made-up duty", "999"),)}, What.PHONES),
