@@ -273,6 +273,12 @@ def founded() -> tuple[Path, KeyCeremony]:
     return folder, ceremonies[0]
 
 
+def moved(ceremony: KeyCeremony, folder: Path, path: Path) -> KeyCeremony:
+    """Return the papers with the key vaults of a copy: a vault remembers what it signed."""
+    papers = tuple(replace(p, folder=path / p.folder.relative_to(folder)) for p in ceremony.papers)
+    return replace(ceremony, papers=papers)
+
+
 @asynccontextmanager
 async def world(path: Path, template: tuple[Path, KeyCeremony]) -> AsyncIterator[World]:
     """Give a published centre with an open desk, on the Argon2id floor."""
@@ -287,7 +293,7 @@ async def world(path: Path, template: tuple[Path, KeyCeremony]) -> AsyncIterator
             clock=DeskClock(clock),
             client=lambda url, key: CentreClient(url, key, transport=network),
         )
-        made = World(served, clock, network, centre, ceremony, path / "desk")
+        made = World(served, clock, network, centre, moved(ceremony, folder, path), path / "desk")
         try:
             yield made
         finally:

@@ -355,7 +355,7 @@ SHOWN: dict[str, tuple[dict[str, object], What]] = {
     "devices_revoked": ({"devices_revoked": (Revocation(b"MADE-UP-DEVICE-9", 7),)}, What.DEVICES_REVOKED),
     "devices_suspended": ({"devices_suspended": (b"MADE-UP-DEVICE-9",)}, What.DEVICES_SUSPENDED),
     "relay": ({"relay": Relay("https://another.example")}, What.RELAY),
-    "pin": ({"relay": Relay("https://relay.example", "aa")}, What.RELAY),
+    "pin": ({"relay": Relay("https://relay.example", "ab" * 32)}, What.RELAY),
     "phones": ({"phones": (Phone("duty", "Made-up duty", "999"),)}, What.PHONES),
     "shards": ({"shards": 8}, What.SHARDS),
 }
