@@ -22,7 +22,7 @@ def create(window: AppWindow, app: AppProcess) -> None:
     window.fill("Address of the relay", "relay.example.invalid")
     window.shot("desk-03-relay")
     window.click("go-on")
-    window.wait_text("Where the root keys are kept")
+    window.wait_text("Who keeps the centre")
     window.shot("desk-03-keys")
     window.click("go-on")
     window.wait_text("The passphrase of this desk")

@@ -98,7 +98,7 @@ def create_centre(office: AppWindow, world: World) -> None:
     office.click("go-on")
     office.fill("Address of the relay", f"127.0.0.1:{world.relay_port}")
     office.click("go-on")
-    office.wait_text("Where the root keys are kept")
+    office.wait_text("Who keeps the centre")
     office.click("go-on")
     office.wait_text("The passphrase of this desk")
     choose_passphrase(office)
