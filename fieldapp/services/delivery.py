@@ -174,6 +174,15 @@ class Delivery:
         await self._note(entry, lambda m: outbox.stored(m, self._book.clock.now()))
         return {}
 
+    async def _offer_again(self) -> None:
+        """Let the next pass offer all that no person has opened; its tokens stay: the relay knows what it kept."""
+        for entry, meta in self._book.on_the_way:
+            if meta.offered_at:
+                await self._book.change_meta(
+                    entry.entry_id, lambda m: outbox.missing(m, self._book.clock.now())
+                )
+        self.wake()
+
     async def _refused(self, entry: OutboxEntry, meta: OutboxMeta, reason: str, wait: int = 0) -> None:
         """Write down why; a portal or a busy relay says nothing about this record and costs it nothing."""
         if reason in _STOP:
@@ -237,7 +246,9 @@ class Delivery:
         except RelayRefused as error:
             if error.reason != Refusal.CURSOR_UNKNOWN or not membership.cursor:
                 raise
-            # The relay was restored from a backup: read everything again, all of it is idempotent.
+            # The relay was restored from a backup. First offer again, then read everything again: a crash in between
+            # only does it twice, and all of it is idempotent.
+            await self._offer_again()
             await self._book.hear("", News())
             return True
         if page.cursor == membership.cursor:

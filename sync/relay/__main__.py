@@ -10,7 +10,7 @@ import click
 import uvicorn
 
 from sync.protocol import CENTRE_ID_SIZE
-from sync.relay.app import create_app, register_centre
+from sync.relay.app import create_app, declare_restored, register_centre
 from sync.relay.auth import decode_hex
 from sync.relay.centres import CentreConflictError
 from sync.relay.database import Database, StoreUnavailableError
@@ -96,6 +96,17 @@ def main(ctx: click.Context, host: str, port: int, database: str, public_host: t
     asyncio.run(_check(database))
     click.echo(f"relay on http://{host}:{port}")
     uvicorn.Server(server_config(app)).run(sockets=[bound])
+
+
+@main.command("restored")
+@_database_option
+def restored(database: str) -> None:
+    """Say that the database was restored from a backup, so that devices and desks offer again what it lacks."""
+    try:
+        centres = asyncio.run(declare_restored(database))
+    except (StoreUnavailableError, SchemaTooNewError) as error:
+        raise _unusable(error) from None
+    click.echo(f"the clients of {centres} centres will begin again")
 
 
 @main.group(cls=click.Group)

@@ -66,6 +66,7 @@ from sync.relay.database import Database
 from sync.relay.drops import Drops
 from sync.relay.limits import Clock, RateLimiter
 from sync.relay.maintenance import Maintenance
+from sync.relay.restores import begin_again
 from sync.relay.settings import RelaySettings
 from sync.relay.web import Edge, refusal_response
 
@@ -128,6 +129,20 @@ def create_app(settings: RelaySettings, *, clock: Clock = time.time) -> Starlett
         exception_handlers={HTTPException: refusal_response},
         lifespan=lifespan,
     )
+
+
+async def declare_restored(database: str) -> int:
+    """Tell all clients of a relay that `database` (file or URL) was restored from a copy; return the number of centres.
+
+    It works before the relay starts and while it runs; doing it without need only costs time. See
+    `sync.relay.restores`. Raise StoreUnavailableError, SchemaTooNewError or SettingsError.
+    """
+    store = Database(database)
+    try:
+        await store.open()
+        return await store.write(begin_again)
+    finally:
+        await store.close()
 
 
 async def register_centre(database: str, centre_id: bytes, key: bytes, name: str) -> None:

@@ -56,6 +56,13 @@ def add_centre(connection: Connection, centre_id: bytes, key: bytes, name: str) 
         connection.execute(insert(desk).values(key=key, centre_id=centre_id, is_centre=True))
 
 
+def hold(connection: Connection, centre_id: bytes) -> None:
+    """Let other processes change this centre's lists and directory only after this transaction."""
+    # Not a full lock: rows that refer to the centre may still come in.
+    held = select(centre.c.centre_id).where(centre.c.centre_id == centre_id).with_for_update(key_share=True)
+    connection.execute(held)
+
+
 def find_signer(connection: Connection, key: bytes) -> Signer | None:
     """Return who signs with `key`, or None."""
     query = select(desk.c.key, desk.c.centre_id, desk.c.is_centre).where(desk.c.key == key)
@@ -69,6 +76,7 @@ def replace_desks(connection: Connection, signer: Signer, entries: Sequence[Desk
     Raise CentreConflictError when the list lacks the signer as a centre key (it would lock itself out),
     names a key twice, or names another centre's key. A box that no desk reads any more takes no drops.
     """
+    hold(connection, signer.centre_id)
     keys = {entry.key for entry in entries}
     stays = any(entry.key == signer.key and entry.is_centre for entry in entries)
     if not stays or len(keys) != len(entries):
@@ -95,6 +103,7 @@ def change_tokens(
     A hash that is there already stays as it is, so that a centre can send its whole pool again after the
     relay was restored. Return the number of new hashes.
     """
+    hold(connection, centre_id)
     if withdraw:
         connection.execute(
             delete(drop_token).where(

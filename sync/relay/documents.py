@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from sync.protocol import ENROLMENT_LIFETIME
+from sync.relay.centres import hold
 from sync.relay.schema import directory, enrolment
 
 Direction = Literal["up", "down"]
@@ -21,6 +22,7 @@ class WrittenOnceError(Exception):
 
 def put_directory(connection: Connection, centre_id: bytes, version: int, body: bytes) -> bool:
     """Store one directory version; raise WrittenOnceError for other bytes or a version that does not rise."""
+    hold(connection, centre_id)
     mine = directory.c.centre_id == centre_id
     same = select(directory.c.body).where(mine, directory.c.version == version)
     stored = connection.execute(same).scalar_one_or_none()

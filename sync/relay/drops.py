@@ -22,7 +22,8 @@ from sync.relay.limits import (
     personal_hash,
 )
 from sync.relay.quotas import Quota
-from sync.relay.schema import BOX, drop_token, stream
+from sync.relay.restores import masked
+from sync.relay.schema import BOX, centre, drop_token, stream
 
 
 class Outcome(Enum):
@@ -57,7 +58,12 @@ class Result:
 class _Token:
     centre_id: bytes
     receipt: bytes | None
-    item_id: bytes | None
+    item_id: bytes
+    mask: bytes | None
+
+    def result(self, outcome: Outcome) -> Result:
+        """Return a result with the id that clients know."""
+        return Result(outcome, masked(self.item_id, self.mask))
 
 
 _MARK_USED = (
@@ -119,7 +125,7 @@ def _store(connection: Connection, drops: Sequence[Drop], quota: Quota, day: int
     for drop, result in zip(drops, results, strict=True):
         if result.outcome is Outcome.STORED:
             token = tokens[drop.token_hash]
-            accepted[boxes[token.centre_id, drop.box]].append((result.item_id, drop.body))
+            accepted[boxes[token.centre_id, drop.box]].append((token.item_id, drop.body))
             used.append(
                 {
                     "b_token": drop.token_hash,
@@ -147,25 +153,35 @@ def _judge(
     if token is None:
         return Result(Outcome.REFUSED)
     receipt = personal_hash(b"fs drop", drop.box + drop.body)
-    if token.receipt is not None and token.item_id is not None:
+    if token.receipt is not None:
         same = hmac.compare_digest(token.receipt, receipt)
-        return Result(Outcome.REPEATED, token.item_id) if same else Result(Outcome.CONFLICT)
+        return token.result(Outcome.REPEATED) if same else Result(Outcome.CONFLICT)
     if (token.centre_id, drop.box) not in boxes:
         return Result(Outcome.REFUSED)
     if not rooms[token.centre_id].take(len(drop.body)):
         return Result(Outcome.FULL)
     token.receipt, token.item_id = receipt, streams.new_item_id()
-    return Result(Outcome.STORED, token.item_id)
+    return token.result(Outcome.STORED)
 
 
 def _lock_tokens(connection: Connection, hashes: set[bytes]) -> dict[bytes, _Token]:
     rows = connection.execute(
-        select(drop_token.c.token_hash, drop_token.c.centre_id, drop_token.c.receipt, drop_token.c.item_id)
+        select(
+            drop_token.c.token_hash,
+            drop_token.c.centre_id,
+            drop_token.c.receipt,
+            drop_token.c.item_id,
+            centre.c.cursor_mask,
+        )
+        .join(centre, centre.c.centre_id == drop_token.c.centre_id)
         .where(drop_token.c.token_hash.in_(hashes))
         .order_by(drop_token.c.token_hash)
-        .with_for_update()
+        .with_for_update(of=drop_token)
     )
-    return {row.token_hash: _Token(row.centre_id, row.receipt, row.item_id) for row in rows}
+    return {
+        row.token_hash: _Token(row.centre_id, row.receipt, row.item_id or b"", row.cursor_mask)
+        for row in rows
+    }
 
 
 def _open_boxes(connection: Connection, names: set[bytes]) -> dict[tuple[bytes, bytes], int]:

@@ -17,7 +17,7 @@ from sync.protocol import (
     READ_SCHEME,
     SHARD_COUNT,
 )
-from sync.relay import centres, documents, streams
+from sync.relay import centres, documents, restores, streams
 from sync.relay.access import Services, bearer, own_box, reading_centre, services_of, signed
 from sync.relay.auth import decode_hex
 from sync.relay.centres import CentreConflictError
@@ -86,7 +86,12 @@ async def box_page(request: Request) -> Response:
     limit = request.query_params.get("limit", str(MAX_PAGE))
     if not (limit.isascii() and limit.isdecimal() and len(limit) <= 3 and 1 <= int(limit) <= MAX_PAGE):
         raise Refusal(400)
-    return await _page(request, services, stream_id, int(limit))
+    try:
+        return await _page(request, services, stream_id, int(limit))
+    except CursorUnknownError:
+        # We gave it out once: perhaps this database was restored from a copy that is older.
+        await services.database.write(restores.doubt, stream_id, services.clock())
+        raise Refusal(410) from None
 
 
 async def item(request: Request) -> Response:
@@ -122,7 +127,10 @@ async def shard_page(request: Request) -> Response:
     services = services_of(request)
     centre_id = await reading_centre(request, SHARD_QUARTERS)
     stream_id = await services.database.read(streams.shard_of, centre_id, _shard(request))
-    return await _page(request, services, stream_id, MAX_PAGE)
+    try:
+        return await _page(request, services, stream_id, MAX_PAGE)
+    except CursorUnknownError:
+        raise Refusal(410) from None
 
 
 async def shard_put(request: Request) -> Response:
@@ -258,10 +266,7 @@ async def _page(request: Request, services: Services, stream_id: int, limit: int
         raise Refusal(400)
     if after == bytes(ITEM_ID_SIZE):
         after = None
-    try:
-        page = await services.database.read(streams.page, stream_id, after, limit)
-    except CursorUnknownError:
-        raise Refusal(410) from None
+    page = await services.database.read(streams.page, stream_id, after, limit)
     return bytes_response(encode_page(page, after))
 
 

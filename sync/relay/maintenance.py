@@ -4,7 +4,7 @@ import asyncio
 import logging
 from typing import NoReturn
 
-from sync.relay import centres, documents, drops, streams
+from sync.relay import centres, documents, drops, restores, streams
 from sync.relay.auth import forget_used_nonces
 from sync.relay.database import Database, StoreUnavailableError
 from sync.relay.limits import Clock
@@ -29,6 +29,8 @@ class Maintenance:
     async def purge(self) -> None:
         """Run one whole round: passed by all desks, older than 45 days, expired enrolments, used tokens."""
         now = self._clock()
+        if await self._database.write(restores.look_around, await self._database.place()):
+            _log.warning("the database was restored or moved: all clients are told to begin again")
         deleted = await self._database.write(streams.collect_all)
         deleted += await self._database.write(streams.expire, now)
         deleted += await self._database.write(documents.close_expired, now)

@@ -2,7 +2,8 @@
 
 A cursor handed out is the random id of the last item of a page, never a position: it cannot be guessed or
 counted, and after the relay was restored from a backup an id from the lost time is unknown (410) instead of
-pointing behind items that came in since. Every function works inside the transaction of the connection that it
+pointing behind items that came in since. `sync.relay.restores` says how the other cursors of that time become
+unknown too. Every function works inside the transaction of the connection that it
 is given.
 """
 
@@ -11,13 +12,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from sync.protocol import ITEM_ID_SIZE, MAX_PAGE_BYTES
 from sync.relay.limits import ITEM_DAYS, day_number
 from sync.relay.quotas import Quota, room
-from sync.relay.schema import BOX, SHARD, desk_box, item, stream
+from sync.relay.restores import masked
+from sync.relay.schema import BOX, SHARD, centre, desk, desk_box, item, stream
 
 
 class CursorUnknownError(Exception):
@@ -30,7 +32,7 @@ class CursorBehindError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One stored envelope; `day` is the day number on which it came."""
+    """One stored envelope, under the id that clients know; `day` is the day number on which it came."""
 
     item_id: bytes
     day: int
@@ -111,7 +113,7 @@ def put(
         return None
     item_id = new_item_id()
     append(connection, stream_id, [(item_id, body)], day_number(now))
-    return item_id
+    return masked(item_id, _look_up(connection, stream_id, None)[1])
 
 
 def page(connection: Connection, stream_id: int, after: bytes | None, limit: int) -> Page:
@@ -119,7 +121,7 @@ def page(connection: Connection, stream_id: int, after: bytes | None, limit: int
 
     Raise CursorUnknownError. The page also ends before `MAX_PAGE_BYTES` of bodies.
     """
-    position = 0 if after is None else _position(connection, stream_id, after)
+    position, mask = _look_up(connection, stream_id, after)
     waiting = and_(item.c.stream_id == stream_id, item.c.position > position, item.c.body.is_not(None))
     sizes = connection.execute(
         select(item.c.position, item.c.size).where(waiting).order_by(item.c.position).limit(limit + 1)
@@ -130,15 +132,17 @@ def page(connection: Connection, stream_id: int, after: bytes | None, limit: int
         .where(waiting, item.c.position <= last)
         .order_by(item.c.position)
     )
-    return Page(tuple(Item(*row) for row in rows), more)
+    return Page(tuple(Item(masked(row.item_id, mask), row.day, row.body) for row in rows), more)
 
 
 def item_for(connection: Connection, key: bytes, item_id: bytes) -> bytes | None:
     """Return the body of an item in a box that the desk `key` reads; None for unknown, foreign or deleted."""
+    of_desk = select(centre.c.cursor_mask).join(desk, desk.c.centre_id == centre.c.centre_id)
+    mask = connection.execute(of_desk.where(desk.c.key == key)).scalar_one_or_none()
     query = (
         select(item.c.body)
         .join(desk_box, desk_box.c.stream_id == item.c.stream_id)
-        .where(desk_box.c.key == key, item.c.item_id == item_id)
+        .where(desk_box.c.key == key, item.c.item_id == masked(item_id, mask))
     )
     return connection.execute(query).scalar_one_or_none()
 
@@ -149,7 +153,7 @@ def move_cursor(connection: Connection, key: bytes, stream_id: int, cursor: byte
     Raise CursorUnknownError or CursorBehindError. Deletion is a step of its own (`collect`): a crash in
     between leaves items that the next round deletes, never the other way round.
     """
-    position = _position(connection, stream_id, cursor)
+    position, _ = _look_up(connection, stream_id, cursor)
     mine = and_(desk_box.c.key == key, desk_box.c.stream_id == stream_id)
     current = connection.execute(select(desk_box.c.position).where(mine).with_for_update())
     if position < current.scalar_one():
@@ -159,14 +163,39 @@ def move_cursor(connection: Connection, key: bytes, stream_id: int, cursor: byte
 
 def collect(connection: Connection, stream_id: int) -> int:
     """Delete the bodies that every desk of the box has passed; return how many were deleted."""
-    passed = select(func.min(desk_box.c.position)).where(desk_box.c.stream_id == stream_id).scalar_subquery()
-    return _erase(connection, and_(item.c.stream_id == stream_id, item.c.position <= passed))
+    return sum(_collect(connection, row) for row in connection.execute(_passed(stream_id)))
 
 
 def collect_all(connection: Connection) -> int:
     """Run `collect` on every box, for what a crash left behind."""
-    boxes = (connection.execute(select(stream.c.stream_id).where(stream.c.kind == BOX))).scalars().all()
-    return sum(collect(connection, stream_id) for stream_id in boxes)
+    return sum(_collect(connection, row) for row in connection.execute(_passed(None)).all())
+
+
+def _passed(stream_id: int | None) -> Select[int, int, int]:
+    """Select the boxes (one, or all for None) that all their desks have passed further than was deleted yet."""
+    passed = func.min(desk_box.c.position)
+    query = (
+        select(stream.c.stream_id, stream.c.collected_position, passed)
+        .join(desk_box, desk_box.c.stream_id == stream.c.stream_id)
+        .group_by(stream.c.stream_id, stream.c.collected_position)
+        .having(passed > stream.c.collected_position)
+        .order_by(stream.c.stream_id)
+    )
+    return query if stream_id is None else query.where(stream.c.stream_id == stream_id)
+
+
+def _collect(connection: Connection, row: Row[int, int, int]) -> int:
+    stream_id, collected, passed = row
+    erased = _erase(
+        connection,
+        and_(item.c.stream_id == stream_id, item.c.position > collected, item.c.position <= passed),
+    )
+    connection.execute(
+        update(stream)
+        .where(stream.c.stream_id == stream_id, stream.c.collected_position < passed)
+        .values(collected_position=passed)
+    )
+    return erased
 
 
 def expire(connection: Connection, now: float) -> int:
@@ -202,14 +231,25 @@ def _erase(connection: Connection, which: ColumnElement[bool]) -> int:
     return items.total()
 
 
-def _position(connection: Connection, stream_id: int, cursor: bytes) -> int:
+def _look_up(connection: Connection, stream_id: int, cursor: bytes | None) -> tuple[int, bytes | None]:
+    """Return the position of a cursor, and the mask of the stream's centre; raise CursorUnknownError.
+
+    No cursor stands where the first body may be.
+    """
+    query = select(centre.c.cursor_mask, stream.c.collected_position).join(
+        stream, stream.c.centre_id == centre.c.centre_id
+    )
+    mask, collected = connection.execute(query.where(stream.c.stream_id == stream_id)).one()
+    if cursor is None:
+        return collected, mask
+    item_id = masked(cursor, mask)
     row = connection.execute(
-        select(item.c.position).where(item.c.item_id == cursor, item.c.stream_id == stream_id)
+        select(item.c.position).where(item.c.item_id == item_id, item.c.stream_id == stream_id)
     )
     position: int | None = row.scalar_one_or_none()
     if position is None:
         raise CursorUnknownError
-    return position
+    return position, mask
 
 
 def _cut(sizes: Sequence[tuple[int, int]], limit: int) -> tuple[int, bool]:

@@ -50,8 +50,8 @@ class PostgresServer:
         return self.url(name)
 
     def drop(self, name: str) -> None:
-        """Delete a database, whoever is connected."""
-        self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        """Delete a database if there is one, whoever is connected."""
+        self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """Run one statement as the administrator; return its rows."""
