@@ -1,9 +1,11 @@
 """The command `fieldapp-relay`."""
 
 import asyncio
+import json
 import logging
 import socket
 import sys
+from dataclasses import replace
 from typing import Any, Final
 
 import click
@@ -13,13 +15,16 @@ from sync.protocol import CENTRE_ID_SIZE
 from sync.relay.app import create_app, declare_restored, register_centre
 from sync.relay.auth import decode_hex
 from sync.relay.centres import CentreConflictError
+from sync.relay.check import Checked, check
 from sync.relay.database import Database, StoreUnavailableError
 from sync.relay.limits import KEY_SIZE
 from sync.relay.migrations import SchemaTooNewError
-from sync.relay.server import server_config
-from sync.relay.settings import RelaySettings, SettingsError, database_url
+from sync.relay.quotas import DEFAULT_QUOTA, Quota
+from sync.relay.server import LOCAL_PROXY, server_config
+from sync.relay.settings import REQUESTS_PER_MINUTE, RelaySettings, SettingsError, database_url
 
 _DATABASE: Final = "fieldapp-relay.db"
+_MIB: Final = 1024 * 1024
 
 
 class _OneLineGroup(click.Group):
@@ -81,21 +86,95 @@ _database_option = click.option(
     metavar="NAME[:PORT]",
     help="Host name under which clients reach this relay; may be repeated. Default: the address listened on.",
 )
+@click.option(
+    "--proxy",
+    multiple=True,
+    metavar="ADDRESS",
+    default=LOCAL_PROXY,
+    show_default=True,
+    help="Address or network of the TLS proxy, whose X-Forwarded-For is believed; may be repeated.",
+)
+@click.option(
+    "--quota-items",
+    default=DEFAULT_QUOTA.items,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Envelopes that one centre may have stored in each direction.",
+)
+@click.option(
+    "--quota-mib",
+    default=DEFAULT_QUOTA.bytes // _MIB,
+    show_default=True,
+    type=click.IntRange(1),
+    help="The same in MiB.",
+)
+@click.option(
+    "--requests-per-minute",
+    default=REQUESTS_PER_MINUTE,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Requests of one address prefix (/24 or /48) to one process.",
+)
+@click.option(
+    "--metrics-file",
+    default="",
+    metavar="PATH",
+    help="Write counts by day and status class here, once a minute. Default: nowhere.",
+)
 @click.pass_context
-def main(ctx: click.Context, host: str, port: int, database: str, public_host: tuple[str, ...]) -> None:
+def main(
+    ctx: click.Context,
+    host: str,
+    port: int,
+    database: str,
+    public_host: tuple[str, ...],
+    proxy: tuple[str, ...],
+    quota_items: int,
+    quota_mib: int,
+    requests_per_minute: int,
+    metrics_file: str,
+) -> None:
     """Store and forward sealed envelopes. The relay can read none of them.
 
     Put a TLS proxy in front of it; it speaks plain HTTP and keeps no log of requests.
     """
+    settings = RelaySettings(
+        database,
+        frozenset(name.lower() for name in public_host) or frozenset({f"{host}:{port}"}),
+        quota=Quota(quota_items, quota_mib * _MIB),
+        requests_per_minute=requests_per_minute,
+        metrics_file=metrics_file,
+    )
+    ctx.obj = Checked(settings, host, port, proxy)
     if ctx.invoked_subcommand is not None:
         return
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    hosts = frozenset(name.lower() for name in public_host) or frozenset({f"{host}:{port}"})
-    app = create_app(RelaySettings(database, hosts))
+    app = create_app(settings)
     bound = _bind(host, port)
     asyncio.run(_check(database))
     click.echo(f"relay on http://{host}:{port}")
-    uvicorn.Server(server_config(app)).run(sockets=[bound])
+    uvicorn.Server(server_config(app, proxies=proxy)).run(sockets=[bound])
+
+
+@main.command("check")
+@click.option("--public-url", default="", metavar="URL", help="The https address that clients use.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of lines.")
+@click.pass_obj
+def check_command(checked: Checked, public_url: str, as_json: bool) -> int:
+    """Check the configuration given before this word, and try a whole exchange.
+
+    Prints one line for each finding. Exit code 0: all is well; 1: it serves, but look at the warnings; 2: it does not
+    serve, or not safely. A throw-away centre is made and removed; nothing else is changed.
+    """
+    findings = asyncio.run(check(replace(checked, public_url=public_url.rstrip("/"))))
+    worst = max(finding.level for finding in findings)
+    if as_json:
+        rows = [{"check": f.check, "level": f.level.name.lower(), "text": f.text} for f in findings]
+        click.echo(json.dumps({"findings": rows, "exit_code": int(worst)}))
+    else:
+        for finding in findings:
+            click.echo(f"{finding.level.name.lower():8} {finding.check}: {finding.text}")
+    return int(worst)
 
 
 @main.command("restored")

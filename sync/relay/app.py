@@ -44,14 +44,15 @@ token's centre's), 404 not_found (also: foreign box or item, enrolment not open 
 408 timeout, 409 conflict (token used for something else, other bytes written before, version or cursor going back,
 a desk list without its signer), 410 cursor_unknown (deleted long ago, or the relay was restored: start from the
 beginning), 413 too_large, 429 slow_down, 503 unavailable and 507 full (the centre's quota is used up, the token is
-still good; all three with Retry-After in seconds), 500 internal. After an error to a request that is not GET the
-connection is closed.
+still good; all three with Retry-After in seconds), 500 internal. The connection is closed
+after an error to a request that is not GET, and after any answer to a request whose body was not read to its end.
 """
 
 import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -66,6 +67,7 @@ from sync.relay.database import Database
 from sync.relay.drops import Drops
 from sync.relay.limits import Clock, RateLimiter
 from sync.relay.maintenance import Maintenance
+from sync.relay.metrics import Counting, Metrics
 from sync.relay.restores import begin_again
 from sync.relay.settings import RelaySettings
 from sync.relay.web import Edge, refusal_response
@@ -96,6 +98,7 @@ def create_app(settings: RelaySettings, *, clock: Clock = time.time) -> Starlett
     the parts, for tests and for the demo.
     """
     database = Database(settings.database)
+    metrics = Metrics(clock) if settings.metrics_file else None
     services = Services(
         settings=settings,
         clock=clock,
@@ -110,22 +113,28 @@ def create_app(settings: RelaySettings, *, clock: Clock = time.time) -> Starlett
         try:
             await database.open()
             await services.nonces.open()
-            rounds = asyncio.create_task(services.maintenance.run(settings.maintenance_seconds))
+            rounds = [asyncio.create_task(services.maintenance.run(settings.maintenance_seconds))]
+            if metrics:
+                file = Path(settings.metrics_file)
+                rounds.append(asyncio.create_task(metrics.run(file, settings.maintenance_seconds)))
             app.state.services = services
             try:
                 yield
             finally:
-                rounds.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await rounds
+                for task in rounds:
+                    task.cancel()
+                await asyncio.gather(*rounds, return_exceptions=True)
                 await services.drops.drain()
         finally:
             await database.close()
 
     limiter = RateLimiter(settings.requests_per_minute, clock) if settings.requests_per_minute else None
+    middleware = [Middleware(Edge, limiter=limiter)]
+    if metrics:
+        middleware.insert(0, Middleware(Counting, metrics=metrics))
     return Starlette(
         routes=ROUTES,
-        middleware=[Middleware(Edge, limiter=limiter)],
+        middleware=middleware,
         exception_handlers={HTTPException: refusal_response},
         lifespan=lifespan,
     )

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nacl.exceptions import BadSignatureError
-from nacl.signing import VerifyKey
+from nacl.signing import SigningKey, VerifyKey
 from sqlalchemy import delete, insert, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
@@ -102,6 +102,19 @@ def verify(credentials: Credentials, message: bytes) -> bool:
     return True
 
 
+class RequestKey:
+    """A key that signs requests, made on the spot and held in memory only: the self-test's throw-away centre."""
+
+    def __init__(self) -> None:
+        self._key = SigningKey.generate()
+        self.public = bytes(self._key.verify_key)
+
+    def credentials(self, method: str, host: str, target: str, body: bytes, nonce: str) -> str:
+        """Return the Authorization header of one request."""
+        signature = self._key.sign(signed_bytes(method, host, target, body, nonce)).signature
+        return f"{CENTRE_SCHEME} {self.public.hex()}.{nonce}.{encode_bytes(signature)}"
+
+
 class Nonces:
     """Makes and spends server nonces. `open` it before use."""
 
@@ -131,14 +144,18 @@ class Nonces:
 
     async def spend(self, nonce: str) -> bool:
         """Note durably that `nonce` was used; False when it was used before."""
-        hashed = personal_hash(b"fs nonce", nonce.encode())
-        return await self._database.write(_spend, hashed, day_number(self._clock()))
+        return await self._database.write(_spend, nonce_hash(nonce), day_number(self._clock()))
 
     def _slot(self) -> int:
         return int(self._clock() // _SLOT_SECONDS)
 
     def _mac(self, random: bytes, slot: int) -> bytes:
         return personal_hash(b"fs nonce", random + slot.to_bytes(8, "little"), self._key)
+
+
+def nonce_hash(nonce: str) -> bytes:
+    """Return the only form in which a used nonce is kept."""
+    return personal_hash(b"fs nonce", nonce.encode())
 
 
 def forget_used_nonces(connection: Connection, now: float) -> None:

@@ -1,11 +1,15 @@
 """What an operator decides about a relay."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from sync.relay.quotas import DEFAULT_QUOTA, Quota
+
+REQUESTS_PER_MINUTE: Final = 6000
+"""A whole network behind one address may have many devices; one device makes a few requests a minute."""
 
 _DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
 
@@ -23,16 +27,17 @@ class RelaySettings:
     one, so a request signed for another relay is refused here. `quota` holds for each centre,
     `requests_per_minute` for each address prefix. `body_idle_seconds` is the longest silence while a body
     arrives, `body_total_seconds` the longest whole body. `maintenance_seconds` is the pause between two rounds
-    of deletion.
+    of deletion. `metrics_file` is where counts are written (`sync.relay.metrics`), "" for nowhere.
     """
 
     database: str
     public_hosts: frozenset[str]
     quota: Quota = DEFAULT_QUOTA
-    requests_per_minute: int = 6000
+    requests_per_minute: int = REQUESTS_PER_MINUTE
     body_idle_seconds: float = 20.0
     body_total_seconds: float = 120.0
     maintenance_seconds: float = 60.0
+    metrics_file: str = ""
 
 
 def database_url(database: str) -> URL:

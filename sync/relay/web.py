@@ -32,6 +32,7 @@ _CODES: Final = {
     507: "full",
 }
 _RETRY_SECONDS: Final = 5
+_CLOSE: Final = (b"connection", b"close")
 _HEADERS: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
 
@@ -53,17 +54,12 @@ def bytes_response(body: bytes, headers: dict[str, str] | None = None) -> Respon
 
 
 async def refusal_response(request: Request, error: Exception) -> Response:
-    """Turn a refusal, or a routing error of Starlette, into the uniform answer.
-
-    After a request that carries a body the connection is closed: what is left of the body is never read.
-    """
+    """Turn a refusal, or a routing error of Starlette, into the uniform answer."""
     status, headers = 500, None
     if isinstance(error, HTTPException):
         status, headers = error.status_code, error.headers
     response = json_response({"error": _CODES.get(status, "bad_request")}, status)
     response.headers.update(headers or {})
-    if request.method not in ("GET", "HEAD"):
-        response.headers["Connection"] = "close"
     return response
 
 
@@ -92,6 +88,20 @@ async def read_body(request: Request, limit: int, settings: RelaySettings) -> by
     return bytes(body)
 
 
+class _Unread:
+    """Tells whether a request announced a body that nobody has read to its end: its connection serves no other."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        headers = dict(scope["headers"])
+        self.waits = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
+        self._receive = receive
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self.waits = self.waits and bool(message.get("more_body", False))
+        return message
+
+
 class Edge:
     """ASGI middleware around everything: nobody behind it sees a client's address.
 
@@ -111,19 +121,22 @@ class Edge:
         client = scope.get("client")
         scope["client"] = None
         started = False
+        body = _Unread(scope, receive)
 
         async def send_uniform(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message["headers"], *_HEADERS]
+                # Whether a refused body was read must not show: it would tell a known token from an unknown one.
+                ends = body.waits or (message["status"] >= 400 and scope["method"] not in ("GET", "HEAD"))
+                message["headers"] = [*message["headers"], *_HEADERS, *([_CLOSE] if ends else [])]
             await send(message)
 
         try:
             wait = self._limiter.retry_after(client[0] if client else "") if self._limiter else 0
             if wait:
                 raise Refusal(429, wait)
-            await self._app(scope, receive, send_uniform)
+            await self._app(scope, body.receive, send_uniform)
         except Exception as error:
             if not isinstance(error, Refusal | StoreUnavailableError):
                 _log.error("unexpected %s", type(error).__name__)

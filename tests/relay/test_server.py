@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from sqlalchemy.engine import Connection
 from sync.relay.__main__ import main
 from sync.relay.app import create_app, register_centre
 from sync.relay.database import Database
-from sync.relay.server import RelayStartError, serving
+from sync.relay.server import HEAD_SECONDS, RelayStartError, serving
 from sync.relay.settings import RelaySettings
 from sync.relay.web import Edge, json_response
 from tests.relay.harness import Centre, Desk, b64, envelope, run
@@ -42,11 +42,16 @@ async def _centre(client: httpx.AsyncClient, database: Path, host: str) -> Centr
 
 
 @asynccontextmanager
-async def _served(database: Path, **settings: Any) -> AsyncIterator[tuple[Centre, str]]:
+async def _served(
+    database: Path, head_seconds: float = HEAD_SECONDS, **settings: Any
+) -> AsyncIterator[tuple[Centre, str]]:
     bound, host = _bound()
     options = {"requests_per_minute": 0} | settings
     app = create_app(RelaySettings(str(database), frozenset({host}), **options))
-    async with serving(app, bound), httpx.AsyncClient(base_url=f"http://{host}") as client:
+    async with (
+        serving(app, bound, head_seconds=head_seconds),
+        httpx.AsyncClient(base_url=f"http://{host}") as client,
+    ):
         yield await _centre(client, database, host), host
 
 
@@ -112,6 +117,49 @@ def test_a_body_that_drips_is_cut_after_the_whole_time(tmp_path: Path) -> None:
                 await asyncio.sleep(0.05)
             assert (await answer).startswith(b"HTTP/1.1 408")
             writer.close()
+
+    run(scenario())
+
+
+def test_a_head_that_never_ends_is_cut_however_steadily_it_drips(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with _served(tmp_path / "relay.db", head_seconds=1) as (_, host):
+            name, port = host.split(":")
+            whole = b"GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n"
+            for first in (b"", whole):  # on a new connection, and after a request that was served
+                reader, writer = await asyncio.open_connection(name, int(port))
+                if first:
+                    writer.write(first)
+                    await reader.readuntil(b'{"status":"ok"}')
+                closed = asyncio.create_task(reader.read())
+                sent = b"GET /v1/health HTTP/1.1\r\nX-Made-Up: "
+                for _ in range(400):
+                    if closed.done():
+                        break
+                    writer.write(sent)
+                    sent = b"x"
+                    await asyncio.sleep(0.05)
+                assert closed.done()
+                with suppress(ConnectionError):
+                    assert await closed == b""
+                writer.close()
+            silent, writer = await asyncio.open_connection(name, int(port))
+            with suppress(ConnectionError):
+                assert await asyncio.wait_for(silent.read(), 20) == b""
+            writer.close()
+            assert (await _raw(host, b"GET /" + b"x" * 40_000)).startswith(b"HTTP/1.1 400")
+
+    run(scenario())
+
+
+def test_a_body_that_nobody_reads_ends_the_connection(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with _served(tmp_path / "relay.db") as (_, host):
+            for head in (b"GET /v1/health", b"POST /v1/nonce"):
+                endless = head + b" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                answer = await _raw(host, endless)  # returns because the server closes
+                assert answer.startswith(b"HTTP/1.1 200")
+                assert b"connection: close" in answer
 
     run(scenario())
 
