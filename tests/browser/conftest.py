@@ -54,6 +54,9 @@ EVERYTHING = """() => [
 ].join('\\n')"""
 """What a script in the page could read of it: all words, names and what stands in fields."""
 
+PATIENCE: Final = 60_000
+"""Milliseconds that anything may take on a busy machine. A test waits for what it needs, never for a time."""
+
 OpenApp = Callable[..., "AppWindow"]
 
 Scheme = Literal["light", "dark"]
@@ -104,6 +107,7 @@ class AppWindow:
 
     def __init__(self, page: Page, name: str) -> None:
         self.page = page
+        self.page.set_default_timeout(PATIENCE)
         self.name = name
 
     def open(self, url: str) -> None:
@@ -118,8 +122,8 @@ class AppWindow:
 
     def enable_semantics(self) -> None:
         """Switch the accessibility tree on; without it a Flutter page is one picture."""
-        self.page.locator("flt-semantics-placeholder").dispatch_event("click", timeout=30_000)
-        self.page.locator("flt-semantics").first.wait_for(state="attached", timeout=30_000)
+        self.page.locator("flt-semantics-placeholder").dispatch_event("click", timeout=PATIENCE)
+        self.page.locator("flt-semantics").first.wait_for(state="attached", timeout=PATIENCE)
         self.page.wait_for_timeout(PAUSE_BEFORE_PAINT)
 
     def by_id(self, identifier: str) -> Locator:
@@ -131,20 +135,28 @@ class AppWindow:
         return self.page.get_by_role("button", name=words).last
 
     def click(self, target: str | Locator) -> None:
-        """Press a part by test identifier or locator, also inside scrolled content."""
+        """Press a part by test identifier or locator, also inside scrolled content, once it can be pressed.
+
+        Until the app has heard of what was typed before, a button may still be shown as not available.
+        """
         part = self.by_id(target) if isinstance(target, str) else target
-        part.wait_for(state="attached")
+        part = part.and_(self.page.locator("[flt-tappable]")).last
+        part.wait_for(state="attached", timeout=PATIENCE)
         part.dispatch_event("click")
 
     def fill(self, label: str, value: str) -> None:
         """Type `value` into the field with this accessible name, replacing what is there."""
         field = self.page.get_by_label(label).last
-        field.click(force=True)
-        self.page.wait_for_timeout(PAUSE_BEFORE_TYPING)
-        field.fill(value)
-        self.page.wait_for_timeout(PAUSE_BEFORE_TYPING)
+        for attempt in range(1, 6):
+            field.click(force=True)
+            self.page.wait_for_timeout(PAUSE_BEFORE_TYPING * attempt)
+            field.fill(value)
+            self.page.wait_for_timeout(PAUSE_BEFORE_TYPING)
+            if field.input_value() == value:
+                return
+        raise AssertionError(f"the field {label} does not take what is typed")
 
-    def wait_text(self, words: str, *, seconds: float = 20) -> None:
+    def wait_text(self, words: str, *, seconds: float = PATIENCE / 1000) -> None:
         """Wait until `words` are somewhere on the screen."""
         self.page.get_by_text(words).last.wait_for(state="attached", timeout=seconds * 1000)
 
@@ -241,7 +253,7 @@ class AppProcess:
         """End the process and check that it ended well."""
         assert self.process.stdin is not None
         self.process.stdin.close()
-        assert self.process.wait(timeout=20) == 0
+        assert self.process.wait(timeout=60) == 0
 
 
 @pytest.fixture

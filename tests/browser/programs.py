@@ -49,12 +49,12 @@ class Program:
     def kill(self) -> None:
         """SIGKILL: the battery fell out."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=60)
 
     def stop(self) -> str:
         """Ctrl-C, and everything that it had said."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-            rest, _ = self.process.communicate(timeout=30)
+            rest, _ = self.process.communicate(timeout=60)
             self.said += rest
         return self.said

@@ -26,7 +26,7 @@ class Demo(Program):
 def unlock(window: AppWindow, passphrase: str, then: str) -> None:
     window.fill("Passphrase", passphrase)
     window.click("unlock")
-    window.by_id(then).wait_for(state="attached", timeout=30_000)
+    window.by_id(then).wait_for(state="attached")
 
 
 def is_free(port: int) -> bool:

@@ -108,7 +108,7 @@ def create_centre(office: AppWindow, world: World) -> None:
     office.click("written")
     office.wait_text("The operator of the relay adds this centre once")
     line = office.page.locator('[aria-label*="fieldapp-relay centre add"]').last
-    found = re.search(r"fieldapp-relay (centre add .*)", str(line.get_attribute("aria-label", timeout=5000)))
+    found = re.search(r"fieldapp-relay (centre add .*)", str(line.get_attribute("aria-label")))
     assert found
     arguments = shlex.split(found.group(1))
     command = [sys.executable, "-m", "sync.relay", *arguments, "--database", str(world.folder / "relay.db")]
