@@ -1,9 +1,9 @@
 """The device vault: every record encrypted on the disk, from the first tap, in files that show nothing.
 
-`create` makes one, `unlock` (or `UnlockAttempt`, in steps) opens one, `Vault` holds the records and changes them in
-transactions, `OutboxFile` lets the sender go on while the vault is locked. The files are v.hdr (keys, under the
-passphrase), v.db (records in equal cells) and v.box (sealed envelopes); the formats are in the module docstrings of
-`header`, `slots`, `cells`, `root`, `outbox_file` and `generation`.
+`create` makes one, `unlock` (or `UnlockAttempt`, in steps) opens one, `Recovery` does so with the code on paper,
+`Vault` holds the records and changes them in transactions, `OutboxFile` lets the sender go on while the vault is
+locked. The files are v.hdr (keys, under the passphrase), v.db (records in equal cells) and v.box (sealed envelopes);
+the formats are in the module docstrings of `header`, `slots`, `sheet`, `cells`, `root`, `outbox_file` and `generation`.
 """
 
 from fieldapp.vault.cells import MAX_RECORD_SIZE, Record
@@ -26,16 +26,20 @@ from fieldapp.vault.errors import (
     VaultLocked,
     VaultReadOnly,
     WrongPassphrase,
+    WrongRecoveryCode,
 )
 from fieldapp.vault.kdf import DESK, FLOOR, KdfParameters, calibrate
 from fieldapp.vault.keystore import Keystore, NoKeystore
 from fieldapp.vault.outbox_file import MAX_ENTRY_SIZE, OutboxEntry, OutboxFile
 from fieldapp.vault.pool import DamagedCells
+from fieldapp.vault.recovery import Recovery
 from fieldapp.vault.root import ChainState
+from fieldapp.vault.sheet import CODE_LENGTH, grouped, new_code, read_code, typed
 from fieldapp.vault.unlocking import UnlockAttempt, unlock
 from fieldapp.vault.vault import Rollback, Transaction, Vault
 
 __all__ = [
+    "CODE_LENGTH",
     "DESK",
     "FLOOR",
     "MAX_ENTRY_SIZE",
@@ -53,6 +57,7 @@ __all__ = [
     "OutboxUnavailable",
     "Record",
     "RecordTooLarge",
+    "Recovery",
     "Rollback",
     "StorageFailed",
     "Transaction",
@@ -69,8 +74,13 @@ __all__ = [
     "VaultLocked",
     "VaultReadOnly",
     "WrongPassphrase",
+    "WrongRecoveryCode",
     "calibrate",
     "create",
     "exists",
+    "grouped",
+    "new_code",
+    "read_code",
+    "typed",
     "unlock",
 ]

@@ -9,6 +9,7 @@
       VaultDamaged          a file is not what it must be; it was kept exactly as it is
       UnsupportedVault      a newer release wrote something that this one must not touch
       WrongPassphrase       no slot opens with this passphrase
+      WrongRecoveryCode     no slot opens with this code of a recovery sheet
       UnlockDelayed         too many wrong passphrases: try again at `not_before`
       KeystoreUnavailable   the operating system's keystore did not give what belongs to this vault
       RecordTooLarge        a record or an outbox entry needs more than 20 cells
@@ -96,6 +97,14 @@ class WrongPassphrase(VaultError):
     def diagnostics(self) -> str:
         """Say it plainly."""
         return "That passphrase does not open this."
+
+
+class WrongRecoveryCode(VaultError):
+    """No slot opens with this code, or it is not the code of any sheet."""
+
+    def diagnostics(self) -> str:
+        """Say what may be wrong."""
+        return "That code does not open this. Compare it with the newest sheet, character by character."
 
 
 class UnlockDelayed(VaultError):

@@ -12,10 +12,12 @@ from fieldapp.vault import attempts
 from fieldapp.vault import keystore as keys
 from fieldapp.vault.attempts import AttemptRecord
 from fieldapp.vault.errors import KeystoreUnavailable, VaultDamaged, WrongPassphrase
-from fieldapp.vault.header import Header, HeaderFile, header_id_of
+from fieldapp.vault.header import Header, HeaderFile, header_id_of, valid_copies
 from fieldapp.vault.kdf import key_encryption_key
 from fieldapp.vault.keystore import Keystore
+from fieldapp.vault.sheet import NO_DEVICE_SECRET, place_of
 from fieldapp.vault.slots import SlotContent, open_slots, seal_slot
+from sync.primitives import KEY_SIZE, same
 
 HEADER_FILE: Final = "v.hdr"
 
@@ -32,6 +34,7 @@ class HeaderGuard:
         self._file = HeaderFile(directory / HEADER_FILE)
         self._keystore = keystore
         raw = self._file.read()
+        self._settle_secret(raw)
         self._secret = keys.recall_key(keystore, keys.DEVICE_KEY)
         try:
             self._header = self._file.load(self._secret)
@@ -68,6 +71,20 @@ class HeaderGuard:
             raise WrongPassphrase("no slot")
         return found
 
+    def set_sheet(self, index: int, content: SlotContent, stretched: bytes) -> None:
+        """Write the slot of the recovery sheet that belongs to slot `index`, and open it once, from the disk.
+
+        `stretched` is the code's. VaultDamaged when it does not open again; the passphrase does in any case.
+        """
+        header = self._header
+        kek = key_encryption_key(stretched, NO_DEVICE_SECRET, header.header_id)
+        place = place_of(index)
+        self._update(header.with_slot(place, seal_slot(kek, place, content, header.fixed)))
+        written = self._file.load(self._secret)
+        found = open_slots(kek, written.slots, written.fixed)
+        if found is None or not same(found[1].vmk, content.vmk):
+            raise VaultDamaged("recovery slot does not open")
+
     def rewrap(self, index: int, content: SlotContent, stretched: bytes) -> None:
         """Write slot `index` anew under another stretched passphrase, durably in both copies.
 
@@ -102,6 +119,15 @@ class HeaderGuard:
         except KeystoreUnavailable:
             return 0
         return 0 if data is None else int.from_bytes(data, "little")
+
+    def _settle_secret(self, raw: bytes) -> None:
+        """End a replacement of the header that a power cut interrupted: `ds2` counts once a copy is under it."""
+        waiting = keys.recall(self._keystore, keys.NEXT_DEVICE_KEY, KEY_SIZE)
+        if waiting is None:
+            return
+        if valid_copies(raw, waiting):
+            keys.remember(self._keystore, keys.DEVICE_KEY, waiting)
+        keys.forget(self._keystore, keys.NEXT_DEVICE_KEY)
 
     def _refuse_foreign_keystore(self, raw: bytes) -> None:
         owner = keys.recall(self._keystore, keys.INSTALL_ID, 16)

@@ -9,6 +9,7 @@ durable, and then writes the same content as seq+2 over the other, so that no ol
 power fails at, one copy is whole: the old one or the new one.
 """
 
+import contextlib
 import os
 import struct
 from dataclasses import dataclass, field, replace
@@ -91,6 +92,16 @@ def parse_copy(data: bytes, device_secret: bytes) -> Header:
         raise VaultDamaged("header length")
     if not same(_mac(device_secret, data[:_MAC_AT]), data[_MAC_AT:]):
         raise VaultDamaged("header not authentic")
+    return parse_unchecked(data)
+
+
+def parse_unchecked(data: bytes) -> Header:
+    """Read one copy whose MAC nobody can check; VaultDamaged unless fixed fields and cost limits are right.
+
+    A slot that opens proves id, salt and cost, which it is bound to; nothing proves seq and attempt record.
+    """
+    if len(data) != COPY_SIZE:
+        raise VaultDamaged("header length")
     magic, seq, kdf, count, zero, memory, passes, lanes, header_id, salt = _FIXED.unpack(data[:_SLOTS_AT])
     if (magic, kdf, count, zero, lanes) != (MAGIC, _ARGON2ID13, slots.COUNT, 0, 1) or not 0 < seq < _MAX_SEQ:
         raise VaultDamaged("header fields")
@@ -125,7 +136,7 @@ class HeaderFile:
     def load(self, device_secret: bytes) -> Header:
         """Return the highest valid copy; VaultDamaged when there is none. Rewrites the other copy if it differs."""
         data = self.read()
-        found = _valid_copies(data, device_secret)
+        found = valid_copies(data, device_secret)
         if not found:
             raise VaultDamaged("no valid header copy")
         current = max(found, key=lambda index: found[index].seq)
@@ -140,7 +151,7 @@ class HeaderFile:
 
         StorageFailed when the disk refuses; then the old or the new header is in force, never neither.
         """
-        found = _valid_copies(self.read(), device_secret)
+        found = valid_copies(self.read(), device_secret)
         if not found:
             raise VaultDamaged("no valid header copy")
         current = max(found, key=lambda index: found[index].seq)
@@ -161,6 +172,26 @@ class HeaderFile:
             raise StorageFailed("header cannot be created") from None
         return second
 
+    def unchecked(self) -> list[Header]:
+        """Return what can be read of both copies without the device secret, the newer first."""
+        found = []
+        for data in _copies(self.read()):
+            with contextlib.suppress(VaultDamaged):
+                found.append(parse_unchecked(data))
+        return sorted(found, key=lambda header: header.seq, reverse=True)
+
+    def supersede(self, header: Header, device_secret: bytes, old: Header) -> None:
+        """Write a header under another device secret over both copies, durably; the copy `old` is written over last.
+
+        StorageFailed when the disk refuses; then `old` or the new header is whole, never neither. Nothing vouches for
+        the seq of `old`: one that leaves no room above it is not continued.
+        """
+        packed = old.pack_unsigned()
+        last = next((i for i, data in enumerate(_copies(self.read())) if data[:_MAC_AT] == packed), 1)
+        seq = old.seq if old.seq < _MAX_SEQ - 2 else 0
+        self._write(1 - last, replace(header, seq=seq + 1), device_secret)
+        self._write(last, replace(header, seq=seq + 2), device_secret)
+
     def _write(self, copy: int, header: Header, device_secret: bytes) -> None:
         try:
             with self._path.open("r+b", buffering=0) as file:
@@ -178,14 +209,17 @@ def write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _valid_copies(data: bytes, device_secret: bytes) -> dict[int, Header]:
+def valid_copies(data: bytes, device_secret: bytes) -> dict[int, Header]:
+    """Return the copies in a file's bytes that are whole under `device_secret`, by their number."""
     found = {}
-    for index in (0, 1):
-        try:
-            found[index] = parse_copy(data[index * COPY_SIZE : (index + 1) * COPY_SIZE], device_secret)
-        except VaultDamaged:
-            continue
+    for index, copy in enumerate(_copies(data)):
+        with contextlib.suppress(VaultDamaged):
+            found[index] = parse_copy(copy, device_secret)
     return found
+
+
+def _copies(data: bytes) -> tuple[bytes, bytes]:
+    return data[:COPY_SIZE], data[COPY_SIZE:FILE_SIZE]
 
 
 def _fixed_fields(data: bytes) -> bytes:

@@ -1,8 +1,8 @@
 """What the operating system keeps for a vault, and how the vault asks for it.
 
-Names: `ds` 32-byte device secret, `bk` 32-byte outbox key, `iid` the header's id (so that what survives an
-uninstallation is recognised as foreign), `seq` highest header seq, `att` attempt record, `gen0`, `gen1` the sealed
-generation of each partition.
+Names: `ds` 32-byte device secret, `ds2` the next one while a header is being replaced, `bk` 32-byte outbox key, `iid`
+the header's id (so that what survives an uninstallation is recognised as foreign), `seq` highest header seq, `att`
+attempt record, `gen0`, `gen1` the sealed generation of each partition.
 
 A keystore that raises or returns nothing never makes the vault erase or recreate anything.
 """
@@ -14,6 +14,7 @@ from fieldapp.vault.errors import KeystoreUnavailable
 from sync.primitives import KEY_SIZE
 
 DEVICE_KEY: Final = "ds"
+NEXT_DEVICE_KEY: Final = "ds2"
 OUTBOX_KEY: Final = "bk"
 INSTALL_ID: Final = "iid"
 HEADER_SEQ: Final = "seq"
@@ -72,6 +73,11 @@ def recall_key(keystore: Keystore, name: str) -> bytes:
 def remember(keystore: Keystore, name: str, value: bytes) -> None:
     """Store a value; KeystoreUnavailable when the keystore refuses."""
     _ask(lambda: keystore.set(name, value))
+
+
+def forget(keystore: Keystore, name: str) -> None:
+    """Delete a value; KeystoreUnavailable when the keystore refuses."""
+    _ask(lambda: keystore.delete(name))
 
 
 def remember_if_possible(keystore: Keystore, name: str, value: bytes) -> None:

@@ -29,6 +29,7 @@ from fieldapp.vault.outbox_file import OutboxEntry, StagedEntries, entries_of
 from fieldapp.vault.partition import NextRoot, Partition
 from fieldapp.vault.pool import DamagedCells, Pool, Staged
 from fieldapp.vault.root import ChainState, Root
+from fieldapp.vault.sheet import read_code
 from fieldapp.vault.slots import SlotContent
 from fieldapp.vault.store import Blobs, CellStore
 from sync.primitives import same
@@ -220,6 +221,22 @@ class Vault:
         if not same(content.vmk, files.content.vmk):
             raise WrongPassphrase("opens another partition")
         guard.rewrap(index, content, stretch(new, header.salt, header.parameters))
+        guard.end_attempt(now)
+
+    def set_recovery(self, passphrase: str, code: str, now: int) -> None:
+        """Let a code on paper (see `new_code`) open this vault as well; an older sheet of this passphrase no longer does.
+
+        The passphrase is asked for, so that nobody makes a sheet on an unlocked phone. Runs Argon2id twice: slow.
+        WrongPassphrase (counted like every attempt), UnlockDelayed, WrongRecoveryCode when `code` is none, StorageFailed.
+        """
+        files = self._open()
+        guard, header = files.guard, files.guard.header
+        stretched = stretch(read_code(code), header.salt, header.parameters)
+        guard.begin_attempt(now)
+        index, content = guard.open(stretch(passphrase, header.salt, header.parameters))
+        if not same(content.vmk, files.content.vmk):
+            raise WrongPassphrase("opens another partition")
+        guard.set_sheet(index, content, stretched)
         guard.end_attempt(now)
 
     def lock(self) -> None:
