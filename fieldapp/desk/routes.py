@@ -5,7 +5,17 @@ from typing import Final
 
 import flet as ft
 
-from fieldapp.desk.screens import ceremony, devices, door, enrol, inbox, keys, quarantine, settings
+from fieldapp.desk.screens import (
+    alerts,
+    ceremony,
+    devices,
+    door,
+    enrol,
+    inbox,
+    keys,
+    quarantine,
+    settings,
+)
 from fieldapp.desk.state import DeskState, Screen
 
 SCREENS: Final[Mapping[Screen, Callable[[DeskState], ft.Control]]] = {
@@ -14,8 +24,12 @@ SCREENS: Final[Mapping[Screen, Callable[[DeskState], ft.Control]]] = {
     Screen.CEREMONY: ceremony.ceremony_screen,
     Screen.INBOX: inbox.inbox_screen,
     Screen.RECORD: inbox.inbox_screen,
+    Screen.ALERTS: alerts.alerts_screen,
+    Screen.ALERT: alerts.alerts_screen,
+    Screen.EVIDENCE: alerts.evidence_screen,
     Screen.QUARANTINE: quarantine.quarantine_screen,
     Screen.DEVICES: devices.devices_screen,
+    Screen.DEVICE: devices.devices_screen,
     Screen.ENROL: enrol.enrol_screen,
     Screen.SETTINGS: settings.settings_screen,
     Screen.PASSPHRASE: settings.passphrase_screen,

@@ -17,6 +17,7 @@ from fieldapp.kit.interface import Gone, Interface
 from fieldapp.kit.places import Place, Places
 from fieldapp.kit.presence import LockPolicy, Presence
 from fieldapp.kit.theme import ThemeChoice
+from fieldapp.services.desk.alerts import AlertPage
 from fieldapp.services.desk.centre import Centre
 from fieldapp.services.desk.ceremony import CentrePlan
 from fieldapp.services.desk.inbox import InboxPage, OpenedRecord
@@ -29,6 +30,7 @@ SECONDS_UNTIL_PROGRESS: Final = 0.3
 ROUTE: Final = "/desk"
 """Every place has the same route: nothing of what is open can be read in a browser's history."""
 EMPTY_PAGE: Final = InboxPage((), 0, 1, 0, 0)
+NO_ALERTS: Final = AlertPage((), 0, 1, 0, 0)
 
 
 class Screen(StrEnum):
@@ -39,8 +41,12 @@ class Screen(StrEnum):
     CEREMONY = "ceremony"
     INBOX = "inbox"
     RECORD = "record"
+    ALERTS = "alerts"
+    ALERT = "alert"
+    EVIDENCE = "evidence"
     QUARANTINE = "quarantine"
     DEVICES = "devices"
+    DEVICE = "device"
     ENROL = "enrol"
     SETTINGS = "settings"
     PASSPHRASE = "passphrase"  # noqa: S105 - a place, not a secret
@@ -60,8 +66,10 @@ class DeskState(Places[Screen], Interface):
         self.places = (self._door(),)
         self.page = EMPTY_PAGE
         """The page of the inbox that is shown, as it was at the last change."""
+        self.alerts = NO_ALERTS
+        """The page of the alerts that is shown, as it was at the last change."""
         self.record: OpenedRecord | None = None
-        """The record that its reader opened, at the place `Screen.RECORD` only."""
+        """The record that its reader opened, at the places `Screen.RECORD` and `Screen.EVIDENCE` only."""
         self.busy = False
         self.beat = 0
         """Grows when a service changed: components that show services read it, and so are drawn again."""
@@ -114,6 +122,16 @@ class DeskState(Places[Screen], Interface):
         """Show page `number` of the inbox, or the last one; it is computed once, however often it is drawn."""
         self.page = self.open.inbox.rows(number)
 
+    def turn_alerts(self, number: int) -> None:
+        """Show page `number` of the alerts, or the last one."""
+        self.alerts = self.open.alerts.page(number)
+
+    def examine(self, env_hash: bytes) -> None:
+        """Read an envelope that is kept aside, on a screen of its own. NotExaminable."""
+        record = self.open.inbox.examine(env_hash)
+        self.go(Screen.EVIDENCE, env_hash)
+        self.record = record
+
     def row(self, key: bytes) -> Row | None:
         """Return a row of the inbox as it stands now, on whichever page; None when there is none."""
         inbox = self.open.inbox
@@ -139,7 +157,7 @@ class DeskState(Places[Screen], Interface):
         """Lock: drop keys, records and places. The kit's presence calls this, after it has blanked the screen."""
         self._unsubscribe()
         self.centre = self.record = None
-        self.page = EMPTY_PAGE
+        self.page, self.alerts = EMPTY_PAGE, NO_ALERTS
         self.places = (self._door(),)
         await self.gate.lock()
 
@@ -179,6 +197,7 @@ class DeskState(Places[Screen], Interface):
             return
         self.centre = centre
         self.turn(0)
+        self.turn_alerts(0)
         self._unsubscribe = centre.changes.subscribe(self.here(self._refresh))
         self.presence.opened()
         self.apply(centre.settings or self.settings)
@@ -194,6 +213,7 @@ class DeskState(Places[Screen], Interface):
 
     def _refresh(self) -> None:
         self.turn(self.page.number)
+        self.turn_alerts(self.alerts.number)
         self.beat += 1
 
     def _door(self) -> Place[Screen]:

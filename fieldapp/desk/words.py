@@ -12,9 +12,10 @@ from fieldapp.kit.i18n import Translator
 from fieldapp.kit.interface import Interface
 from fieldapp.kit.troubles import Trouble, vault_trouble
 from fieldapp.services.custody import KeyFolderUnusable
-from fieldapp.services.desk.devices import DeviceState, EnrolmentNotReady
-from fieldapp.services.desk.inbox import NotOpenedYet, UnknownRow
-from fieldapp.services.desk.inbox_rows import Row, RowKind, RowState
+from fieldapp.services.desk.alerts import UnknownAlert
+from fieldapp.services.desk.devices import AlreadyRevoked, DeviceState, EnrolmentNotReady, UnknownDevice
+from fieldapp.services.desk.inbox import NotExaminable, NotOpenedYet, UnknownRow
+from fieldapp.services.desk.inbox_rows import Doubt, Row, RowKind, RowState
 from fieldapp.services.desk.signing import ClockDoubtful, NoFilesFound
 from fieldapp.vault import errors as vault
 from sync.answers import Refusal
@@ -89,6 +90,14 @@ def trouble_of(t: Translator, error: Exception) -> Trouble:
             return Trouble(
                 t("This code has ended."), t("No device was enrolled."), t("Begin again with a new code.")
             )
+        case NotExaminable():
+            return Trouble(
+                t("This record cannot be read here."),
+                t("It is kept as it came."),
+                t("Call the worker of this device and ask by voice."),
+            )
+        case UnknownAlert() | UnknownDevice() | AlreadyRevoked():
+            return Trouble(t("This was settled in the meantime."), kept, t("Look at the list again."))
         case NotOpenedYet() | UnknownRow():
             return Trouble(
                 t("The record is not open any more."), kept, t("Choose it again in the inbox and open it.")
@@ -329,6 +338,17 @@ def alarm_words(t: Translator, cause: AlarmCause) -> str:
             return t("Someone else answered, twice in a row.")
         case AlarmCause.MISSED_CHECK_IN:
             return t("A check-in was missed.")
+
+
+def doubt_words(t: Translator, doubt: Doubt) -> str:
+    """Say why a record should be confirmed with its worker."""
+    match doubt:
+        case Doubt.FORKED:
+            return t("From a device that was copied, or restored from an older copy")
+        case Doubt.SUSPENDED:
+            return t("It came while its device was suspended")
+        case Doubt.LATE:
+            return t("It came after its device was withdrawn")
 
 
 def device_state_words(t: Translator, state: DeviceState) -> str:

@@ -17,11 +17,11 @@ from sync import enrolment as protocol
 from sync.client import CentreClient, RelayClient
 from sync.code import EnrolmentCode
 from sync.primitives import SigningKey
-from sync.protocol import Withheld
+from sync.protocol import GAP_ALERT_AFTER, Withheld
 from sync.relay.app import register_centre
 from tests.fakes import desk_cases
 from tests.relay.harness import FakeClock, Relay, relay
-from tests.unit.centre.desk import ADDRESS, NOW, DeskClock, Device, Switch, World
+from tests.unit.centre.desk import ADDRESS, NOW, DeskClock, Device, Switch, World, seal_record
 
 
 class Stage:
@@ -76,6 +76,29 @@ class Stage:
         )
         centre.receiving.wake()
 
+    async def wrongs(self) -> None:
+        """Play devices whose chains are not in order: a gap of three days, a rollback, other readers."""
+        centre = self.gate.centre
+        assert centre
+        ceremony = KeyCeremony(self.folder, "", removable=True, centre_id=b"", desk_key=b"")
+        world = World(self.served, self.clock, self.network, centre, ceremony, self.folder)
+        lost = await world.device("Made-up phone 5", "police")
+        desk_cases.envelopes(lost, desk_cases.quiet("lost", NOW - 9000))
+        await lost.drop(*desk_cases.envelopes(lost, desk_cases.quiet("found", NOW - 8000)))
+        back = await world.device("Made-up tablet 6", "welfare")
+        await back.drop(*desk_cases.envelopes(back, desk_cases.quiet("one", NOW - 7000)))
+        copy = back.seq, back.prev
+        await back.drop(*desk_cases.envelopes(back, desk_cases.quiet("two", NOW - 6000)))
+        await back.drop(*desk_cases.envelopes(back, desk_cases.quiet("three", NOW - 5000)))
+        back.seq, back.prev = copy
+        await back.drop(*desk_cases.envelopes(back, desk_cases.raised("two again", NOW - 4000)))
+        odd = await world.device("Made-up phone 7", "youth")
+        made = desk_cases.quiet("other readers", NOW - 3000)
+        await odd.drop(seal_record(odd, made, roles=("intake",))[0].envelope)
+        await centre.receiving.once()
+        self.clock.now += GAP_ALERT_AFTER
+        centre.receiving.wake()
+
     async def hello(self) -> None:
         """Play a device whose worker typed the code that the desk shows."""
         enrolment = self.gate.enrolment
@@ -103,7 +126,7 @@ async def main(page: ft.Page) -> None:
 
 
 def answer(line: str) -> str:
-    """Play somebody: ``register``, ``cases``, ``hello``; ``off`` and ``on`` cut the network and mend it."""
+    """Play somebody: ``register``, ``cases``, ``wrongs``, ``hello``; ``off`` and ``on`` cut the network and mend it."""
     if line in ("off", "on"):
         getattr(_STAGE.network, line)()
         return "done"

@@ -8,7 +8,13 @@ from fieldapp.desk.state import ROUTE, DeskState, Screen
 from fieldapp.kit.interface import bound
 from fieldapp.kit.panes import Destination, Pane, panes_screen
 
-_SECTION: Final = {Screen.RECORD: Screen.INBOX, Screen.ENROL: Screen.DEVICES}
+_SECTION: Final = {
+    Screen.RECORD: Screen.INBOX,
+    Screen.ALERT: Screen.ALERTS,
+    Screen.EVIDENCE: Screen.QUARANTINE,
+    Screen.DEVICE: Screen.DEVICES,
+    Screen.ENROL: Screen.DEVICES,
+}
 """Places that belong to the destination of another one; what is missing leads its own or the settings'."""
 
 
@@ -23,6 +29,7 @@ def _destinations(state: DeskState) -> list[Destination]:
     here = _SECTION.get(state.place.screen, state.place.screen)
     entries = [
         (Screen.INBOX, ft.Icons.INBOX_OUTLINED, t("Inbox"), waiting),
+        (Screen.ALERTS, ft.Icons.NOTIFICATIONS_OUTLINED, t("Alerts"), state.alerts.waiting),
         (Screen.QUARANTINE, ft.Icons.REPORT_GMAILERRORRED_ROUNDED, t("Quarantine"), aside),
         (Screen.DEVICES, ft.Icons.DEVICES_OUTLINED, t("Devices"), 0),
         (Screen.SETTINGS, ft.Icons.SETTINGS_OUTLINED, t("Settings"), 0),

@@ -5,10 +5,12 @@ from itertools import groupby
 
 import flet as ft
 
+from fieldapp.desk.parts.pages import page_turner
 from fieldapp.desk.state import DeskState
 from fieldapp.desk.words import (
     agency_inside,
     agency_words,
+    doubt_words,
     kind_words,
     parts_words,
     quarantine_words,
@@ -17,7 +19,7 @@ from fieldapp.desk.words import (
     withheld_words,
 )
 from fieldapp.domain.triage import Band
-from fieldapp.kit.buttons import Look, pressable, secondary_button
+from fieldapp.kit.buttons import Look, pressable
 from fieldapp.kit.i18n import Translator
 from fieldapp.kit.interface import bound
 from fieldapp.kit.layout import section
@@ -48,7 +50,7 @@ def inbox_list(state: DeskState, chosen: bytes, choose: Choose) -> list[ft.Contr
         section(state, name, [_row(state, row, now, row.key == chosen, choose) for row in rows])
         for name, rows in _groups(t, page.rows)
     ]
-    return [*groups, *_pages(state)]
+    return [*groups, *page_turner(state, page.number, page.pages, page.total, state.turn)]
 
 
 def _groups(t: Translator, rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
@@ -144,7 +146,7 @@ def _more(state: DeskState, row: Row) -> list[ft.Control]:
         t("With {parts}", parts=parts) if parts else "",
         t("Continues {alias}", alias=isolate(row.continues)) if row.continues else "",
         withheld_words(t, row),
-        t("From a device that was copied, or restored from an older copy") if row.suspect else "",
+        *(doubt_words(t, doubt) for doubt in row.doubts),
     ]
     return [quiet(state, line) for line in lines if line]
 
@@ -158,25 +160,3 @@ def _time(state: DeskState, row: Row, now: int) -> ft.Control:
         lines.append(body(state, left, strong=True, color=p.high.ink if urgent else p.ink))
     lines.append(quiet(state, said))
     return ft.Column(lines, spacing=0, horizontal_alignment=ft.CrossAxisAlignment.END)
-
-
-def _pages(state: DeskState) -> list[ft.Control]:
-    t, page = state.t, state.page
-    if page.pages == 1:
-        return []
-    last = page.number + 1 == page.pages
-    before = bound(state.turn, page.number - 1) if page.number else None
-    after = None if last else bound(state.turn, page.number + 1)
-    return [
-        quiet(
-            state,
-            t("Page {n} of {pages}, {total} in all", n=page.number + 1, pages=page.pages, total=page.total),
-        ),
-        ft.Row(
-            [
-                secondary_button(state, t("Previous"), before, expand=True, identifier="page-before"),
-                secondary_button(state, t("Next"), after, expand=True, identifier="page-next"),
-            ],
-            spacing=state.theme.gap,
-        ),
-    ]

@@ -6,6 +6,7 @@ import flet as ft
 
 from fieldapp.assets import cards, default_instrument
 from fieldapp.codec import ContactReport, ScreeningReport
+from fieldapp.desk.parts.alert import examine_button
 from fieldapp.desk.parts.answers import (
     answers_card,
     context_lines,
@@ -21,6 +22,7 @@ from fieldapp.desk.state import DeskState
 from fieldapp.desk.words import (
     agency_words,
     alarm_words,
+    doubt_words,
     duration_words,
     finish_words,
     kind_words,
@@ -51,7 +53,7 @@ def record_pane(state: DeskState, row: Row, trying: Trying, on_back: Handler | N
     """Return the pane of a row: to be opened, open, or impossible to open."""
     record = state.record if state.record is not None and state.record.row.key == row.key else None
     if row.kind is RowKind.UNREADABLE:
-        content = _unreadable(state, row)
+        content = _unreadable(state, row, trying)
     elif record is None:
         content = _closed(state, row)
     else:
@@ -140,9 +142,7 @@ def _warnings(state: DeskState, row: Row, said: Sequence[str] = ()) -> list[ft.C
     odd_clock = row.from_arrival and row.kind is not RowKind.UNREADABLE
     words = [
         withheld_words(t, row),
-        t("The device was copied, or restored from an older copy. Call its worker and ask.")
-        if row.suspect
-        else "",
+        *(t("{doubt}. Call its worker and ask.", doubt=doubt_words(t, doubt)) for doubt in row.doubts),
         t("The device's clock cannot be right: time counts from the arrival.") if odd_clock else "",
         *said,
     ]
@@ -150,15 +150,21 @@ def _warnings(state: DeskState, row: Row, said: Sequence[str] = ()) -> list[ft.C
     return [notice(state, "\n".join(lines), urgency=Urgency.WARNING)] if lines else []
 
 
-def _unreadable(state: DeskState, row: Row) -> list[ft.Control]:
+def _unreadable(state: DeskState, row: Row, trying: Trying) -> list[ft.Control]:
     t = state.t
     return [
         notice(state, quarantine_words(t, row.reason), urgency=Urgency.WARNING),
         body(state, t("Nobody can see how urgent it is. Call the worker of this device and ask by voice.")),
         body(state, t("It is kept as it came, and nothing of it was used.")),
         *_warnings(state, row),
+        *examine_button(state, row.env_hash, row.reason, trying),
         fact_card(state, t("On the outside"), _outside(state, row)),
     ]
+
+
+def evidence(state: DeskState, record: OpenedRecord, trying: Trying) -> list[ft.Control]:
+    """Return everything that a record says which is kept aside."""
+    return [_badges(state, record.row), *_open(state, record.row, record, trying)]
 
 
 def _open(state: DeskState, row: Row, record: OpenedRecord, trying: Trying) -> list[ft.Control]:

@@ -2,14 +2,15 @@
 
 import flet as ft
 
+from fieldapp.desk.alert_words import gaps_words
+from fieldapp.desk.parts.device import decided_notice, device_pane
 from fieldapp.desk.parts.facts import fact_line
 from fieldapp.desk.parts.frame import framed
 from fieldapp.desk.state import DeskState, Screen
 from fieldapp.desk.words import agency_words, device_state_words
 from fieldapp.kit.boundary import component
-from fieldapp.kit.buttons import primary_button
+from fieldapp.kit.buttons import Look, pressable, primary_button
 from fieldapp.kit.interface import bound
-from fieldapp.kit.layout import card
 from fieldapp.kit.notices import Urgency, empty_state, notice
 from fieldapp.kit.panes import Pane
 from fieldapp.kit.text import heading, isolate, quiet
@@ -22,9 +23,17 @@ MOST_ROWS = 100
 
 @component
 def devices_screen(state: DeskState) -> ft.View:
-    """List the devices, with the way to enrol one more."""
+    """List the devices; the place `DEVICE` names the one that is chosen."""
     t, rows = state.t, state.open.devices.rows()
-    content = [_device(state, row) for row in rows[:MOST_ROWS]]
+    about = state.place.about
+    chosen = state.open.devices.row(about) if isinstance(about, bytes) else None
+    content = [
+        *decided_notice(state),
+        *(
+            _device(state, row, chosen is not None and row.device_id == chosen.device_id)
+            for row in rows[:MOST_ROWS]
+        ),
+    ]
     if not rows:
         content = [
             empty_state(
@@ -43,11 +52,12 @@ def devices_screen(state: DeskState) -> ft.View:
         icon=ft.Icons.ADD_ROUNDED,
         identifier="enrol",
     )
-    return framed(state, Pane(t("Devices"), content, bottom=[enrol]))
+    detail = device_pane(state, chosen, None if state.roomy else state.back) if chosen else None
+    return framed(state, Pane(t("Devices"), content, bottom=[enrol]), detail)
 
 
-def _device(state: DeskState, row: DeviceRow) -> ft.Control:
-    t, today = state.t, state.gate.clock.local().date()
+def _device(state: DeskState, row: DeviceRow, chosen: bool) -> ft.Control:
+    t, theme, today = state.t, state.theme, state.gate.clock.local().date()
     seen = day_words(t, local_time(row.last_seen).date(), today) if row.last_seen else t("not yet")
     enrolled = moment_words(t, local_time(row.enrolled_at), state.gate.clock.local())
     lines: list[ft.Control] = [
@@ -59,8 +69,26 @@ def _device(state: DeskState, row: DeviceRow) -> ft.Control:
         fact_line(state, t("Enrolled"), enrolled),
         fact_line(state, t("Last heard"), seen),
         fact_line(state, t("Records so far"), str(row.highest_seq)),
+        *([fact_line(state, t("Missing numbers"), gaps_words(t, row.gaps))] if row.gaps else []),
     ]
-    return card(state, lines)
+
+    def choose() -> None:
+        if state.roomy:
+            state.only(Screen.DEVICE, row.device_id)
+        else:
+            state.go(Screen.DEVICE, row.device_id)
+
+    p = theme.palette
+    return pressable(
+        state,
+        ft.Column(lines, spacing=theme.gap, horizontal_alignment=ft.CrossAxisAlignment.STRETCH),
+        choose,
+        Look(p.card, p.ink, p.accent.solid if chosen else p.line),
+        padding=ft.Padding.all(theme.side),
+        radius=theme.radius_card,
+        selected=chosen,
+        identifier=f"device-{row.device_id.hex()[:8]}",
+    )
 
 
 def _warnings(state: DeskState, row: DeviceRow) -> list[ft.Control]:

@@ -2,15 +2,17 @@
 
 import flet as ft
 
+from fieldapp.desk.parts.alert import examine_button
 from fieldapp.desk.parts.frame import framed
 from fieldapp.desk.state import DeskState
-from fieldapp.desk.words import agency_words, quarantine_words
+from fieldapp.desk.words import agency_words, quarantine_words, trouble_notice
 from fieldapp.kit.boundary import component
 from fieldapp.kit.layout import card
 from fieldapp.kit.notices import empty_state, status_line
 from fieldapp.kit.panes import Pane
 from fieldapp.kit.text import body, isolate, quiet
 from fieldapp.kit.times import local_time, moment_words
+from fieldapp.kit.trying import Trying, use_trying
 from fieldapp.services.desk.quarantine import QuarantineRow
 
 MOST_ROWS = 100
@@ -20,13 +22,14 @@ MOST_ROWS = 100
 @component
 def quarantine_screen(state: DeskState) -> ft.View:
     """List what is kept aside, what an enrolled device signed first."""
-    t, rows = state.t, state.open.quarantine.rows()
+    t, rows, trying = state.t, state.open.quarantine.rows(), use_trying(state, trouble_notice)
     content: list[ft.Control] = [
         quiet(
             state,
             t("Each of these failed a check. They are kept as they came, and nothing of them was used."),
         ),
-        *(_row(state, row) for row in rows[:MOST_ROWS]),
+        *trying.shown(),
+        *(_row(state, row, trying) for row in rows[:MOST_ROWS]),
     ]
     if not rows:
         content = [
@@ -42,7 +45,7 @@ def quarantine_screen(state: DeskState) -> ft.View:
     return framed(state, Pane(t("Quarantine"), [*content, *_counted(state)]))
 
 
-def _row(state: DeskState, row: QuarantineRow) -> ft.Control:
+def _row(state: DeskState, row: QuarantineRow, trying: Trying) -> ft.Control:
     t = state.t
     sender = ", ".join(filter(None, (agency_words(t, row.agency), isolate(row.device) if row.device else "")))
     when = moment_words(t, local_time(row.arrived_at), state.gate.clock.local())
@@ -57,6 +60,7 @@ def _row(state: DeskState, row: QuarantineRow) -> ft.Control:
             quiet(state, sender or unknown),
             quiet(state, arrived),
             quiet(state, t("For a technician: {reason}", reason=row.reason)),
+            *examine_button(state, row.hash, row.reason, trying),
         ],
     )
 

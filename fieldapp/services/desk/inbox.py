@@ -31,15 +31,24 @@ from fieldapp.services.desk.inbox_rows import (
 )
 from fieldapp.services.desk.records import DeskRecord, Marks
 from sync.errors import EnvelopeRejected
+from sync.protocol import Reason as Check
 from sync.receipts import ReceiptKind
 
 PAGE_SIZE: Final = 100
+EXAMINABLE: Final = frozenset({Check.FORK, Check.REVOKED, Check.RECIPIENTS})
+"""Checks that say nothing against the content itself: a person may read it, and judge."""
 
 
 class UnknownRow(FieldappError):
     """There is no such row (any more)."""
 
     advice = "Look at the inbox again."
+
+
+class NotExaminable(FieldappError):
+    """What is kept aside does not open, or is in no form that this version knows."""
+
+    advice = "Ask the worker of the device."
 
 
 class NotOpenedYet(FieldappError):
@@ -144,7 +153,7 @@ class Inbox:
         return self._opened_record(record)
 
     def examine(self, env_hash: bytes) -> OpenedRecord:
-        """Read what one envelope in quarantine says, for whoever has to judge it. UnknownRow when it cannot be read.
+        """Read what one envelope in quarantine says, for whoever has to judge it. NotExaminable when it cannot be read.
 
         It may be evidence, or somebody's call for help that a copied device made. Nothing is noted and no device
         hears of it: a receipt would let the device erase what this centre does not accept.
@@ -155,7 +164,7 @@ class Inbox:
         except (CodecError, EnvelopeRejected):
             read = None
         if read is None:
-            raise UnknownRow("This envelope cannot be read.")
+            raise NotExaminable("This envelope cannot be read.")
         alone = next(iter(group([read]).values()))
         device = self._book.device(read.header.sender_id)
         return _opened(row_of(alone, device, Marks(alone.key)), alone)

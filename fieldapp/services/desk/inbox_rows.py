@@ -60,7 +60,8 @@ class Row:
     `ended_at` is what the device says; `due_at` counts from it, or from the arrival when `from_arrival` says that the
     device's clock cannot be right. `acknowledge_by`: until when somebody must have taken it on. `continues`: the alias
     of the earlier record that this one continues by its handover words. `versions`: how many corrections came after
-    the first. `doubts`: why to confirm it. `reason`: the check that an unreadable one failed.
+    the first. `doubts`: why to confirm it. `reason`: the check that an unreadable one failed, whose envelope
+    is `env_hash`.
     """
 
     key: bytes
@@ -88,6 +89,7 @@ class Row:
     continues: str = ""
     doubts: tuple[Doubt, ...] = ()
     reason: str = ""
+    env_hash: bytes = b""
 
     @property
     def suspect(self) -> bool:
@@ -299,6 +301,7 @@ def unreadable_row(arrival: Arrival, device: EnrolledDevice | None, marks: Marks
         withheld=Withheld(header.flags).names(),
         doubts=(Doubt.FORKED,) if device is not None and device.forked else (),
         reason=arrival.reason,
+        env_hash=arrival.hash,
         **_marked(marks, unread=not marks.acknowledged_at),
     )
 

@@ -8,7 +8,7 @@ import pytest
 from fieldapp.errors import InputError
 from fieldapp.services.desk.alerts import Alert, AlertKind, UnknownAlert
 from fieldapp.services.desk.devices import DeviceState
-from fieldapp.services.desk.inbox import UnknownRow
+from fieldapp.services.desk.inbox import NotExaminable
 from fieldapp.services.desk.rulings import ClosedAlert
 from sync.chain import Gap
 from sync.envelope import GENESIS, verify_signature
@@ -227,7 +227,7 @@ def test_what_cannot_be_read_is_refused_to_whoever_examines_it(tmp_path: Path) -
         odd = device.seal(MsgType.SCREENING, bytes(16), b'{"odd":"made up"}')
         await arrive(world, device, odd.envelope)
         for env_hash in (odd.hash, bytes(32)):
-            with pytest.raises(UnknownRow):
+            with pytest.raises(NotExaminable):
                 world.centre.inbox.examine(env_hash)
 
     in_world(tmp_path, body)
