@@ -116,7 +116,7 @@ def version_words(t: Translator, version: Version) -> str:
 
 def fingerprint(env_hash: bytes) -> str:
     """Return the beginning of a hash in groups that two people can compare aloud."""
-    text = env_hash.hex()[:16]
+    text = env_hash.hex()[:12]
     return " ".join(text[i : i + 4] for i in range(0, len(text), 4))
 
 

@@ -46,9 +46,11 @@ def test_alerts_and_decisions(
     window.wait_text("do not rely on it")
     window.shot("alerts-7-evidence")
     window.click("back")
-    window.click("to-devices" if not phone else "back")
+    window.wait_text("Counted in the chain")
     if phone:
-        window.click("to-devices")
+        window.click("back")
+        window.wait_text("An alert holds nothing back")
+    window.click("to-devices")
     window.wait_text("Made-up tablet 6")
     window.shot("alerts-8-devices")
     devices = window.page.locator('[flt-semantics-identifier^="device-"]')

@@ -43,19 +43,18 @@ def alert_pane(state: DeskState, alert: Alert, trying: Trying, on_back: Handler 
         *trying.shown(),
         *_settled(state, alert),
         _known(state, alert),
-        *_versions(state, alert, trying),
         _said(state, t("What it means"), meaning_words(t, alert)),
         _said(state, t("What it does not mean"), limits_words(t, alert)),
     ]
     if alert.is_open:
         steps = [numbered(state, n, words) for n, words in enumerate(steps_words(t, alert), 1)]
+        content.append(card(state, [heading(state, t("What to do")), *steps]))
+    content += [*_versions(state, alert, trying), _to_device(state, alert)]
+    if alert.is_open:
         content += [
-            card(state, [heading(state, t("What to do")), *steps, _to_device(state, alert)]),
             # With a key of its own, so that the reason typed for one alert never closes another.
             ft.Container(closing_form(state, alert.key, trying), key=f"closing-{alert.key.hex()}"),
         ]
-    else:
-        content.append(_to_device(state, alert))
     return Pane(title_words(t, alert), content, on_back=on_back)
 
 

@@ -26,11 +26,13 @@ def framed(state: DeskState, listed: Pane, detail: Pane | None = None) -> ft.Vie
 def _destinations(state: DeskState) -> list[Destination]:
     t, centre = state.t, state.open
     waiting, aside = state.page.alarms, len(centre.quarantine.rows())
+    # Five places side by side leave a phone no room for a long word.
+    kept_aside = t("Quarantine") if state.roomy else t("Aside")
     here = _SECTION.get(state.place.screen, state.place.screen)
     entries = [
         (Screen.INBOX, ft.Icons.INBOX_OUTLINED, t("Inbox"), waiting),
         (Screen.ALERTS, ft.Icons.NOTIFICATIONS_OUTLINED, t("Alerts"), state.alerts.waiting),
-        (Screen.QUARANTINE, ft.Icons.REPORT_GMAILERRORRED_ROUNDED, t("Quarantine"), aside),
+        (Screen.QUARANTINE, ft.Icons.REPORT_GMAILERRORRED_ROUNDED, kept_aside, aside),
         (Screen.DEVICES, ft.Icons.DEVICES_OUTLINED, t("Devices"), 0),
         (Screen.SETTINGS, ft.Icons.SETTINGS_OUTLINED, t("Settings"), 0),
     ]

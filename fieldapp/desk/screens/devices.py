@@ -13,7 +13,7 @@ from fieldapp.kit.buttons import Look, pressable, primary_button
 from fieldapp.kit.interface import bound
 from fieldapp.kit.notices import Urgency, empty_state, notice
 from fieldapp.kit.panes import Pane
-from fieldapp.kit.text import heading, isolate, quiet
+from fieldapp.kit.text import body, isolate, quiet
 from fieldapp.kit.times import day_words, local_time, moment_words
 from fieldapp.services.desk.devices import DeviceRow, DeviceState
 
@@ -61,7 +61,8 @@ def _device(state: DeskState, row: DeviceRow, chosen: bool) -> ft.Control:
     seen = day_words(t, local_time(row.last_seen).date(), today) if row.last_seen else t("not yet")
     enrolled = moment_words(t, local_time(row.enrolled_at), state.gate.clock.local())
     lines: list[ft.Control] = [
-        heading(state, isolate(row.name)),
+        # Not a heading: inside a button it would take the tap away from it.
+        body(state, isolate(row.name), strong=True),
         quiet(
             state, t("{agency}, device {id}", agency=agency_words(t, row.agency), id=row.device_id.hex()[:8])
         ),

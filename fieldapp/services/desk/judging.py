@@ -79,6 +79,7 @@ class PageJudge:
                 self._acknowledge_again(opened)
             case Quarantined(reason, opened, _, verdict):
                 self._keep(Arrival(envelope, self._now, reason, linked=verdict is not None, opened=opened))
+                self._heard(opened.header.sender_id)
                 if verdict is not None:
                     self._link(opened)
                     self._acknowledge(opened)
@@ -108,6 +109,9 @@ class PageJudge:
     def _seen(self, opened: OpenedHeader) -> None:
         device = self._devices[opened.header.sender_id]
         self._devices[device.device_id] = device.seen(opened.header, self._now)
+
+    def _heard(self, device_id: bytes) -> None:
+        self._devices[device_id] = replace(self._devices[device_id], last_seen=self._now)
 
     def _forked(self, device_id: bytes) -> None:
         self._devices[device_id] = replace(self._devices[device_id], forked=True)
