@@ -80,7 +80,7 @@ class Stage:
         """Play devices whose chains are not in order: a gap of three days, a rollback, other readers."""
         centre = self.gate.centre
         assert centre
-        ceremony = KeyCeremony(self.folder, "", removable=True, centre_id=b"", desk_key=b"")
+        ceremony = KeyCeremony((), removable=True, centre_id=b"", desk_key=b"")
         world = World(self.served, self.clock, self.network, centre, ceremony, self.folder)
         lost = await world.device("Made-up phone 5", "police")
         desk_cases.envelopes(lost, desk_cases.quiet("lost", NOW - 9000))

@@ -6,12 +6,12 @@ import flet as ft
 
 from fieldapp.desk.alert_words import gaps_words
 from fieldapp.desk.parts.facts import fact_card, fact_line
-from fieldapp.desk.state import DeskState
+from fieldapp.desk.state import DeskState, Screen
 from fieldapp.desk.words import agency_words, device_state_words, trouble_notice
 from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import danger_button, secondary_button
 from fieldapp.kit.dialogs import use_confirm
-from fieldapp.kit.interface import Handler
+from fieldapp.kit.interface import Handler, bound
 from fieldapp.kit.notices import Urgency, notice
 from fieldapp.kit.panes import Pane
 from fieldapp.kit.text import body, isolate, quiet
@@ -43,7 +43,10 @@ def decided_notice(state: DeskState) -> list[ft.Control]:
         "What was decided here counts at this desk. The devices hear of it when the next list of the centre is signed, "
         "with the key from the safe."
     )
-    return [notice(state, words, icon=ft.Icons.EDIT_NOTE_ROUNDED)]
+    to_keys = bound(state.go, Screen.KEYS)
+    return [
+        notice(state, words, icon=ft.Icons.EDIT_NOTE_ROUNDED, on_click=to_keys, identifier="sign-decisions")
+    ]
 
 
 def _standing(state: DeskState, row: DeviceRow) -> list[ft.Control]:
@@ -133,6 +136,7 @@ def decisions(state: DeskState, row: DeviceRow) -> ft.Control:
             "To use it again, enrol it with a new code. It is another device then, with a chain of its own."
         )
         return ft.Column([*said, body(state, again)], spacing=state.theme.gap)
+    hint: list[ft.Control] = []
     if row.state is DeviceState.SUSPENDED:
         first = secondary_button(
             state,
@@ -142,6 +146,7 @@ def decisions(state: DeskState, row: DeviceRow) -> ft.Control:
             identifier="resume",
         )
     else:
+        hint = [quiet(state, t("Lost or in other hands? Suspend it first: that can be taken back."))]
         first = secondary_button(
             state,
             t("Suspend"),
@@ -153,12 +158,7 @@ def decisions(state: DeskState, row: DeviceRow) -> ft.Control:
         state, t("Withdraw for good"), lambda: set_asked(RulingKind.REVOKED), identifier="withdraw"
     )
     return ft.Column(
-        [
-            *said,
-            quiet(state, t("Lost or in other hands? Suspend it first: that can be taken back.")),
-            first,
-            withdraw,
-        ],
+        [*said, *hint, first, withdraw],
         spacing=state.theme.gap,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
     )
