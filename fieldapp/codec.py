@@ -2,7 +2,8 @@
 
 Only text, whole numbers, true/false, null, lists and tables with keys ``[a-z0-9_]+``; the canonical JSON
 bytes are made by ``sync.canonical``. Keys of the instrument therefore travel in lower case (``s04t``).
-Every body carries ``v``; every key is always present. Reading is strict: an unknown version or key, a
+Every body carries ``v``; every key is always present, except for ``open_override`` and ``open_finish`` of a draft, which
+are there while something is half chosen at the end. Reading is strict: an unknown version or key, a
 wrong type or an impossible value raises CodecError that names the field and never shows its content.
 
 ==================  ==============================================================================
@@ -31,6 +32,7 @@ from fieldapp.codec_fields import (
     VERSION,
     Body,
     ValueT,
+    closed,
     domain_rules,
     open_body,
     read_code,
@@ -40,7 +42,7 @@ from fieldapp.codec_fields import (
 )
 from fieldapp.domain.contact import SafeContact
 from fieldapp.domain.instrument import Answer, Instrument
-from fieldapp.domain.judgement import MAX_REASON, Override, OverrideCause
+from fieldapp.domain.judgement import MAX_REASON, OpenOverride, Override, OverrideCause
 from fieldapp.domain.screening import (
     MAX_NOTES,
     AgeGroup,
@@ -52,6 +54,7 @@ from fieldapp.domain.screening import (
     Interpreter,
     Mode,
     MustNotSee,
+    OpenFinish,
     Place,
     ReasonNotAsked,
     Screening,
@@ -108,7 +111,19 @@ def draft_body(screening: Screening) -> Body:
         "identity": _identity(screening.identity),
         "safe_contact": None if contact is None else safe_contact_fields(contact),
         "position": screening.position,
+        **_half_made(screening),
     }
+
+
+def _half_made(screening: Screening) -> Body:
+    override, finish = screening.open_override, screening.open_finish
+    half_made: Body = {}
+    if override:
+        half_made["open_override"] = _override(override)
+    if finish:
+        kind = finish.kind and finish.kind.value
+        half_made["open_finish"] = {"kind": kind, "days": finish.days, "reason": finish.reason}
+    return half_made
 
 
 def screening_body(screening: Screening) -> Body:
@@ -168,13 +183,7 @@ def _core(screening: Screening) -> Body:
             "agencies": sorted(agency.value for agency in screening.must_not_see.agencies),
             "person": screening.must_not_see.person,
         },
-        "override": override
-        and {
-            "cause": override.cause.value,
-            "level": override.level.code,
-            "band": override.band.code,
-            "reason": override.reason,
-        },
+        "override": override and _override(override),
         "finish": finish
         and {
             "kind": finish.kind.value,
@@ -183,6 +192,15 @@ def _core(screening: Screening) -> Body:
         },
         "continues": screening.continues and list(screening.continues),
         "handover": screening.handover and list(screening.handover),
+    }
+
+
+def _override(override: Override | OpenOverride) -> Body:
+    return {
+        "cause": override.cause.value,
+        "level": override.level.code,
+        "band": override.band.code,
+        "reason": override.reason,
     }
 
 
@@ -226,6 +244,10 @@ def parse_draft(data: object, instruments: Instruments) -> Screening:
         contact = None if fields.null("safe_contact") else read_safe_contact(fields.table("safe_contact"))
         position = fields.text("position", longest=24, empty=True)
         screening = _read_core(fields, instruments, identity, contact, position)
+        if fields.has("open_override"):
+            screening = screening.with_open_override(_read_open_override(fields.table("open_override")))
+        if fields.has("open_finish"):
+            screening = screening.with_open_finish(_read_open_finish(fields.table("open_finish")))
     fields.done()
     return screening
 
@@ -363,6 +385,25 @@ def _read_finish(table: Fields) -> FinishChoice:
     )
     table.done()
     return choice
+
+
+def _read_open_override(table: Fields) -> OpenOverride:
+    override = OpenOverride(
+        table.member("cause", OverrideCause),
+        read_code(table, "level", Level),
+        read_code(table, "band", Band),
+        table.text("reason", longest=MAX_REASON, empty=True),
+    )
+    return closed(table, override)
+
+
+def _read_open_finish(table: Fields) -> OpenFinish:
+    finish = OpenFinish(
+        None if table.null("kind") else table.member("kind", FinishKind),
+        table.integer("days"),
+        table.text("reason", longest=MAX_REASON, empty=True),
+    )
+    return closed(table, finish)
 
 
 def _read_identity(fields: Fields) -> Identity:

@@ -44,10 +44,35 @@ class Override:
         check_reason(self.reason)
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class OpenOverride:
+    """A raise that is being thought about: nothing of it counts before it is an ``Override``."""
+
+    cause: OverrideCause
+    level: Level
+    band: Band
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a text that would not fit."""
+        check_open_reason(self.reason)
+
+
+def check_open_reason(reason: str) -> None:
+    """Raise ScreeningError unless ``reason``, which may still be typed, can be stored."""
+    if len(reason) > MAX_REASON or clean_text(reason) != reason:
+        raise ScreeningError(f"A reason has at most {MAX_REASON} characters.")
+
+
 def check_reason(reason: str) -> None:
     """Raise ScreeningError unless ``reason`` is a clean text of sensible length."""
     if len(reason.strip()) < MIN_REASON or len(reason) > MAX_REASON or clean_text(reason) != reason:
         raise ScreeningError(f"A reason needs {MIN_REASON} to {MAX_REASON} characters.")
+
+
+def reason_of(text: str) -> str:
+    """Return what was typed or pasted as a reason that can be stored."""
+    return clean_text(text)[:MAX_REASON]
 
 
 def proposed(cause: OverrideCause, result: TriageResult) -> tuple[Level, Band]:

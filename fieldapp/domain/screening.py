@@ -15,7 +15,15 @@ from enum import StrEnum
 
 from fieldapp.domain.contact import SafeContact
 from fieldapp.domain.instrument import Answer, Instrument
-from fieldapp.domain.judgement import Override, Reason, check_reason, effective, explain
+from fieldapp.domain.judgement import (
+    OpenOverride,
+    Override,
+    Reason,
+    check_open_reason,
+    check_reason,
+    effective,
+    explain,
+)
 from fieldapp.domain.strict import MAX_NOTE, clean_text, is_line
 from fieldapp.domain.triage import Band, FollowUpValue, Level, TriageResult, triage
 from fieldapp.errors import ScreeningError
@@ -151,12 +159,28 @@ class FinishChoice:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class OpenFinish:
+    """A choice at the end that is being made: the kind, for how many days to keep it, the reason as far as typed."""
+
+    kind: FinishKind | None = None
+    days: int = 7
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be stored."""
+        if not 1 <= self.days <= 366:
+            raise ScreeningError("A record is kept for 1 to 366 days.")
+        check_open_reason(self.reason)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Screening:
     """One screening, from the first tap to *Finish*.
 
     ``id`` is 16 random bytes; times are epoch seconds; ``ended`` is None while it is open. ``language``
     is the person's, as an ISO 639 code. ``answers`` holds the gate and the items by their keys;
-    ``position`` is the step to come back to after an interruption, in the words of the interface.
+    ``position`` is the step to come back to after an interruption, in the words of the interface. ``open_override``
+    and ``open_finish`` are half made, stay in the draft, and count for nothing.
     """
 
     id: bytes
@@ -183,6 +207,8 @@ class Screening:
     continues: tuple[str, str] | None = None
     handover: tuple[str, str] | None = None
     position: str = ""
+    open_override: OpenOverride | None = None
+    open_finish: OpenFinish | None = None
 
     def __post_init__(self) -> None:
         """Refuse an id of the wrong length and a language or position that is no short code."""
@@ -327,7 +353,15 @@ class Screening:
 
     def with_override(self, override: Override | None) -> Screening:
         """Raise the result, or take the raise back; it never lowers."""
-        return replace(self, override=override)
+        return replace(self, override=override, open_override=None)
+
+    def with_open_override(self, override: OpenOverride) -> Screening:
+        """Keep a raise that is being thought about."""
+        return replace(self, open_override=override)
+
+    def with_open_finish(self, finish: OpenFinish) -> Screening:
+        """Keep a choice at the end that is being made."""
+        return replace(self, open_finish=finish)
 
     def with_continues(self, words: tuple[str, str] | None) -> Screening:
         """Name the handover words of the earlier contact that this one continues."""
@@ -342,7 +376,15 @@ class Screening:
         self._require(
             self.mode is Mode.OUTREACH or choice.kind is FinishKind.SEND, "A police screening is sent."
         )
-        return replace(self, ended=at, finish=choice, handover=handover, position="")
+        return replace(
+            self,
+            ended=at,
+            finish=choice,
+            handover=handover,
+            position="",
+            open_override=None,
+            open_finish=None,
+        )
 
     @staticmethod
     def _require(held: bool, message: str) -> None:

@@ -5,6 +5,7 @@ victim's name. Every field here has them off, and no field offers to be filled i
 ``tests/test_kit_lint.py`` forbids ``ft.TextField`` and ``ft.Dropdown`` anywhere else.
 """
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,10 +17,12 @@ from fieldapp.kit.text import right_to_left
 
 
 def typed(keep: Callable[[str], object]) -> Handler:
-    """Return a handler for a text field's `on_change` that hands the new text to `keep`."""
+    """Return a handler for a text field's `on_change` that hands the new text to `keep`, and awaits it if need be."""
 
-    def changed(event: ft.Event[ft.TextField]) -> None:
-        keep(str(event.data or ""))
+    async def changed(event: ft.Event[ft.TextField]) -> None:
+        result = keep(str(event.data or ""))
+        if inspect.isawaitable(result):
+            await result
 
     return changed
 

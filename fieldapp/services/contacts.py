@@ -1,7 +1,8 @@
 """Cases and discreet contact: aliases, safe-contact rules, logged contacts and the alarms that they raise.
 
 A case begins with a screening or on its own. Its rules stay on the device as long as the worker needs them; every
-logged contact and every change of the rules is also filed for the centre.
+logged contact and every change of the rules is also filed for the centre. What is only half logged or half changed is
+kept by `services.unfinished` until then.
 """
 
 from collections.abc import Collection, Mapping
@@ -23,10 +24,13 @@ from fieldapp.domain.contact import (
     contact_state,
     missed_check_in,
 )
+from fieldapp.domain.unfinished import OpenContact, OpenRules, Unfinished
 from fieldapp.errors import CodecError, ContactError
 from fieldapp.services.filed import Filed, What
 from fieldapp.services.filing import Book, Damaged
 from fieldapp.services.kinds import Kind
+from fieldapp.services.unfinished import UnfinishedWork
+from fieldapp.vault.vault import Transaction
 from sync.canonical import Value, dumps
 from sync.primitives import blake
 
@@ -57,11 +61,22 @@ class Entry:
     reason: str = field(default="", repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class RemovedCase:
+    """A case that was taken off the device with what was open about it, as long as that can be taken back."""
+
+    case: Case
+    unfinished: tuple[Unfinished, ...] = field(repr=False)
+
+
 class Contacts:
     """All cases of one unlocked device."""
 
-    def __init__(self, book: Book, holidays: Collection[date] = frozenset()) -> None:
+    def __init__(
+        self, book: Book, unfinished: UnfinishedWork, holidays: Collection[date] = frozenset()
+    ) -> None:
         self._book = book
+        self._unfinished = unfinished
         self._holidays = holidays
         self._cases: dict[bytes, Case] = {}
         for body in book.stored(Kind.CASE).values():
@@ -92,6 +107,10 @@ class Contacts:
         rules = case.contact.rules if case.contact else None
         return contact_state(rules, at or self._book.clock.local(), self._holidays)
 
+    def wall_time(self, at: int) -> datetime:
+        """Return a moment in epoch seconds as local wall time, as rules and windows are written."""
+        return self._book.clock.local() - timedelta(seconds=self._book.clock.now() - at)
+
     def alarm(self, case: Case) -> ContactAlarm | None:
         """Return the strongest alarm of a case: its logged contacts, or a check-in that is overdue."""
         return contact_alarm(self._events(case), self._overdue(case))
@@ -104,12 +123,15 @@ class Contacts:
         await self._save(case)
         return case
 
-    async def set_rules(self, case: Case, contact: SafeContact) -> Case:
-        """Keep new safe-contact rules here and file them for the centre, in one transaction."""
+    async def set_rules(self, case: Case, contact: SafeContact, *, begun: OpenRules | None = None) -> Case:
+        """Keep new safe-contact rules here and file them for the centre, in one transaction.
+
+        What was `begun` is replaced by the filed record in the same transaction: it has its id.
+        """
         changed = replace(case, contact=contact, rules_version=case.rules_version + 1)
         body = cast(Mapping[str, Value], case_contact_body(case.id, contact))
         record = Filed(
-            record_id=self._book.ids.new_id(),
+            record_id=begun.id if begun else self._book.ids.new_id(),
             case_id=case.id,
             what=What.RULES,
             alias=case.alias,
@@ -123,22 +145,29 @@ class Contacts:
         payload = _case_bytes(changed)
         await self._book.file(record, lambda tx: tx.put(_record_id(case.id), Kind.CASE, payload))
         self._cases = {**self._cases, case.id: changed}
+        if begun:
+            self._unfinished.drop([begun])
         self._book.changes.ring()
         return changed
 
-    async def log(self, case: Case, entry: Entry) -> tuple[Filed, ContactAlarm | None]:
+    async def log(
+        self, case: Case, entry: Entry, *, begun: OpenContact | None = None
+    ) -> tuple[Filed, ContactAlarm | None]:
         """Log one contact and file it; returns it with the alarm that it raises in the light of the case.
 
-        ContactError when the number was hidden and no reason is given (product: screen 5). Contacts that the person
-        began need none.
+        The contact was now, or when its log was `begun`: that is replaced by the filed record in the same transaction,
+        which has its id. ContactError when the number was hidden then and no reason is given (product: screen 5).
+        Contacts that the person began need none.
         """
-        if entry.direction is Direction.OUT and not self.state(case).may_call and not entry.reason.strip():
+        at = begun.started if begun else self._book.clock.now()
+        hidden = not self.state(case, self.wall_time(at)).may_call
+        if entry.direction is Direction.OUT and hidden and not entry.reason.strip():
             raise ContactError("Say why contact was made although it was not a safe moment.")
         event = ContactEvent(
-            id=self._book.ids.new_id(),
+            id=begun.id if begun else self._book.ids.new_id(),
             case_id=case.id,
             alias=case.alias,
-            at=self._book.clock.now(),
+            at=at,
             outcome=entry.outcome,
             direction=entry.direction,
             channel=entry.channel,
@@ -161,18 +190,30 @@ class Contacts:
             withheld=case.withheld,
             content=cast(Mapping[str, Value], contact_body(event, alarm)),
         )
-        return await self._book.file(record), alarm
+        filed = await self._book.file(record)
+        if begun:
+            self._unfinished.drop([begun])
+        return filed, alarm
 
-    async def close_case(self, case: Case) -> Case:
-        """Take a case off this device and return it, so that the screen can offer to take that back with `restore`."""
-        await self._book.commit(lambda tx: tx.erase(_record_id(case.id)))
+    async def close_case(self, case: Case) -> RemovedCase:
+        """Take a case off this device with what is open about it; `restore` takes that back."""
+        begun = self._unfinished.about(case.id)
+
+        def remove(tx: Transaction) -> None:
+            tx.erase(_record_id(case.id))
+            self._unfinished.erase(tx, begun)
+
+        await self._book.commit(remove)
+        self._unfinished.drop(begun)
         self._cases = {key: c for key, c in self._cases.items() if key != case.id}
         self._book.changes.ring()
-        return case
+        return RemovedCase(case, begun)
 
-    async def restore(self, case: Case) -> None:
+    async def restore(self, removed: RemovedCase) -> None:
         """Put back a case that was just closed."""
-        await self._save(case)
+        for begun in removed.unfinished:
+            await self._unfinished.save(begun)
+        await self._save(removed.case)
 
     def forget(self) -> None:
         """Drop everything that was read: the notebook is being locked."""

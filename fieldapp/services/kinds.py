@@ -15,6 +15,7 @@ class Kind(IntEnum):
     CASE = 7
     MESSAGE = 8
     DOWNSTREAM = 9
+    UNFINISHED = 10
 
     CENTRE = 32
     RECEIVED = 33

@@ -8,6 +8,7 @@ from fieldapp.services.delivery import Delivery, RelayFactory
 from fieldapp.services.enrolling import Enrolling
 from fieldapp.services.filing import Book
 from fieldapp.services.screenings import Screenings
+from fieldapp.services.unfinished import UnfinishedWork
 
 
 class Notebook:
@@ -17,7 +18,8 @@ class Notebook:
         """Use `Gate.create` or `Gate.unlock`."""
         self.book = book
         self.screenings = Screenings(book)
-        self.contacts = Contacts(book, holidays)
+        self.unfinished = UnfinishedWork(book)
+        self.contacts = Contacts(book, self.unfinished, holidays)
         self.enrolling = Enrolling(book, relays)
         self.delivery = Delivery(book, relays)
 
@@ -33,3 +35,4 @@ class Notebook:
             await self.book.close()
             self.screenings.forget()
             self.contacts.forget()
+            self.unfinished.forget()

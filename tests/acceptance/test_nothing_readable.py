@@ -27,6 +27,7 @@ from fieldapp.domain.screening import (
     Screening,
 )
 from fieldapp.domain.triage import Band, Level
+from fieldapp.domain.unfinished import Hours, OpenContact, OpenRules
 from fieldapp.services.contacts import Entry
 from fieldapp.services.filed import Stage
 from fieldapp.services.gate import Gate
@@ -78,6 +79,19 @@ def filled(screening: Screening, word: Words, clock: FixedClock) -> Screening:  
     )
 
 
+def half_typed(word: Words, clock: FixedClock) -> tuple[OpenContact, OpenRules, set[str]]:  # noqa: F811
+    """A contact and rules that are being typed, with every word in them, and those that are dropped at saving."""
+    case_id, unsent = b"c" * 16, [word() for _ in range(6)]
+    log = OpenContact(
+        b"l" * 16, case_id, clock.now(), outcome=Outcome.OTHER, time=unsent[0], note=word(), reason=word()
+    )
+    made_at = clock.local().replace(second=0)
+    rules = ContactRules(made_at, never=(Window(0, 60, 120),), cover_story=word(), code_word=word())
+    hours = [Hours(frozenset({1}), *unsent[n : n + 2]) for n in (1, 3)]
+    contact = SafeContact(rules, Channel.CALL, number=word(), contact_person=word())
+    return log, OpenRules(b"e" * 16, case_id, clock.now(), contact, unsent[5], *hours), set(unsent)
+
+
 async def test_no_word_that_was_typed_is_readable_anywhere(
     gate: Gate,  # noqa: F811
     centre: ScriptedCentre,  # noqa: F811
@@ -104,14 +118,24 @@ async def test_no_word_that_was_typed_is_readable_anywhere(
     await notebook.screenings.save(screening)
     assert len(word.used) > 30
     nothing_leaks("draft")
+    begun_log, begun_rules, unsent = half_typed(word, clock)
+    await notebook.unfinished.save(begun_log)
+    await notebook.unfinished.save(begun_rules)
+    nothing_leaks("half typed")
     await gate.lock()
     nothing_leaks("draft, locked")
 
     notebook = await gate.unlock(PASSPHRASE)
     await notebook.delivery.stop()
+    assert notebook.unfinished.contacts == (begun_log,)
+    assert notebook.unfinished.rules == (begun_rules,)
     record = await notebook.screenings.finish(screening, FinishChoice(FinishKind.SEND))
     case = await notebook.contacts.open_case(record.record_id, record.alias, screening.safe_contact)
-    await notebook.contacts.log(case, Entry(Outcome.OTHER, Direction.IN, note=word(), reason=word()))
+    note, reason = begun_log.note, begun_log.reason
+    await notebook.contacts.log(
+        case, Entry(Outcome.OTHER, Direction.IN, note=note, reason=reason), begun=begun_log
+    )
+    await notebook.contacts.set_rules(case, begun_rules.contact, begun=begun_rules)
     nothing_leaks("finished before enrolment")
 
     await notebook.book.join(centre.member(), centre.trust, await centre.tokens(desk))
@@ -123,7 +147,8 @@ async def test_no_word_that_was_typed_is_readable_anywhere(
 
     arrived = await centre.pull(desk)
     shown = str([one.body for one in arrived])
-    assert all(w in shown for w in word.used), "the centre can read what was typed"
+    assert all(w in shown for w in set(word.used) - unsent), "the centre can read what was typed"
+    assert not any(w in shown for w in unsent), "what was never saved leaves the device"
     await desk.post(3, centre.receipt(arrived, ReceiptKind.OPENED))
     await notebook.delivery.once()
     assert {notebook.book.stage(r) for r in notebook.book.filed} == {Stage.OPENED}

@@ -5,18 +5,22 @@
 Reads one JSON line per life on standard input: {"now": seconds, "task": "work" | "look"}. Each life is a fork of this
 warm process, so that two hundred of them take minutes and not an hour; the test kills the child by its pid.
 
-`work` prints "saved <id> <answers>", "finished <id>", "synced" after the call has returned, which is when a screen
-would show it. `look` unlocks once, prints the state as one JSON line and ends.
+`work` prints "saved <id> <answers>", "noted <id> <letters>", "finished <id>", "synced" after the call has returned, which
+is when a screen would show it. `look` unlocks once, prints the state as one JSON line and ends.
 """
 
 import asyncio
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+from fieldapp.domain.contact import Outcome
 from fieldapp.domain.instrument import Answer
 from fieldapp.domain.screening import FinishChoice, FinishKind, Mode
+from fieldapp.domain.unfinished import OpenContact
+from fieldapp.services.contacts import Entry
 from fieldapp.services.gate import Gate
 from fieldapp.services.notebook import Notebook
 from fieldapp.system import SystemIds
@@ -24,6 +28,8 @@ from fieldapp.vault import FLOOR, NoKeystore
 from sync.client import RelayClient
 from tests.fakes.clock import FixedClock
 
+CASE = b"c" * 16
+NOTE = "made-up note of a contact"
 PASSPHRASE = "made-up words for a test device only"
 
 
@@ -40,6 +46,7 @@ async def work(notebook: Notebook) -> None:
             screening = screening.with_answer(key, Answer.YES)
             await screenings.save(screening)
             say(f"saved {screening.id.hex()} {len(screening.answers)}")
+        await log_contact(notebook)
         if len(screening.answers) >= 12:
             await screenings.finish(screening, FinishChoice(FinishKind.SEND))
             say(f"finished {screening.id.hex()}")
@@ -47,10 +54,25 @@ async def work(notebook: Notebook) -> None:
             say("synced")
 
 
+async def log_contact(notebook: Notebook) -> None:
+    """Type the note of a contact letter by letter, going on with the one that a kill has left, and save it."""
+    contacts, unfinished = notebook.contacts, notebook.unfinished
+    case = contacts.case(CASE) or await contacts.open_case(CASE, "made up")
+    begun = unfinished.contacts
+    log = begun[0] if begun else OpenContact(notebook.book.ids.new_id(), CASE, notebook.book.clock.now())
+    while len(log.note) < len(NOTE):
+        log = replace(log, outcome=Outcome.OTHER, note=NOTE[: len(log.note) + 3])
+        await unfinished.save(log)
+        say(f"noted {log.id.hex()} {len(log.note)}")
+    await contacts.log(case, Entry(Outcome.OTHER, note=log.note, reason="made-up reason"), begun=log)
+    say(f"finished {log.id.hex()}")
+
+
 def look(notebook: Notebook) -> None:
     book = notebook.book
     state = {
         "drafts": {s.id.hex(): len(s.answers) for s in notebook.screenings.unfinished},
+        "logs": {log.id.hex(): len(log.note) for log in notebook.unfinished.contacts},
         "filed": {r.record_id.hex(): book.stage(r).name for r in book.filed},
         "seqs": [meta.seq for _, meta in book.on_the_way],
         "hashes": [meta.env_hash.hex() for _, meta in book.on_the_way],

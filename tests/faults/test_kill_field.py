@@ -146,6 +146,7 @@ def test_nothing_that_was_confirmed_is_lost_by_sigkill(centre: ScriptedCentre, t
     driver = Driver(tmp_path / "device")
     now = centre.now
     answers: dict[str, int] = {}
+    notes: dict[str, int] = {}
     finished: set[str] = set()
     seen_working = 0
     try:
@@ -157,11 +158,13 @@ def test_nothing_that_was_confirmed_is_lost_by_sigkill(centre: ScriptedCentre, t
                 match line.split():
                     case ["saved", screening, count]:
                         answers[screening] = int(count)
+                    case ["noted", log, letters]:
+                        notes[log] = int(letters)
                     case ["finished", screening]:
                         finished.add(screening)
             seen_working += any(line.startswith("saved") for line in lines)
             if kill % 20 == 19:
-                check(driver.run(now + HOUR, "look"), answers, finished)
+                check(driver.run(now + HOUR, "look"), answers, notes, finished)
                 asyncio.run(open_everything(centre))
                 driver.run(now + HOUR + 1, "sync")
         # The last records drain, and the centre has each seq exactly once.
@@ -170,7 +173,7 @@ def test_nothing_that_was_confirmed_is_lost_by_sigkill(centre: ScriptedCentre, t
             assert "synced" in driver.run(now, "sync")
             seqs = asyncio.run(open_everything(centre))
         driver.run(now + 1, "sync")
-        state = check(driver.run(now + 2, "look"), answers, finished)
+        state = check(driver.run(now + 2, "look"), answers, notes, finished)
     finally:
         driver.close()
     assert seen_working > KILLS / 4, "most lives were killed before they did anything"
@@ -180,11 +183,14 @@ def test_nothing_that_was_confirmed_is_lost_by_sigkill(centre: ScriptedCentre, t
     assert all(len(hashes) == 1 for hashes in seqs.values()), "a seq was used twice"
 
 
-def check(lines: list[str], answers: dict[str, int], finished: set[str]) -> dict:
+def check(lines: list[str], answers: dict[str, int], notes: dict[str, int], finished: set[str]) -> dict:
     """Hold what is on the disk against what was confirmed."""
     state = json.loads(next(line for line in lines if line.startswith("{")))
     assert state["damaged"] == 0
     assert not set(state["drafts"]) & set(state["filed"]), "a record is both draft and filed"
+    assert not set(state["logs"]) & set(state["filed"]), "a contact is both open and filed"
+    for log, letters in notes.items():
+        assert log in state["filed"] or state["logs"].get(log, -1) >= letters, "a letter is gone"
     for screening in finished:
         assert screening in state["filed"], "a finished record is gone"
     for screening, count in answers.items():

@@ -7,6 +7,7 @@ import pytest
 
 from fieldapp.domain.contact import Channel, ContactRules, SafeContact, SafeWindow, SeenBy, Window
 from fieldapp.domain.screening import FinishChoice, FinishKind, Identity, Mode
+from fieldapp.domain.unfinished import Hours, LogStep, OpenContact, OpenRules
 from fieldapp.services.contacts import Case
 from fieldapp.services.filed import Filed
 from fieldapp.ui.state import Screen
@@ -25,6 +26,7 @@ RULES = ContactRules(
     code_word=CANARY,
     distress_word=CANARY,
 )
+LOG, EDIT = b"l" * 16, b"e" * 16
 PLACES = (
     Screen.HOME,
     Screen.ENROL,
@@ -41,7 +43,7 @@ PLACES = (
 
 
 async def filled(app: Field) -> tuple[Filed, Case]:
-    """Put the canary wherever a person can be named: a draft, a record and the rules of a case."""
+    """Put the canary wherever a person can be named: a draft, a record, the rules of a case, and what is half typed."""
     notebook = app.state.open
     draft = await notebook.screenings.begin(Mode.OUTREACH, language="en")
     await notebook.screenings.save(draft.with_identity(Identity(name=CANARY)))
@@ -50,13 +52,25 @@ async def filled(app: Field) -> tuple[Filed, Case]:
     )
     record = await notebook.screenings.finish(done, FinishChoice(FinishKind.SEND))
     case = await notebook.contacts.open_case(bytes(16), "alias of the case")
-    case = await notebook.contacts.set_rules(case, SafeContact(RULES, Channel.CALL, CANARY, SeenBy.NOBODY))
+    contact = SafeContact(RULES, Channel.CALL, CANARY, SeenBy.NOBODY)
+    case = await notebook.contacts.set_rules(case, contact)
+    log = OpenContact(LOG, case.id, 0, LogStep.NEXT, time=CANARY, note=CANARY, reason=CANARY)
+    await notebook.unfinished.save(log)
+    hours = Hours(frozenset({1}), CANARY, CANARY)
+    await notebook.unfinished.save(OpenRules(EDIT, case.id, 0, contact, CANARY, hours, hours))
     return record, case
+
+
+def values(app: Field) -> list[str]:
+    """Every text that the client holds, also what no eye sees."""
+    held = (value for control in walk(app.screen.page.views) for value in vars(control).values())
+    return [value for value in held if isinstance(value, str)]
 
 
 async def show(app: Field, place: Screen, record: Filed, case: Case) -> None:
     app.state.home()
-    app.state.go(place, record.record_id if place is Screen.RECORD else case.id)
+    about = {Screen.RECORD: record.record_id, Screen.CONTACT: LOG}
+    app.state.go(place, about.get(place, case.id))
     await app.screen.settle()
 
 
@@ -65,20 +79,27 @@ async def test_locking_leaves_nothing_of_any_screen(tmp_path: Path, caplog: pyte
     async with open_field(tmp_path) as app:
         record, case = await filled(app)
         aliases = [record.alias, case.alias, app.state.open.screenings.unfinished[0].alias]
+        shown = 0
         for place in PLACES:
             await show(app, place, record, case)
+            shown += place in (Screen.CONTACT, Screen.RULES) and CANARY in " ".join(values(app))
             await app.press("cover")
             assert app.state.place.screen is Screen.LOCK
-            texts = [v for control in walk(app.screen.page.views) for v in vars(control).values()]
-            left = " ".join(text for text in texts if isinstance(text, str))
+            left = " ".join(values(app))
             assert [secret for secret in (CANARY, *aliases) if secret in left] == []
             await app.unlock()
+        assert shown == 2, "what is half typed was on the screen"
         assert caplog.records == []
 
 
 async def test_no_list_shows_a_name_a_number_or_an_agreed_word(tmp_path: Path) -> None:
     async with open_field(tmp_path) as app:
         record, case = await filled(app)
-        for place in set(PLACES) - {Screen.CASE, Screen.RULES}:
+        for place in set(PLACES) - {Screen.CASE, Screen.RULES, Screen.CONTACT}:
             await show(app, place, record, case)
             assert CANARY not in " ".join(app.screen.texts())
+        app.state.home()
+        await app.screen.settle()
+        await app.press("log-contact")
+        assert "With whom?" in app.screen.texts()
+        assert CANARY not in " ".join(app.screen.texts())

@@ -1,81 +1,70 @@
-"""What was tapped so far while a contact is logged, and the warning that goes with a hidden number."""
+"""A contact that is being logged: how it begins, how it is kept, and the warning that goes with a hidden number."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum, auto
 
 import flet as ft
 
-from fieldapp.domain.contact import Channel, ContactAlarm, Direction, Outcome, SeenBy
-from fieldapp.domain.strict import clean_text
+from fieldapp.domain.contact import Channel, Direction, Outcome, SeenBy
+from fieldapp.domain.unfinished import OpenContact
 from fieldapp.kit.names import permission_words
 from fieldapp.kit.notices import Urgency, notice
 from fieldapp.services.contacts import Case, Entry
-from fieldapp.services.filed import Filed
+from fieldapp.ui.parts.keeping import Kept
 from fieldapp.ui.state import FieldState
 
-
-class Step(Enum):
-    """Where the log is."""
-
-    WHO = auto()
-    WHAT = auto()
-    DISTRESS = auto()
-    HOW = auto()
-    NEXT = auto()
-    SAVED = auto()
+KeptLog = Kept[OpenContact | None]
+"""The log of a screen; None until somebody is chosen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
-    """What was tapped so far. Kept in the screen alone: locking forgets it, nothing of it was promised."""
+def begun(state: FieldState, case: Case, instead_of: OpenContact | None = None) -> OpenContact:
+    """Return the log of a contact with `case`: what its rules say is chosen.
 
-    step: Step
-    case: Case | None = field(default=None, repr=False)
-    direction: Direction = Direction.OUT
-    outcome: Outcome = Outcome.OTHER
-    channel: Channel = Channel.CALL
-    seen_by: SeenBy = SeenBy.UNKNOWN
-    next_safe: datetime | None = None
-    day: int = 1
-    time: str = ""
-    note: str = field(default="", repr=False)
-    reason: str = field(default="", repr=False)
-    saved: Filed | None = field(default=None, repr=False)
-    alarm: ContactAlarm | None = None
-
-    def entry(self) -> Entry:
-        """Return what the service logs."""
-        return Entry(
-            outcome=self.outcome,
-            direction=self.direction,
-            channel=self.channel,
-            seen_by=self.seen_by,
-            next_safe=self.next_safe,
-            note=clean_text(self.note),
-            reason=clean_text(self.reason),
-        )
-
-
-def begun(case: Case) -> Log:
-    """Return the log of a contact with `case`: what its rules say is chosen."""
-    contact = case.contact
-    return Log(
-        Step.WHAT,
-        case,
+    `instead_of` is a log that was begun for somebody else by mistake; the contact was at the same time.
+    """
+    book, contact = state.open.book, case.contact
+    return OpenContact(
+        id=instead_of.id if instead_of else book.ids.new_id(),
+        case_id=case.id,
+        started=instead_of.started if instead_of else book.clock.now(),
         channel=(contact.channel if contact else None) or Channel.CALL,
         seen_by=contact.seen_by if contact else SeenBy.UNKNOWN,
     )
 
 
-Keep = Callable[..., None]
-"""Changes fields of the log as it is then, so that a quick second tap loses nothing."""
+def first_log(state: FieldState, about: bytes | str) -> OpenContact | None:
+    """Return the log that a place names: one that is resumed, or a new one with a case; None when it names none."""
+    if not isinstance(about, bytes):
+        return None
+    resumed, case = state.open.unfinished.contact(about), state.open.contacts.case(about)
+    if resumed:
+        return resumed.resumed(wall_time(state))
+    return begun(state, case) if case else None
 
 
-def hidden_notices(state: FieldState, log: Log, case: Case) -> list[ft.Control]:
-    """Warn that this is no safe moment, which asks for a reason; nothing when the person made contact."""
-    contact = state.open.contacts.state(case)
+async def keep_log(state: FieldState, log: OpenContact | None) -> None:
+    """Write a log once something was answered; VaultError."""
+    unfinished = state.open.unfinished
+    if log and (log.said or unfinished.contact(log.id)):
+        await unfinished.save(log)
+
+
+def entry_of(log: OpenContact) -> Entry:
+    """Return what the service files."""
+    return Entry(
+        outcome=log.outcome or Outcome.OTHER,
+        direction=log.direction,
+        channel=log.channel,
+        seen_by=log.seen_by,
+        next_safe=log.next_safe,
+        note=log.note,
+        reason=log.reason,
+    )
+
+
+def hidden_notices(state: FieldState, log: OpenContact, case: Case) -> list[ft.Control]:
+    """Warn that it was no safe moment, which asks for a reason; nothing when the person made contact."""
+    contacts = state.open.contacts
+    contact = contacts.state(case, contacts.wall_time(log.started))
     if contact.may_call or log.direction is Direction.IN:
         return []
     return [notice(state, permission_words(state.t, contact.permission), urgency=Urgency.WARNING)]

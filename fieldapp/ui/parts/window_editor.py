@@ -1,126 +1,157 @@
 """Safe and never windows of a case: quick presets, own hours, and what is chosen in words."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import flet as ft
 
 from fieldapp.domain.contact import SafeWindow, Tie, Window
+from fieldapp.domain.unfinished import Hours, line_of
 from fieldapp.kit.answer_bar import Option, chips
 from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import icon_button, quiet_button, secondary_button
-from fieldapp.kit.fields import text_field
+from fieldapp.kit.fields import text_field, typed
 from fieldapp.kit.i18n import Translator
 from fieldapp.kit.interface import Interface, bound
 from fieldapp.kit.layout import card
 from fieldapp.kit.names import tie_inside, tie_words
 from fieldapp.kit.text import body
 from fieldapp.kit.times import clock_words, minutes_of, weekday_words
-from fieldapp.ui.parts.frame import typed
 from fieldapp.ui.parts.windows import NEVER, SAFE, chosen_never, chosen_safe, window_options
 
 Windows = tuple[SafeWindow, ...]
-Edit = Callable[[Windows], Windows]
-"""A change of the windows: a function of what they are then, so that a quick second tap loses nothing."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Times:
+    """The windows of one kind, and the hours that are being typed for it; None while their form is closed."""
+
+    windows: Windows
+    hours: Hours | None = None
+
+
+Change = Callable[[Callable[[Times], Times]], Awaitable[None]]
+"""Takes a change of the times: a function of what they are then, so that a quick second tap loses nothing."""
 
 
 @component
 def window_editor(
-    ui: Interface, windows: Windows, today: date, on_edit: Callable[[Edit], object], *, safe: bool
+    ui: Interface, times: Times, today: date, keep: Change, show: Change, *, safe: bool
 ) -> ft.Control:
-    """Edit safe windows, or with `safe` false never-windows (whose `tie` and `valid_until` are not used)."""
-    t, theme = ui.t, ui.theme
-    adding, set_adding = ft.use_state(False)
+    """Edit safe windows, or with `safe` false never-windows (whose `tie` and `valid_until` are not used).
+
+    `keep` takes what is tapped, `show` what is typed.
+    """
+    t, windows = ui.t, times.windows
     presets = SAFE if safe else NEVER
     kind = "safe" if safe else "never"
     chosen = chosen_safe(windows) if safe else chosen_never([w.window for w in windows])
     of_presets = {window for key in chosen for window in _preset(key, safe=safe)}
 
-    def toggle(key: str) -> None:
+    async def change(edit: Callable[[Windows], Windows]) -> None:
+        await keep(lambda now: replace(now, windows=edit(now.windows)))
+
+    async def toggle(key: str) -> None:
         preset = _preset(key, safe=safe)
-        on_edit(lambda now: _without(now, preset) if set(preset) <= set(now) else _with(now, preset))
+        await change(lambda now: _without(now, preset) if set(preset) <= set(now) else _with(now, preset))
 
-    def add(new: Windows) -> None:
-        set_adding(False)
-        on_edit(lambda now: _with(now, new))
+    async def remove(gone: Windows) -> None:
+        await change(lambda now: _without(now, gone))
 
-    def remove(gone: Windows) -> None:
-        on_edit(lambda now: _without(now, gone))
+    async def open_form() -> None:
+        await keep(lambda now: replace(now, hours=now.hours or Hours()))
 
     own = [group for group in grouped(windows) if not set(group) <= of_presets]
     label = t("Safe times") if safe else t("Never at these times")
-    more = quiet_button(ui, t("Other hours"), lambda: set_adding(True), identifier=f"{kind}-other")
+    more = quiet_button(ui, t("Other hours"), open_form, identifier=f"{kind}-other")
     return ft.Column(
         [
             chips(ui, label, window_options(t, presets), chosen, toggle, identifier=kind),
             *(_own_row(ui, group, remove, kind, number) for number, group in enumerate(own)),
-            own_hours(ui, today, add, safe=safe) if adding else more,
+            own_hours(ui, times.hours, today, keep, show, safe=safe) if times.hours else more,
         ],
-        spacing=theme.small,
+        spacing=ui.theme.small,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
     )
 
 
 @component
-def own_hours(ui: Interface, today: date, on_add: Callable[[Windows], object], *, safe: bool) -> ft.Control:
+def own_hours(
+    ui: Interface, hours: Hours, today: date, keep: Change, show: Change, *, safe: bool
+) -> ft.Control:
     """Ask for days, from and to, and for safe hours what they hang on and until when they hold."""
     t, theme = ui.t, ui.theme
-    days, set_days = ft.use_state(frozenset[str]())
-    start, set_start = ft.use_state("")
-    end, set_end = ft.use_state("")
-    tie, set_tie = ft.use_state(Tie.NONE)
-    week_only, set_week_only = ft.use_state(False)
     asked, set_asked = ft.use_state(False)
     kind = "safe" if safe else "never"
-    begins, ends = minutes_of(start), minutes_of(end)
+    begins, ends = minutes_of(hours.start), minutes_of(hours.end)
     wrong_start = begins is None or begins == 24 * 60
     wrong_end = ends is None or ends == begins
 
-    def add() -> None:
-        set_asked(True)
-        if wrong_start or wrong_end or not days or begins is None or ends is None:
-            return
-        until = today + timedelta(days=7) if week_only else None
-        on_add(tuple(SafeWindow(Window(int(day), begins, ends), until, tie) for day in sorted(days)))
+    async def choose_day(key: str) -> None:
+        await keep(_with_hours(lambda now: replace(now, days=now.days ^ {int(key)})))
 
-    sample = t("Type a time such as 8:30.")
-    weekdays = [Option(str(number), name) for number, name in enumerate(weekday_words(t))]
-    times = [
-        text_field(ui, t("From"), start, typed(set_start), error=sample if asked and wrong_start else None),
-        text_field(ui, t("To"), end, typed(set_end), error=sample if asked and wrong_end else None),
+    async def add() -> None:
+        set_asked(True)
+        if wrong_start or wrong_end or not hours.days or begins is None or ends is None:
+            return
+        until = today + timedelta(days=7) if hours.week_only else None
+        new = tuple(SafeWindow(Window(day, begins, ends), until, hours.tie) for day in sorted(hours.days))
+        await keep(lambda now: Times(_with(now.windows, new)))
+
+    def time_field(label: str, name: str, value: str, *, wrong: bool) -> ft.Control:
+        changed = typed(lambda text: show(_with_hours(lambda now: replace(now, **{name: line_of(text)}))))  # type: ignore[arg-type]
+        return text_field(
+            ui, label, value, changed, error=t("Type a time such as 8:30.") if asked and wrong else None
+        )
+
+    fields = [
+        time_field(t("From"), "start", hours.start, wrong=wrong_start),
+        time_field(t("To"), "end", hours.end, wrong=wrong_end),
     ]
+    weekdays = [Option(str(number), name) for number, name in enumerate(weekday_words(t))]
+    days_label = t("On which days?") if hours.days or not asked else t("Choose at least one day.")
+    chosen = frozenset(map(str, hours.days))
+    return card(
+        ui,
+        [
+            chips(ui, days_label, weekdays, chosen, choose_day, identifier=f"{kind}-day"),
+            ft.Column(fields, spacing=theme.gap)
+            if theme.stacked
+            else ft.Row([ft.Container(field, expand=True) for field in fields], spacing=theme.gap),
+            *(_what_they_hang_on(ui, hours, keep) if safe else []),
+            secondary_button(ui, t("Add these hours"), add, identifier=f"{kind}-add"),
+        ],
+    )
+
+
+def _what_they_hang_on(ui: Interface, hours: Hours, keep: Change) -> list[ft.Control]:
+    t = ui.t
     ties = [Option(value, tie_words(t, value)) for value in Tie]
     holds = [Option("rules", t("As long as the rules hold")), Option("week", t("One week"))]
-    days_label = t("On which days?") if days or not asked else t("Choose at least one day.")
-    more = [
+    return [
         chips(
             ui,
             t("Does it hold in holidays?"),
             ties,
-            frozenset({tie}),
-            lambda k: set_tie(Tie(k)),
+            frozenset({hours.tie}),
+            lambda key: keep(_with_hours(lambda now: replace(now, tie=Tie(key)))),
             identifier="tie",
         ),
         chips(
             ui,
             t("How long?"),
             holds,
-            frozenset({"week" if week_only else "rules"}),
-            lambda k: set_week_only(k == "week"),
+            frozenset({"week" if hours.week_only else "rules"}),
+            lambda key: keep(_with_hours(lambda now: replace(now, week_only=key == "week"))),
             identifier="holds",
         ),
     ]
-    return card(
-        ui,
-        [
-            chips(ui, days_label, weekdays, days, lambda k: set_days(days ^ {k}), identifier=f"{kind}-day"),
-            ft.Column(times, spacing=theme.gap)
-            if theme.stacked
-            else ft.Row([ft.Container(field, expand=True) for field in times], spacing=theme.gap),
-            *(more if safe else []),
-            secondary_button(ui, t("Add these hours"), add, identifier=f"{kind}-add"),
-        ],
-    )
+
+
+def _with_hours(edit: Callable[[Hours], Hours]) -> Callable[[Times], Times]:
+    """Return the change of the hours that are being typed; a letter that comes after they were added is too late."""
+    return lambda now: replace(now, hours=edit(now.hours)) if now.hours else now
 
 
 def grouped(windows: Iterable[SafeWindow]) -> list[Windows]:
@@ -161,7 +192,7 @@ def _preset(key: str, *, safe: bool) -> Windows:
 
 
 def _own_row(
-    ui: Interface, group: Windows, remove: Callable[[Windows], None], kind: str, number: int
+    ui: Interface, group: Windows, remove: Callable[[Windows], object], kind: str, number: int
 ) -> ft.Control:
     words = body(ui, window_words(ui.t, group))
     words.expand = True

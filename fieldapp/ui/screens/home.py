@@ -21,11 +21,12 @@ from fieldapp.services.settings import Work
 from fieldapp.ui.parts.frame import framed
 from fieldapp.ui.parts.screening_steps import begin, resume
 from fieldapp.ui.parts.trying import Trying, use_trying
+from fieldapp.ui.parts.unfinished import resume_card, unfinished_cards
 from fieldapp.ui.parts.warnings import device_warnings
 from fieldapp.ui.state import FieldState, Screen, Undo
 
 MOST_UNFINISHED = 3
-"""Unfinished screenings shown at once; the rest follows when these are finished or discarded."""
+"""Unfinished things of a kind shown at once; the rest follows when these are finished or discarded."""
 
 _NETWORK_ICONS = {
     Network.ONLINE: ft.Icons.CLOUD_DONE_OUTLINED,
@@ -134,14 +135,16 @@ def _records(state: FieldState, *, outreach: bool) -> ft.Control:
 
 
 def _unfinished(state: FieldState, trying: Trying) -> list[ft.Control]:
-    now = state.open.book.clock.local()
-    drafts = state.open.screenings.unfinished
-    return [_resume_card(state, trying, draft, now) for draft in drafts[:MOST_UNFINISHED]]
+    drafts = state.open.screenings.unfinished[:MOST_UNFINISHED]
+    return [
+        *(_screening_card(state, trying, draft) for draft in drafts),
+        *unfinished_cards(state, trying, MOST_UNFINISHED),
+    ]
 
 
-def _resume_card(state: FieldState, trying: Trying, draft: Screening, now: datetime) -> ft.Control:
-    t, theme = state.t, state.theme
-    started = past_words(t, local_time(draft.started), now)
+def _screening_card(state: FieldState, trying: Trying, draft: Screening) -> ft.Control:
+    t = state.t
+    started = past_words(t, local_time(draft.started), state.open.book.clock.local())
 
     async def discard() -> None:
         dropped = await state.open.screenings.discard(draft.id)
@@ -152,26 +155,14 @@ def _resume_card(state: FieldState, trying: Trying, draft: Screening, now: datet
 
         state.undo = Undo(t("The screening of {time} was discarded.", time=started), take_back)
 
-    tag = draft.id.hex()[:8]
-    return card(
+    return resume_card(
         state,
-        [
-            body(state, t("Resume the screening of {time}?", time=started), strong=True),
-            quiet(state, isolate(draft.alias)),
-            ft.Row(
-                [
-                    secondary_button(
-                        state,
-                        t("Resume"),
-                        bound(resume, state, draft),
-                        expand=True,
-                        identifier=f"resume-{tag}",
-                    ),
-                    quiet_button(state, t("Discard"), trying.of(discard), identifier=f"discard-{tag}"),
-                ],
-                spacing=theme.gap,
-            ),
-        ],
+        t("Resume the screening of {time}?", time=started),
+        isolate(draft.alias),
+        t("Resume"),
+        bound(resume, state, draft),
+        trying.of(discard),
+        draft.id.hex()[:8],
     )
 
 

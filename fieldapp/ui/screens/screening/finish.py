@@ -1,24 +1,25 @@
 """The end: what happens with the record is chosen, said in plain words, and done in one transaction."""
 
-from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 
 import flet as ft
 
-from fieldapp.domain.judgement import MAX_REASON, MIN_REASON
-from fieldapp.domain.screening import FinishChoice, FinishKind, Mode, Screening
+from fieldapp.domain.judgement import MAX_REASON, MIN_REASON, reason_of
+from fieldapp.domain.screening import FinishChoice, FinishKind, Mode, OpenFinish, Screening
 from fieldapp.errors import ScreeningError
 from fieldapp.kit.answer_bar import Option, chips, choice_list
 from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import primary_button, secondary_button
 from fieldapp.kit.fields import note_field
+from fieldapp.kit.interface import Handler
 from fieldapp.kit.layout import card, screen
 from fieldapp.kit.notices import status_line
 from fieldapp.kit.text import body, quiet
 from fieldapp.kit.text import question as large
 from fieldapp.services.filed import Filed
-from fieldapp.ui.parts.frame import ROUTE, typed
-from fieldapp.ui.parts.screening import open_screening, step_screen
+from fieldapp.ui.parts.frame import ROUTE
+from fieldapp.ui.parts.screening import open_screening, step_screen, use_draft_text
 from fieldapp.ui.parts.screening_steps import begin
 from fieldapp.ui.parts.sending import finish_screening, send_button, where_it_is, wish_notices
 from fieldapp.ui.parts.trying import use_trying
@@ -32,9 +33,8 @@ _KEEP_DAYS = (7, 14, 28)
 def finish_screen(state: FieldState) -> ft.View:
     """Outreach chooses one of four; an officer sends. After observing, only neutral words are shown."""
     screening, t = open_screening(state), state.t
-    kind, set_kind = ft.use_state("")
-    days, set_days = ft.use_state(_KEEP_DAYS[0])
-    why, set_why = ft.use_state("")
+    begun = screening.open_finish or OpenFinish()
+    why, on_why = use_draft_text(state, begun.reason, lambda s, text: _with(s, reason=reason_of(text)))
     trying = use_trying(state)
     if screening.mode is Mode.OFFICER:
         return step_screen(
@@ -43,17 +43,21 @@ def finish_screen(state: FieldState) -> ft.View:
             title=t("Finish"),
             bottom=[*_wish(state, screening), send_button(state, trying)],
         )
+
+    async def choose(key: str) -> None:
+        await state.change(lambda s: _with(s, kind=FinishKind(key)))
+
     today = state.open.book.clock.local().date()
-    choice = _choice(kind, today + timedelta(days=days), why)
+    choice = _choice(begun.kind, today + timedelta(days=begun.days), why)
     done = trying.once(finish_screening, state, choice) if choice else None
     return step_screen(
         state,
         [
             *trying.shown(),
             *_wish(state, screening),
-            choice_list(state, _kinds(state, screening), kind, set_kind, identifier="finish"),
-            *([_keep_until(state, days, set_days)] if kind == FinishKind.KEEP_UNTIL else []),
-            *([_reason(state, why, set_why)] if kind == FinishKind.SEND_WITHOUT_CONSENT else []),
+            choice_list(state, _kinds(state, screening), begun.kind, choose, identifier="finish"),
+            *([_keep_until(state, begun.days)] if begun.kind is FinishKind.KEEP_UNTIL else []),
+            *([_reason(state, why, on_why)] if begun.kind is FinishKind.SEND_WITHOUT_CONSENT else []),
         ],
         title=t("Finish"),
         bottom=[
@@ -63,19 +67,24 @@ def finish_screen(state: FieldState) -> ft.View:
     )
 
 
+def _with(screening: Screening, **changes: object) -> Screening:
+    """Keep what is chosen so far in the draft."""
+    begun = screening.open_finish or OpenFinish()
+    return screening.with_open_finish(replace(begun, **changes))  # type: ignore[arg-type]
+
+
 def _wish(state: FieldState, screening: Screening) -> list[ft.Control]:
     return [] if screening.observing else wish_notices(state, screening)
 
 
-def _choice(kind: str, until: date, why: str) -> FinishChoice | None:
+def _choice(kind: FinishKind | None, until: date, why: str) -> FinishChoice | None:
     """Return the choice once it is complete."""
-    if not kind:
+    if kind is None:
         return None
-    chosen = FinishKind(kind)
-    keep = until if chosen is FinishKind.KEEP_UNTIL else None
-    reason = why.strip() if chosen is FinishKind.SEND_WITHOUT_CONSENT else ""
+    keep = until if kind is FinishKind.KEEP_UNTIL else None
+    reason = reason_of(why).strip() if kind is FinishKind.SEND_WITHOUT_CONSENT else ""
     try:
-        return FinishChoice(chosen, keep, reason)
+        return FinishChoice(kind, keep, reason)
     except ScreeningError:
         return None
 
@@ -108,22 +117,22 @@ def _kinds(state: FieldState, screening: Screening) -> list[Option]:
     return [Option(kind, title, detail) for kind, (title, detail) in words.items()]
 
 
-def _keep_until(state: FieldState, days: int, set_days: Callable[[int], object]) -> ft.Control:
+def _keep_until(state: FieldState, days: int) -> ft.Control:
     tn = state.tn
     options = [Option(str(n), tn("In {n} week", "In {n} weeks", n // 7)) for n in _KEEP_DAYS]
 
-    def choose(key: str) -> None:
-        set_days(int(key))
+    async def choose(key: str) -> None:
+        await state.change(lambda s: _with(s, days=int(key)))
 
     return chips(state, state.t("Until when?"), options, frozenset({str(days)}), choose, identifier="keep")
 
 
-def _reason(state: FieldState, why: str, set_why: Callable[[str], object]) -> ft.Control:
+def _reason(state: FieldState, why: str, on_why: Handler) -> ft.Control:
     return note_field(
         state,
         state.t("Why?"),
         why,
-        typed(set_why),
+        on_why,
         helper=state.t("At least {n} characters.", n=MIN_REASON),
         max_length=MAX_REASON,
         lines=2,

@@ -3,11 +3,21 @@
 The rule proposes and the worker decides: it can be raised with a reason, never lowered.
 """
 
+from dataclasses import replace
+
 import flet as ft
 
 from fieldapp.assets import actions, cards
 from fieldapp.domain.actions import action_ids
-from fieldapp.domain.judgement import MAX_REASON, MIN_REASON, Override, OverrideCause, proposed
+from fieldapp.domain.judgement import (
+    MAX_REASON,
+    MIN_REASON,
+    OpenOverride,
+    Override,
+    OverrideCause,
+    proposed,
+    reason_of,
+)
 from fieldapp.domain.screening import Mode, Screening
 from fieldapp.domain.triage import Band, Level
 from fieldapp.kit.answer_bar import Option, chips
@@ -26,6 +36,7 @@ from fieldapp.ui.parts.screening import (
     open_screening,
     reason_words,
     step_screen,
+    use_draft_text,
 )
 from fieldapp.ui.parts.screening_steps import first_open, move
 from fieldapp.ui.parts.sending import send_button, wish_notices
@@ -135,27 +146,48 @@ def _cause_words(state: FieldState) -> dict[OverrideCause, str]:
     }
 
 
+def _open_override(screening: Screening) -> OpenOverride:
+    """Return the raise as far as it is made: what was begun, what was saved before, or nothing raised."""
+    level, band = screening.effective
+    begun = screening.open_override or screening.override
+    if begun is None:
+        return OpenOverride(OverrideCause.JUDGEMENT, level, band)
+    # Answers may have raised the rule's own result meanwhile.
+    rule = screening.result
+    return OpenOverride(begun.cause, max(begun.level, rule.level), max(begun.band, rule.band), begun.reason)
+
+
+def _with(screening: Screening, **changes: object) -> Screening:
+    begun = replace(_open_override(screening), **changes)  # type: ignore[arg-type]
+    return screening.with_open_override(begun)
+
+
+def _with_cause(screening: Screening, cause: OverrideCause) -> Screening:
+    begun, (level, band) = _open_override(screening), proposed(cause, screening.result)
+    return _with(screening, cause=cause, level=max(begun.level, level), band=max(begun.band, band))
+
+
 @component
 def raise_screen(state: FieldState) -> ft.View:
     """Raise level, band or both; what is lower than the rule's result cannot be chosen."""
     screening, t = open_screening(state), state.t
-    before = screening.override
-    cause, set_cause = ft.use_state(before.cause if before else OverrideCause.JUDGEMENT)
-    level, set_level = ft.use_state(screening.effective[0])
-    band, set_band = ft.use_state(screening.effective[1])
-    why, set_why = ft.use_state(before.reason if before else "")
+    begun, rule = _open_override(screening), screening.result
+    cause, level, band = begun.cause, begun.level, begun.band
+    why, on_why = use_draft_text(state, begun.reason, lambda s, text: _with(s, reason=reason_of(text)))
 
-    def choose(key: str) -> None:
-        set_cause(OverrideCause(key))
-        new_level, new_band = proposed(OverrideCause(key), screening.result)
-        set_level(max(level, new_level))
-        set_band(max(band, new_band))
+    async def choose(key: str) -> None:
+        await state.change(lambda s: _with_cause(s, OverrideCause(key)))
+
+    async def choose_level(key: str) -> None:
+        await state.change(lambda s: _with(s, level=next(x for x in Level if x.code == key)))
+
+    async def choose_band(key: str) -> None:
+        await state.change(lambda s: _with(s, band=next(x for x in Band if x.code == key)))
 
     async def save() -> None:
-        override = Override(cause, level, band, why.strip())
+        override = Override(cause, level, band, reason_of(why).strip())
         await state.change(lambda s: s.with_override(override), state.back)
 
-    rule = screening.result
     levels = [Option(x.code, level_words(screening, x, state.language)) for x in Level if x >= rule.level]
     bands = [Option(x.code, band_words(screening, x, state.language)) for x in Band if x >= rule.band]
     causes = [Option(key, words) for key, words in _cause_words(state).items()]
@@ -171,7 +203,7 @@ def raise_screen(state: FieldState) -> ft.View:
                 t("Level"),
                 levels,
                 frozenset({level.code}),
-                lambda key: set_level(next(x for x in Level if x.code == key)),
+                choose_level,
                 identifier="level",
             ),
             chips(
@@ -179,14 +211,14 @@ def raise_screen(state: FieldState) -> ft.View:
                 t("How soon"),
                 bands,
                 frozenset({band.code}),
-                lambda key: set_band(next(x for x in Band if x.code == key)),
+                choose_band,
                 identifier="band",
             ),
             note_field(
                 state,
                 t("Why?"),
                 why,
-                lambda event: set_why(str(event.data or "")),
+                on_why,
                 helper=t("At least {n} characters.", n=MIN_REASON),
                 max_length=MAX_REASON,
                 lines=2,
