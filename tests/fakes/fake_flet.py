@@ -94,6 +94,12 @@ def walk(node: object, seen: set[int] | None = None) -> Iterator[ft.BaseControl]
             yield from walk(item, seen)
 
 
+def held_text(node: object) -> str:
+    """Return every text that the client holds of `node`, also what no eye sees, such as what stands in fields."""
+    held = ({**vars(control), **vars(control).get("_values", {})} for control in walk(node))
+    return " ".join(value for values in held for value in values.values() if isinstance(value, str))
+
+
 class FakeSession:
     """One session of the app `main`, as an async context manager."""
 

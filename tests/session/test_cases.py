@@ -22,7 +22,7 @@ from fieldapp.services.filed import What
 from fieldapp.services.settings import Settings, Work
 from fieldapp.ui.screens import cases
 from fieldapp.ui.state import Screen
-from tests.fakes.fake_flet import walk
+from tests.fakes.fake_flet import held_text
 from tests.session.field_harness import TUESDAY_AFTERNOON, Field, open_field
 
 pytestmark = pytest.mark.anyio
@@ -53,12 +53,7 @@ async def shown_case(app: Field, rules: ContactRules = RULES) -> Case:
 
 def in_the_tree(app: Field) -> str:
     """Everything that the client holds of the screen, also what no eye sees."""
-    return " ".join(
-        repr(value)
-        for control in walk(app.screen.page.views)
-        for value in vars(control).values()
-        if isinstance(value, str)
-    )
+    return held_text(app.screen.page.views)
 
 
 async def test_in_a_safe_time_the_number_shows_while_it_is_held(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from fieldapp.domain.unfinished import Hours, LogStep, OpenContact, OpenRules
 from fieldapp.services.contacts import Case
 from fieldapp.services.filed import Filed
 from fieldapp.ui.state import Screen
-from tests.fakes.fake_flet import walk
+from tests.fakes.fake_flet import held_text
 from tests.session.field_harness import TUESDAY_AFTERNOON, Field, open_field
 
 pytestmark = pytest.mark.anyio
@@ -61,12 +61,6 @@ async def filled(app: Field) -> tuple[Filed, Case]:
     return record, case
 
 
-def values(app: Field) -> list[str]:
-    """Every text that the client holds, also what no eye sees."""
-    held = (value for control in walk(app.screen.page.views) for value in vars(control).values())
-    return [value for value in held if isinstance(value, str)]
-
-
 async def show(app: Field, place: Screen, record: Filed, case: Case) -> None:
     app.state.home()
     about = {Screen.RECORD: record.record_id, Screen.CONTACT: LOG}
@@ -82,10 +76,10 @@ async def test_locking_leaves_nothing_of_any_screen(tmp_path: Path, caplog: pyte
         shown = 0
         for place in PLACES:
             await show(app, place, record, case)
-            shown += place in (Screen.CONTACT, Screen.RULES) and CANARY in " ".join(values(app))
+            shown += place in (Screen.CONTACT, Screen.RULES) and CANARY in held_text(app.screen.page.views)
             await app.press("cover")
             assert app.state.place.screen is Screen.LOCK
-            left = " ".join(values(app))
+            left = held_text(app.screen.page.views)
             assert [secret for secret in (CANARY, *aliases) if secret in left] == []
             await app.unlock()
         assert shown == 2, "what is half typed was on the screen"

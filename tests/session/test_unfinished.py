@@ -26,7 +26,7 @@ from fieldapp.services.settings import Settings, Work
 from fieldapp.ui.state import Place, Screen
 from fieldapp.vault.errors import StorageFailed
 from fieldapp.vault.vault import Vault
-from tests.fakes.fake_flet import walk
+from tests.fakes.fake_flet import held_text
 from tests.session.field_harness import TUESDAY_AFTERNOON, Field, field, open_field
 
 pytestmark = pytest.mark.anyio
@@ -49,8 +49,7 @@ def tag(thing_id: bytes) -> str:
 
 
 def in_the_tree(app: Field) -> str:
-    held = (value for control in walk(app.screen.page.views) for value in vars(control).values())
-    return " ".join(value for value in held if isinstance(value, str))
+    return held_text(app.screen.page.views)
 
 
 def broken_disk(monkeypatch: pytest.MonkeyPatch) -> None:
