@@ -9,10 +9,10 @@ import flet as ft
 
 from fieldapp.kit import layout
 from fieldapp.kit.boundary import component
-from fieldapp.kit.buttons import primary_button
+from fieldapp.kit.buttons import primary_button, quiet_button
 from fieldapp.kit.fields import password_field, typed
 from fieldapp.kit.hooks import use_every
-from fieldapp.kit.interface import Interface
+from fieldapp.kit.interface import Handler, Interface
 from fieldapp.kit.notices import Urgency, notice, progress
 from fieldapp.kit.text import question as large
 from fieldapp.kit.times import wait_words
@@ -31,8 +31,12 @@ def use_lock_screen(
     now: Now,
     *,
     busy: bool,
+    on_forgotten: Handler | None = None,
 ) -> ft.View:
-    """Return the lock screen; `unlock` gets what was typed, `busy` says that it takes a while. A hook."""
+    """Return the lock screen; `unlock` gets what was typed, `busy` says that it takes a while. A hook.
+
+    `on_forgotten` leads whoever forgot the passphrase to the recovery sheet.
+    """
     t = ui.t
     passphrase, set_passphrase = ft.use_state("")
     error = trying.error
@@ -68,7 +72,14 @@ def use_lock_screen(
             ),
             *below,
         ],
-        bottom=[primary_button(ui, t("Open"), handler, identifier="unlock")],
+        bottom=[
+            primary_button(ui, t("Open"), handler, identifier="unlock"),
+            *(
+                [quiet_button(ui, t("Forgotten?"), on_forgotten, identifier="forgotten")]
+                if on_forgotten
+                else []
+            ),
+        ],
         unlocked=False,
     )
 

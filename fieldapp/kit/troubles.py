@@ -34,6 +34,10 @@ def vault_trouble(t: Translator, error: vault.VaultError) -> Trouble:
     match error:
         case vault.WrongPassphrase():
             return Trouble(t("That passphrase does not open this."), unchanged, t("Type it once more."))
+        case vault.WrongRecoveryCode():
+            return Trouble(
+                t("That code does not open this."), unchanged, t("Compare it with the newest sheet.")
+            )
         case vault.UnlockDelayed():
             return Trouble(t("Too many wrong passphrases."), unchanged, t("Wait a while, then try again."))
         case vault.VaultBusy():

@@ -179,6 +179,10 @@ class Book:
         """Let `new` open this device instead of `old`; WrongPassphrase, UnlockDelayed."""
         await self._worker.run(self._vault.change_passphrase, old, new, self.clock.now())
 
+    async def set_recovery(self, passphrase: str, code: str) -> None:
+        """Let the code of a recovery sheet open this device; WrongPassphrase, UnlockDelayed, WrongRecoveryCode."""
+        await self._worker.run(self._vault.set_recovery, passphrase, code, self.clock.now())
+
     async def file(self, record: Filed, also: Change | None = None) -> Filed:
         """File a finished record and seal it at once if that is possible; the draft with its id is replaced.
 

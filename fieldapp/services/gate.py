@@ -22,6 +22,7 @@ from fieldapp.vault import (
     KdfParameters,
     Keystore,
     NoKeystore,
+    Recovery,
     UnlockAttempt,
     Vault,
     VaultError,
@@ -86,6 +87,16 @@ class Gate:
         """
         return await self._to_the_end(self._unlock(passphrase))
 
+    async def recover(self, code: str, passphrase: str) -> Notebook:
+        """Open the device with the code of a recovery sheet; from now on `passphrase` opens it, and no sheet does.
+
+        WrongRecoveryCode, InputError for a weak passphrase, VaultBusy or another VaultError: it stays as it was.
+        Nothing is counted and nothing delayed: nobody guesses 130 bits.
+        """
+        if passphrases.judge(passphrase).weakness:
+            raise InputError("This passphrase is not strong enough.")
+        return await self._to_the_end(self._recover(code, passphrase))
+
     async def lock(self) -> None:
         """Close what is open: what is being written is finished first. Idempotent."""
         await self._to_the_end(self._lock())
@@ -133,6 +144,18 @@ class Gate:
                 await self._worker.run(attempt.abandon)
                 raise
             vault = await self._worker.run(attempt.finish, stretched, self.clock.now())
+            return await self._open(vault)
+
+    async def _recover(self, code: str, passphrase: str) -> Notebook:
+        async with self._turn:
+            await self._close()
+            recovery = await self._worker.run(Recovery.begin, self._directory, self._keystore)
+            try:
+                await asyncio.to_thread(recovery.open, code)
+                vault = await self._worker.run(recovery.finish, passphrase, self.clock.now())
+            except BaseException:
+                await self._worker.run(recovery.abandon)
+                raise
             return await self._open(vault)
 
     async def _lock(self) -> None:

@@ -17,6 +17,7 @@ from fieldapp.ui.screens import (
     enrol,
     home,
     outbox,
+    recovery,
     rules,
     settings,
 )
@@ -40,6 +41,8 @@ SCREENS: Final[Mapping[Screen, Callable[[FieldState], ft.Control]]] = {
     Screen.ENROL: enrol.enrol_screen,
     Screen.SETTINGS: settings.settings_screen,
     Screen.PASSPHRASE: settings.passphrase_screen,
+    Screen.SHEET: recovery.sheet_screen,
+    Screen.RECOVER: recovery.recover_screen,
     Screen.ABOUT: about.about_screen,
     Screen.OUTBOX: outbox.outbox_screen,
     Screen.RECORD: outbox.record_screen,

@@ -38,6 +38,8 @@ class Screen(StrEnum):
     ENROL = "enrol"
     SETTINGS = "settings"
     PASSPHRASE = "passphrase"  # noqa: S105 - a place, not a secret
+    SHEET = "sheet"
+    RECOVER = "recover"
     ABOUT = "about"
     OUTBOX = "outbox"
     RECORD = "record"
@@ -141,6 +143,10 @@ class FieldState(places.Places[Screen], Interface):
     async def unlock(self, passphrase: str) -> None:
         """Open this device; errors as `Gate.unlock`."""
         await self._with_progress(self.gate.unlock(passphrase))
+
+    async def recover(self, code: str, passphrase: str) -> None:
+        """Open this device with a recovery sheet and a new passphrase; errors as `Gate.recover`."""
+        await self._with_progress(self.gate.recover(code, passphrase))
 
     async def save(self, screening: Screening) -> None:
         """Write a draft, then show it: what is on the screen is on the disk."""

@@ -1,5 +1,6 @@
 """A walk through the field app outside the screening, in a real browser, photographed; look at ``shots/``."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -80,6 +81,26 @@ def a_contact(window: AppWindow) -> None:
     window.wait_text("New screening")
 
 
+def a_recovery_sheet(window: AppWindow) -> None:
+    window.click("sheet")
+    window.wait_text("A code on paper")
+    window.shot("sheet-1")
+    window.click("sheet-make")
+    window.wait_text("Write this down on paper")
+    window.shot("sheet-2-code")
+    (code,) = re.findall(r"(?:\b[0-9A-Z]{5} ){4}[0-9A-Z]{6}\b", window.text())
+    window.click("sheet-written")
+    window.wait_text("Now read it from the paper")
+    window.fill("Code", code.lower())
+    window.fill("Passphrase", PASSPHRASE)
+    window.shot("sheet-3-read-back")
+    window.click("sheet-test")
+    window.wait_text("The sheet is good")
+    window.shot("sheet-4-good")
+    window.click("sheet-done")
+    window.wait_text("Send now")
+
+
 @pytest.mark.parametrize(("phone", "scheme"), LOOKS)
 def test_a_walk_outside_the_screening(
     start_app: Callable[[str], AppProcess],
@@ -117,7 +138,15 @@ def test_a_walk_outside_the_screening(
     window.fill("Code", "ooll1 23456")
     window.wait_text("of 52 characters")
     window.shot("enrol")
+    window.click("back")
+    window.wait_text("Send now")
+    a_recovery_sheet(window)
     window.click("cover")
+    window.wait_text("Locked")
+    window.click("forgotten")
+    window.wait_text("The code on the sheet")
+    window.shot("recover")
+    window.click("back")
     window.wait_text("Locked")
     window.fill("Passphrase", "a wrong one")
     window.click("unlock")

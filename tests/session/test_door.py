@@ -73,7 +73,7 @@ async def test_the_worker_learns_what_forgetting_means_before_choosing(tmp_path:
         await app.press("go-on", "go-on")
         said = " ".join(app.screen.texts())
         assert "lost for good" in said
-        assert "no recovery sheet yet" in said
+        assert "only a recovery sheet opens this device" in said
         assert "the passphrase alone protects" in said
 
 

@@ -81,7 +81,7 @@ async def test_about_promises_no_more_than_is_true(tmp_path: Path) -> None:
             "No outside expert has reviewed this app yet",
             "Practitioners have not reviewed the wording in this language yet",
             "only the passphrase does",
-            "There is no recovery sheet yet",
+            "only a recovery sheet opens what is only here",
             "Whoever forces you to unlock",
             "when. Not what is in it.",
             "Instrument HTP-Q20, version",

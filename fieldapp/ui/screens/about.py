@@ -67,7 +67,9 @@ def _not_protected(state: FieldState) -> list[str]:
         t("After locking, traces can stay in the working memory until the app is closed."),
         t("The device's own usage lists and keyboards are out of the app's reach."),
         t("People at the centre who may read a record can pass it on."),
-        t("If you forget the passphrase, nobody can open what is only here. There is no recovery sheet yet."),
+        t(
+            "If you forget the passphrase, only a recovery sheet opens what is only here. Make one in the settings."
+        ),
     ]
 
 

@@ -13,6 +13,7 @@ from fieldapp.kit.answer_bar import Option, choice_list
 from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import primary_button
 from fieldapp.kit.i18n import LANGUAGES
+from fieldapp.kit.interface import bound
 from fieldapp.kit.locked import use_lock_screen
 from fieldapp.kit.notices import Urgency, notice, progress
 from fieldapp.kit.passphrase import passphrase_chooser
@@ -21,7 +22,7 @@ from fieldapp.kit.text import question as large
 from fieldapp.services.settings import Settings, Work
 from fieldapp.ui.parts.frame import ROUTE
 from fieldapp.ui.parts.trying import Trying, use_trying
-from fieldapp.ui.state import FieldState
+from fieldapp.ui.state import FieldState, Screen
 
 
 class Step(IntEnum):
@@ -103,8 +104,8 @@ def _keeping(state: FieldState, go_on: Callable[[], None]) -> Parts:
         notice(
             state,
             t(
-                "If you forget it, what is only on this device is lost for good. There is no recovery sheet yet in "
-                "this version. What has reached the centre stays there."
+                "If you forget it, only a recovery sheet opens this device: make one in the settings. Without it, what "
+                "is only here is lost for good. What has reached the centre stays there."
             ),
             urgency=Urgency.WARNING,
         ),
@@ -139,4 +140,7 @@ def _passphrase(state: FieldState, trying: Trying, set_up: Callable[[str], Await
 def lock_screen(state: FieldState) -> ft.View:
     """Ask for the passphrase and nothing else; after too many wrong ones say how long to wait."""
     trying = use_trying(state)
-    return use_lock_screen(state, ROUTE, trying, state.unlock, state.gate.clock.now, busy=state.busy)
+    forgotten = bound(state.go, Screen.RECOVER)
+    return use_lock_screen(
+        state, ROUTE, trying, state.unlock, state.gate.clock.now, busy=state.busy, on_forgotten=forgotten
+    )

@@ -36,7 +36,7 @@ def settings_screen(state: FieldState) -> ft.View:
             *trying.shown(),
             section(state, t("This device"), _device(state, trying)),
             *_choices(state, trying),
-            section(state, t("Protection"), [*_timing(state, trying), _passphrase_row(state)]),
+            section(state, t("Protection"), [*_timing(state, trying), *_passphrase_rows(state)]),
             section(state, t("More"), [_row(state, t("About"), _about_words(state), Screen.ABOUT, "about")]),
         ],
         title=t("Settings"),
@@ -130,11 +130,19 @@ def _chips(
     return chips(state, label, options, frozenset({str(chosen)}), tapped, identifier=name)
 
 
-def _passphrase_row(state: FieldState) -> ft.Control:
+def _passphrase_rows(state: FieldState) -> list[ft.Control]:
     t = state.t
-    return _row(
-        state, t("Change the passphrase"), t("The old one is asked first."), Screen.PASSPHRASE, "passphrase"
-    )
+    sheet = t("A code on paper, for when the passphrase is forgotten.")
+    return [
+        _row(
+            state,
+            t("Change the passphrase"),
+            t("The old one is asked first."),
+            Screen.PASSPHRASE,
+            "passphrase",
+        ),
+        _row(state, t("Recovery sheet"), sheet, Screen.SHEET, "sheet"),
+    ]
 
 
 def _about_words(state: FieldState) -> str:
