@@ -9,7 +9,7 @@ import flet as ft
 from fieldapp.desk.gate import DeskGate
 from fieldapp.desk.routes import SCREENS
 from fieldapp.desk.state import DeskState
-from fieldapp.kit.boundary import component, install_error_handler
+from fieldapp.kit.boundary import component, drawn_once, install_error_handler
 from fieldapp.kit.i18n import best_language
 from fieldapp.kit.presence import LiveSessions, Presence
 
@@ -40,7 +40,7 @@ def desk_app(gate: DeskGate) -> Callable[[ft.Page], object]:
 def desk_screen(state: DeskState) -> list[ft.View]:
     """Draw the present place above an empty one, so that the system's back gesture has something to pop."""
     _ = state.beat
-    view = SCREENS[state.place.screen](state)
+    view = drawn_once(SCREENS[state.place.screen])(state)
     below = ft.View(route="/", bgcolor=state.theme.palette.paper)
     return [below, view] if len(state.places) > 1 else [view]  # type: ignore[list-item]
 

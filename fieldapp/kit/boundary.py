@@ -48,6 +48,15 @@ def component(fn: Callable[P, ft.Control | list[ft.View] | ft.View]) -> Callable
     return cast(Callable[P, ft.Control], ft.component(guarded))
 
 
+def drawn_once(screen: Callable[P, ft.Control]) -> Callable[P, ft.Control]:
+    """Draw a component only for its own changes, not for those of the component that holds it.
+
+    For a screen that gets nothing but the state: it follows the state by itself, and so does the component that
+    chooses it. Flet draws both for one change, in no particular order, and without this the screen twice.
+    """
+    return cast(Callable[P, ft.Control], ft.memo(screen))  # type: ignore[no-untyped-call]
+
+
 def install_error_handler(page: ft.Page, ui: Interface) -> None:
     """Replace what the session does with an unhandled error of a handler, an effect or ``main``.
 

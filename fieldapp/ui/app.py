@@ -7,7 +7,7 @@ from typing import Final
 import flet as ft
 
 from fieldapp.domain.law import Law
-from fieldapp.kit.boundary import component, install_error_handler
+from fieldapp.kit.boundary import component, drawn_once, install_error_handler
 from fieldapp.kit.i18n import best_language
 from fieldapp.kit.interface import bound
 from fieldapp.kit.presence import LiveSessions, Presence
@@ -41,7 +41,7 @@ def field_app(gate: Gate, law: Law) -> Callable[[ft.Page], object]:
 def app_screen(state: FieldState) -> list[ft.View]:
     """Draw the present place above an empty one, so that the system's back gesture has something to pop."""
     _ = state.beat
-    view = SCREENS[state.place.screen](state)
+    view = drawn_once(SCREENS[state.place.screen])(state)
     below = ft.View(route="/", bgcolor=state.theme.palette.paper)
     return [below, view] if len(state.places) > 1 else [view]  # type: ignore[list-item]
 

@@ -73,11 +73,11 @@ class FakeClient(Connection):
         """Called by Flet on disconnect; there is nothing to free."""
 
 
-def walk(node: object, seen: set[int] | None = None) -> Iterator[ft.BaseControl]:
-    """Yield every control below `node` in drawing order, through the bodies of components."""
+def walk(node: object, seen: set[int] | None = None, *, hidden: bool = True) -> Iterator[ft.BaseControl]:
+    """Yield every control below `node` in drawing order, through the bodies of components; `hidden` ones too."""
     seen = set() if seen is None else seen
     if isinstance(node, ft.BaseControl):
-        if id(node) in seen:
+        if id(node) in seen or not (hidden or getattr(node, "visible", True)):
             return
         seen.add(id(node))
         yield node
@@ -85,13 +85,13 @@ def walk(node: object, seen: set[int] | None = None) -> Iterator[ft.BaseControl]
         for spec in dataclasses.fields(node):
             drawn = spec.name == "_b" or not spec.metadata.get("skip")
             if drawn and spec.name != "_parent":
-                yield from walk(getattr(node, spec.name, None), seen)
+                yield from walk(getattr(node, spec.name, None), seen, hidden=hidden)
     elif isinstance(node, list | tuple | set):
         for item in node:
-            yield from walk(item, seen)
+            yield from walk(item, seen, hidden=hidden)
     elif isinstance(node, dict):
         for item in node.values():
-            yield from walk(item, seen)
+            yield from walk(item, seen, hidden=hidden)
 
 
 def held_text(node: object) -> str:
@@ -168,11 +168,14 @@ class FakeSession:
         return [dialog for dialog in dialogs if dialog.open]
 
     def find(self, kind: type[ControlT], root: object = None, **properties: object) -> list[ControlT]:
-        """Return the controls of `kind` with these `properties`, in open dialogs and the visible view."""
+        """Return the controls of `kind` with these `properties`, in open dialogs and the visible view.
+
+        What is not `visible`, with all that it holds, is not on the screen.
+        """
         places = [root] if root is not None else [*self.dialogs(), self.top()]
         return [
             control
-            for control in walk(places)
+            for control in walk(places, hidden=False)
             if isinstance(control, kind)
             and all(getattr(control, name, None) == value for name, value in properties.items())
         ]

@@ -2,18 +2,22 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import flet as ft
 import pytest
+from flet.components.component import Component
 
 from fieldapp.domain.instrument import Answer
 from fieldapp.domain.screening import Basis, ReasonNotAsked, Screening
 from fieldapp.services.settings import Work
-from fieldapp.ui.parts import screening_steps
+from fieldapp.ui.parts import screening, screening_steps
 from fieldapp.ui.parts.screening_steps import TapGuard
+from fieldapp.ui.screens.screening import question
 from fieldapp.ui.state import Screen
 from fieldapp.vault.errors import StorageFailed
 from tests.browser import screening_app
+from tests.fakes.fake_flet import walk
 from tests.session.screening_device import device, steady_finger
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures(steady_finger.__name__)]
@@ -191,6 +195,56 @@ async def test_a_tap_on_its_way_to_the_last_question_does_not_answer_the_next(tm
         await d.session.session.dispatch_event(old._i, "click", None)
         await d.session.settle(40)
         assert "S02" not in d.saved.answers
+
+
+async def test_a_tap_on_its_way_does_not_answer_the_question_that_back_shows(tmp_path: Path) -> None:
+    async with device(tmp_path) as d:
+        await d.to_questions()
+        await d.tap("answer-no")
+        old = d.session.pressable("answer-unknown")
+        await d.tap("back")
+        await d.session.session.dispatch_event(old._i, "click", None)
+        await d.session.settle(40)
+        assert "1 of 20" in d.session.texts()
+        assert d.saved.answers["S01"] is Answer.NO
+
+
+async def test_answers_work_after_the_screen_was_veiled(tmp_path: Path) -> None:
+    async with device(tmp_path) as d:
+        await d.to_questions()
+        await d.tap("answer-no", "answer-no")
+        d.state.veiled = True
+        await d.session.settle()
+        assert d.session.identifiers() == []
+        d.state.veiled = False
+        await d.session.settle()
+        await d.tap("answer-unknown", "answer-no")
+        assert "5 of 20" in d.session.texts()
+        assert d.saved.answers["S03"] is Answer.UNKNOWN
+
+
+@pytest.mark.parametrize("first", ["app_screen", "question_screen"])
+async def test_a_change_draws_a_screen_once_whatever_flet_updates_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    drawn: list[object] = []
+    draw = screening.step_screen
+
+    def counted(*args: Any, **kwargs: Any) -> ft.View:
+        drawn.append(args)
+        return draw(*args, **kwargs)
+
+    async with device(tmp_path) as d:
+        await d.to_questions()
+        monkeypatch.setattr(question, "step_screen", counted)
+        components = [control for control in walk(d.session.page.views) if isinstance(control, Component)]
+        touched = [one for one in components if one.fn.__name__ in ("app_screen", "question_screen")]
+        assert len(touched) == 2
+        for component in touched:
+            component._state.is_dirty = True
+        for component in sorted(touched, key=lambda one: one.fn.__name__ != first):
+            component.update()  # type: ignore[no-untyped-call]
+        assert len(drawn) == 1
 
 
 async def test_a_failing_save_keeps_the_question_and_says_so(

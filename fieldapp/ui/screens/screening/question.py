@@ -5,6 +5,8 @@ tapped, *not asked* until a reason or *Next* is. Every tap is saved before the n
 """
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Final
 
 import flet as ft
 
@@ -103,18 +105,45 @@ class Asking:
             await self.state.change(lambda s: change(s).with_position(here))
 
 
+class Turns:
+    """Two bars of answers that take turns, one question each, so that a late tap never answers the next question.
+
+    The client's events arrive in order, and it shows a bar again only after a tap on the other one was answered. A tap
+    on the bar whose turn it is not was therefore on its way when its question left; one on the other bar was not.
+    """
+
+    SIDES: Final = (0, 1)
+
+    def __init__(self) -> None:
+        self._guard = TapGuard()
+        self._asking: Asking | None = None
+        self._side = self.SIDES[0]
+
+    def ask(self, asking: Asking) -> None:
+        """Let the present question, or from now on the next one, be answered."""
+        if self._asking is not None and self._asking.item is not asking.item:
+            self._side = 1 - self._side
+        self._asking = asking
+
+    def shows(self, side: int) -> bool:
+        """Tell whether it is this bar's turn."""
+        return side == self._side
+
+    async def answer(self, side: int, name: AnswerName) -> None:
+        """Take a tap on an answer of a bar; late and double ones do nothing."""
+        if self._asking is not None and self.shows(side) and not self._guard.doubled(name):
+            await self._asking.answer(name)
+
+
 @component
 def question_screen(state: FieldState) -> ft.View:
     """Ask the item whose id the place names."""
     more_for, set_more_for = ft.use_state("")
-    guard = use_once(TapGuard)
+    turns = use_once(Turns)
     screening, t = open_screening(state), state.t
     item = screening.instrument.by_id[str(state.about(Screen.QUESTION))]
     asking = Asking(state, item, more=more_for == item.id)
-
-    async def answer(name: AnswerName) -> None:
-        if not guard.doubled(name):
-            await asking.answer(name)
+    turns.ask(asking)
 
     def toggle_more() -> None:
         set_more_for("" if asking.more else item.id)
@@ -126,8 +155,7 @@ def question_screen(state: FieldState) -> ft.View:
     urgent = (
         [act_now_bar(state, lambda: state.go(Screen.ACT_NOW))] if screening.effective[1] is Band.NOW else []
     )
-    # Keyed by the question: a tap that was on its way to the last question's buttons finds them gone.
-    answers = ft.Container(answer_bar(state, _shown(asking.chosen), answer), key=f"answers-{item.id}")
+    answers = [_answers(state, turns, side, asking.chosen) for side in Turns.SIDES]
     follow_ups = _follow_ups(asking)
     return step_screen(
         state,
@@ -138,12 +166,23 @@ def question_screen(state: FieldState) -> ft.View:
         ],
         step=Progress(screening.order.index(item.id) + 1, len(screening.order)),
         actions=[_hush(state), _show(state, item)],
-        bottom=[*urgent, *go_on, answers, _ways_out(asking, toggle_more)],
+        bottom=[*urgent, *go_on, *answers, _ways_out(asking, toggle_more)],
     )
 
 
-def _shown(answer: Answer | None) -> AnswerName | None:
-    return answer.value if answer else None
+def _answers(state: FieldState, turns: Turns, side: int, chosen: Answer | None) -> ft.Control:
+    """Return one of the two bars, hidden when it is not its turn. A hook.
+
+    The bar is the same object until its look changes: Flet then compares nothing of it.
+    """
+    shows = turns.shows(side)
+    marked: AnswerName | None = chosen.value if chosen and shows else None
+    bar = ft.use_memo(
+        lambda: answer_bar(state, marked, partial(turns.answer, side)),
+        [marked, state.t, state.theme, state.phone],
+    )
+    # In a list, where Flet knows how to keep an object: as the only content it would lose its parent.
+    return ft.Column([bar], visible=shows, key=f"answers-{side}")
 
 
 def _asked(state: FieldState, item: Item, follow_ups: Sequence[ft.Control]) -> list[ft.Control]:
