@@ -5,8 +5,10 @@ which they were made, also when the task that waited for one is cancelled: locki
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -24,9 +26,28 @@ class StorageWorker:
 
         Cancelling the waiting task does not stop a call that is under way: a commit is never half a commit.
         """
-        future = self._pool.submit(call, *args, **kwargs)
-        return await asyncio.shield(asyncio.wrap_future(future))
+        # The executor's own future would wake the event loop twice more, which every tap on an answer would feel.
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+        self._pool.submit(_run, partial(call, *args, **kwargs), loop, done)
+        return await done
 
     def close(self) -> None:
         """Finish what is queued and end the thread."""
         self._pool.shutdown(wait=True)
+
+
+def _run(call: Callable[[], T], loop: asyncio.AbstractEventLoop, done: asyncio.Future[T]) -> None:
+    """On the storage thread: make the call and wake the event loop once."""
+    try:
+        settle = partial(done.set_result, call())
+    except BaseException as error:
+        settle = partial(done.set_exception, error)
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        loop.call_soon_threadsafe(_settle, done, settle)
+
+
+def _settle(done: asyncio.Future[T], settle: Callable[[], None]) -> None:
+    """On the event loop: hand over the outcome, unless whoever waited was cancelled."""
+    if not done.done():
+        settle()
