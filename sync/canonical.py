@@ -8,7 +8,8 @@ readers can never see two things in the same bytes.
 import json
 import re
 import unicodedata
-from typing import Final, NoReturn
+from collections.abc import Iterable
+from typing import Final, NoReturn, cast
 
 from sync.errors import CanonicalError
 
@@ -18,13 +19,22 @@ Value = None | bool | int | str | list["Value"] | dict[str, "Value"]
 MAX_DEPTH: Final = 16
 MAX_SIZE: Final = 1 << 20
 MAX_INT: Final = 1 << 53
-_KEY: Final = re.compile(r"[a-z0-9_]+")
+_KEYS: Final = re.compile(r"[a-z0-9_]+")
 _TEXT: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _NO_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_NO_BRACKETS_OR_QUOTES: Final = _NO_BRACKETS.replace(b'"', b"")
 _ENCODER: Final = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
 )
 """Made once; `_check` has refused whatever is too deep, a circle too."""
+
+
+def _refuse_number(_text: str) -> NoReturn:
+    raise CanonicalError("number type not allowed")
+
+
+_DECODER: Final = json.JSONDecoder(parse_float=_refuse_number, parse_constant=_refuse_number)
+"""Made once. A key that comes twice is found when the value, which has it once, is encoded again."""
 
 
 def dumps(value: Value) -> bytes:
@@ -46,12 +56,7 @@ def loads(data: bytes) -> Value:
         raise CanonicalError("too long")
     _scan_depth(data)
     try:
-        value: Value = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_no_duplicates,
-            parse_float=_refuse_number,
-            parse_constant=_refuse_number,
-        )
+        value: Value = _DECODER.decode(data.decode("utf-8"))
     except (ValueError, RecursionError):  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         raise CanonicalError("not JSON") from None
     if dumps(value) != data:
@@ -68,9 +73,7 @@ def loads_object(data: bytes) -> dict[str, Value]:
 
 
 def _check(value: object, depth: int) -> None:
-    """Refuse what a body may not hold. It sees every value that is stored or sent, so the frequent types come first."""
-    if depth > MAX_DEPTH:
-        raise CanonicalError("too deep")
+    """Refuse what a body may not hold, inside `depth` lists and objects."""
     if isinstance(value, str):
         if not value.isascii() and not unicodedata.is_normalized("NFC", value):
             raise CanonicalError("text is not NFC")
@@ -78,21 +81,37 @@ def _check(value: object, depth: int) -> None:
         if not -MAX_INT < value < MAX_INT:
             raise CanonicalError("number too large")
     elif isinstance(value, dict):
-        for key, item in value.items():
-            if not isinstance(key, str) or not _KEY.fullmatch(key):
-                raise CanonicalError("bad key")
-            _check(item, depth + 1)
+        _check_keys(value)
+        _check_items(value.values(), depth)
     elif isinstance(value, list):
-        for item in value:
-            _check(item, depth + 1)
+        _check_items(value, depth)
     elif value is not None:
         raise CanonicalError("type not allowed")
+
+
+def _check_items(items: Iterable[object], depth: int) -> None:
+    """Check what a list or an object holds. It sees every value that is stored or sent: plain words cost no call."""
+    if depth == MAX_DEPTH:
+        raise CanonicalError("too deep")
+    for item in items:
+        if item is not None and (type(item) is not str or not item.isascii()):
+            _check(item, depth + 1)
+
+
+def _check_keys(value: dict[object, object]) -> None:
+    """Refuse an empty key and one with another letter: all of them are looked at in one go."""
+    try:
+        letters = "".join(cast(dict[str, object], value))
+    except TypeError:
+        raise CanonicalError("bad key") from None
+    if value and ("" in value or not _KEYS.fullmatch(letters)):
+        raise CanonicalError("bad key")
 
 
 def _scan_depth(data: bytes) -> None:
     """Refuse deep nesting by counting brackets outside strings, without recursion."""
     depth = 0
-    for byte in _TEXT.sub(b"", data).translate(None, _NO_BRACKETS):
+    for byte in _brackets(data):
         if byte in b"[{":
             depth += 1
             if depth > MAX_DEPTH:
@@ -101,12 +120,8 @@ def _scan_depth(data: bytes) -> None:
             depth -= 1
 
 
-def _no_duplicates(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise CanonicalError("duplicate key")
-    return result
-
-
-def _refuse_number(_text: str) -> NoReturn:
-    raise CanonicalError("number type not allowed")
+def _brackets(data: bytes) -> bytes:
+    """Return the brackets outside strings. What is no JSON may give others: the parser refuses it anyway."""
+    if b"\\" in data:  # a quote may be part of a string
+        return _TEXT.sub(b"", data).translate(None, _NO_BRACKETS)
+    return b"".join(data.translate(None, _NO_BRACKETS_OR_QUOTES).split(b'"')[::2])
