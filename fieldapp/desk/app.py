@@ -11,6 +11,7 @@ from fieldapp.desk.routes import SCREENS
 from fieldapp.desk.state import DeskState
 from fieldapp.kit.boundary import component, drawn_once, install_error_handler
 from fieldapp.kit.i18n import best_language
+from fieldapp.kit.interface import bound
 from fieldapp.kit.presence import LiveSessions, Presence
 
 TITLE: Final = "Notebook"
@@ -30,7 +31,7 @@ def desk_app(gate: DeskGate) -> Callable[[ft.Page], object]:
         await live.claim("desk", state.presence)
         if gate.settings is not None:
             state.apply(gate.settings)
-        page.on_view_pop = state.back
+        page.on_view_pop = bound(state.press_arrow, state.back)
         page.render_views(desk_screen, state)
 
     return main

@@ -84,6 +84,27 @@ def _labelled(
     )
 
 
+def _action(
+    ui: Interface,
+    words: str,
+    on_click: Handler | None,
+    look: Look,
+    *,
+    icon: ft.IconData | None = None,
+    expand: bool = False,
+    identifier: str | None = None,
+) -> ft.Control:
+    return pressable(
+        ui,
+        _labelled(ui, words, icon, look.words),
+        on_click,
+        look,
+        height=ui.theme.fit(ui.theme.button),
+        expand=expand,
+        identifier=identifier,
+    )
+
+
 def primary_button(
     ui: Interface,
     words: str,
@@ -95,15 +116,8 @@ def primary_button(
 ) -> ft.Control:
     """The one main action of a screen."""
     accent = ui.theme.palette.accent
-    return pressable(
-        ui,
-        _labelled(ui, words, icon, accent.on_solid),
-        on_click,
-        Look(accent.solid, accent.on_solid),
-        height=ui.theme.fit(ui.theme.button),
-        expand=expand,
-        identifier=identifier,
-    )
+    look = Look(accent.solid, accent.on_solid)
+    return _action(ui, words, on_click, look, icon=icon, expand=expand, identifier=identifier)
 
 
 def secondary_button(
@@ -117,15 +131,8 @@ def secondary_button(
 ) -> ft.Control:
     """An action beside the main one."""
     p = ui.theme.palette
-    return pressable(
-        ui,
-        _labelled(ui, words, icon, p.ink),
-        on_click,
-        Look(p.card, p.ink, p.line),
-        height=ui.theme.fit(ui.theme.button),
-        expand=expand,
-        identifier=identifier,
-    )
+    look = Look(p.card, p.ink, p.line)
+    return _action(ui, words, on_click, look, icon=icon, expand=expand, identifier=identifier)
 
 
 def danger_button(
@@ -133,14 +140,7 @@ def danger_button(
 ) -> ft.Control:
     """An action that cannot be undone; always behind `confirm`."""
     high = ui.theme.palette.high
-    return pressable(
-        ui,
-        _labelled(ui, words, None, high.ink),
-        on_click,
-        Look(high.soft, high.ink),
-        height=ui.theme.fit(ui.theme.button),
-        identifier=identifier,
-    )
+    return _action(ui, words, on_click, Look(high.soft, high.ink), identifier=identifier)
 
 
 def quiet_button(
