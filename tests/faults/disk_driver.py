@@ -1,0 +1,316 @@
+"""Does every change of a device with a disk that fails at every call in turn, and tells what was left.
+
+    python -m tests.faults.disk_driver FOLDER
+
+Reads one line per change on standard input: its name, the step between the calls that are tried ("1": every one), and
+perhaps a defect to plant. Answers with one JSON line: how many calls the change makes, how many cases were tried, and
+what was wrong.
+
+Each case is a fork of this process that opens a copy of the same device, does the change, and dies or is refused in
+the middle. Then this process opens what is left, as the next start of the app would.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fieldapp.domain.instrument import Answer
+from fieldapp.domain.screening import FinishChoice, FinishKind, Mode
+from fieldapp.services.filing import Book
+from fieldapp.services.listening import News
+from fieldapp.services.notebook import Notebook
+from fieldapp.services.settings import Settings, Work
+from fieldapp.services.worker import StorageWorker
+from fieldapp.system import SystemIds
+from fieldapp.vault import FLOOR, NoKeystore, UnlockAttempt, Vault, VaultError, create
+from sync import outbox
+from sync.client import RelayClient
+from sync.receipts import ReceiptItem, ReceiptKind
+from sync.trust import TrustedState, update
+from tests.fakes.centre import ScriptedCentre
+from tests.fakes.clock import FixedClock
+from tests.faults.disk import DEADLY, DIED, REFUSALS, Disk, Fault, library
+
+PASSPHRASE = "made-up words for a test device only"
+CLOCK = FixedClock()
+SEND = FinishChoice(FinishKind.SEND)
+SETTINGS = Settings(work=Work.OUTREACH, language="nl")
+
+State = dict[str, Any]
+Change = Callable[[Notebook], Awaitable[object]]
+
+
+def unlock(folder: Path, stretched: bytes) -> Vault:
+    return UnlockAttempt.begin(folder, NoKeystore(), CLOCK.now()).finish(stretched, CLOCK.now())
+
+
+async def notebook_of(vault: Vault) -> Notebook:
+    return Notebook(await Book.open(vault, StorageWorker(), CLOCK, SystemIds()), RelayClient)
+
+
+def state_of(notebook: Notebook) -> State:
+    """Everything that a worker or the centre could notice, without what is random."""
+    book = notebook.book
+    return {
+        "drafts": {s.id.hex(): len(s.answers) for s in notebook.screenings.unfinished},
+        "filed": {r.record_id.hex(): [book.stage(r).name, r.content is not None] for r in book.filed},
+        "queue": [[meta.seq, meta.state.value, bool(meta.offered_at)] for _, meta in book.on_the_way],
+        "next": book._vault.chain.next_seq,
+        "tokens": book.tokens_left,
+        "cursor": book.membership.cursor if book.membership else "",
+        "directory": book.trust.version if book.trust else 0,
+        "settings": [book.settings.work.value, book.settings.language],
+    }
+
+
+def faults_of(notebook: Notebook) -> list[str]:
+    """What must never be, in whatever state."""
+    book, vault, found = notebook.book, notebook.book._vault, []
+    if vault.damaged or vault.outbox_damaged or vault.altered or book.damaged:
+        found.append("damaged")
+    if vault.rollback:
+        found.append("looks rolled back")
+    queued = [meta for _, meta in book.on_the_way]
+    parts = {part.env_hash for record in book.filed for part in record.parts if not part.opened}
+    if parts != {meta.env_hash for meta in queued}:
+        found.append("sealed and not queued, or queued and not sealed")
+    seqs = Counter(meta.seq for meta in queued)
+    if max([*seqs.values(), 0]) > 1 or vault.chain.next_seq <= max([*seqs, 0]):
+        found.append("a seq twice")
+    tokens = Counter([meta.drop_token for meta in queued] + list(book._tokens))
+    if max(tokens.values()) > 1:
+        found.append("a token twice")
+    if {s.id for s in notebook.screenings.unfinished} & {r.record_id for r in book.filed}:
+        found.append("draft and filed")
+    return found
+
+
+@dataclass(frozen=True)
+class World:
+    """A device that is in the middle of everything, and what its centre has to say."""
+
+    folder: Path
+    stretched: bytes
+    news: News
+    newer: TrustedState
+
+    def changes(self) -> dict[str, Change]:
+        def draft(notebook: Notebook) -> Any:
+            return notebook.screenings._drafts[min(notebook.screenings._drafts)]
+
+        def first(notebook: Notebook) -> bytes:
+            return notebook.book.on_the_way[0][0].entry_id
+
+        async def header(notebook: Notebook) -> None:
+            guard = notebook.book._vault._open().guard
+            guard.begin_attempt(CLOCK.now())
+            guard.end_attempt(CLOCK.now())
+
+        return {
+            "save": lambda n: n.screenings.save(draft(n).with_answer("S03", Answer.NO)),
+            "seal": lambda n: n.screenings.finish(draft(n), SEND),
+            "store": lambda n: n.book.change_meta(first(n), lambda m: outbox.stored(m, CLOCK.now())),
+            "token": lambda n: n.book.renew_token(first(n), outbox.send_now),
+            "hear": lambda n: n.book.hear("made-up cursor", self.news),
+            "directory": lambda n: n.book.save_trust(self.newer),
+            "settings": lambda n: n.book.save_settings(SETTINGS),
+            "header": header,
+        }
+
+
+async def prepare(folder: Path) -> World:
+    """Make the device: a draft, a record that waits, and one that the relay has and a person has opened."""
+    vault = create(folder, PASSPHRASE, NoKeystore(), FLOOR, now=CLOCK.now())
+    notebook = await notebook_of(vault)
+    book = notebook.book
+    centre = ScriptedCentre("https://relay.example", CLOCK.now())
+    tokens = tuple(bytes([n]) * 32 for n in range(1, 20))
+    await book.join(centre.member(), centre.trust, tokens)
+    for _ in range(2):
+        screening = await notebook.screenings.begin(Mode.OFFICER, language="en")
+        await notebook.screenings.finish(screening.with_answer("S02", Answer.YES), SEND)
+    (entry, meta), *_ = book.on_the_way
+    await book.change_meta(entry.entry_id, lambda m: outbox.stored(m, CLOCK.now()))
+    screening = await notebook.screenings.begin(Mode.OFFICER, language="en")
+    await notebook.screenings.save(screening.with_answer("S01", Answer.YES).with_answer("S02", Answer.NO))
+    opened = ReceiptItem(ReceiptKind.OPENED, meta.env_hash, meta.opened_proof, CLOCK.now())
+    news = News(
+        receipts=[(centre.desk_id, opened)], drop_tokens=[b"new" + bytes(29)], centre_time=CLOCK.now()
+    )
+    newer = update(centre.trust, centre.with_another_desk(b"2" * 16, centre.desk_key))
+    await book.close()
+    attempt = UnlockAttempt.begin(folder, NoKeystore(), CLOCK.now())
+    stretched = attempt.stretch(PASSPHRASE)
+    attempt.finish(stretched, CLOCK.now()).lock()
+    return World(folder, stretched, news, newer)
+
+
+class Case:
+    """One change, with any fault, on copies of the device."""
+
+    def __init__(self, world: World, name: str, plant: str) -> None:
+        self.name, self.plant = name, plant
+        self.world = world
+        self.change = world.changes()[name]
+        self.work = world.folder.parent / "work"
+        self.old = asyncio.run(self._left(None))[0]
+        _, clean = self._run(None, 0)
+        self.new, self.calls = clean["state"], clean["calls"]
+        assert clean["refused"] is False, clean
+
+    def try_at(self, fault: Fault, at: int) -> list[str]:
+        """Return what is wrong after `fault` at call number `at`."""
+        code, said = self._run(fault, at)
+        if "wrong" in said:
+            return [said["wrong"]]
+        wrong = list(said.get("faults", []))
+        if fault in DEADLY:
+            if code != DIED:
+                wrong.append(f"ended with {code}")
+        elif said["state"] not in (self.old, self.new, "locked"):
+            wrong.append(f"refused, and neither old nor new: {said['state']}")
+        elif said["again"] != (self.new if said["state"] != "locked" else "locked"):
+            wrong.append(f"does not work again: {said['again']}")
+        confirmed = said.get("refused") is False or said.get("again") == self.new
+        return wrong + self._judge_what_is_left(confirmed=confirmed)
+
+    def _judge_what_is_left(self, *, confirmed: bool) -> list[str]:
+        try:
+            found, wrong = asyncio.run(self._left(self.change))
+        except VaultError as error:
+            return [f"does not open: {error!r}"]
+        left, again = found["left"], found["again"]
+        if left not in (self.old, self.new):
+            wrong.append(f"neither old nor new: {left}")
+        if confirmed and left != self.new:
+            wrong.append("what was confirmed is gone")
+        if again != self.new:
+            wrong.append(f"the next one does not work: {again}")
+        return wrong
+
+    async def _left(self, change: Change | None) -> tuple[State, list[str]]:
+        """Open what is on the disk, as the next start does; do what is missing."""
+        if change is None:
+            shutil.copytree(self.world.folder, self.work, dirs_exist_ok=True)
+        notebook = await notebook_of(unlock(self.work, self.world.stretched))
+        try:
+            left, wrong = state_of(notebook), faults_of(notebook)
+            if change is None:
+                return left, wrong
+            if left == self.old:
+                await change(notebook)
+            again = state_of(notebook)
+            return {"left": left, "again": again}, wrong + faults_of(notebook)
+        finally:
+            await notebook.book.close()
+
+    def _run(self, fault: Fault | None, at: int) -> tuple[int, State]:
+        """Do the change in a process of its own; returns its exit code and what it said."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        shutil.copytree(self.world.folder, self.work)
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            disk = Disk()
+            try:
+                said = asyncio.run(self._doomed(disk, fault, at))
+            except BaseException as error:  # the parent must see it
+                said = {"wrong": f"{type(error).__name__}: {error}"}
+            disk.mend()
+            disk.really_write(writing, json.dumps(said).encode())
+            if fault is Fault.POWER:
+                disk.lose_power()
+            os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading) as file:
+            heard = file.read()
+        _, status = os.waitpid(pid, 0)
+        return os.waitstatus_to_exitcode(status), json.loads(heard or "{}")
+
+    async def _doomed(self, disk: Disk, fault: Fault | None, at: int) -> State:
+        sqlite = library()
+        assert sqlite
+        disk.install(sqlite)
+        vault = unlock(self.work, self.world.stretched)
+        PLANTS[self.plant](vault)
+        notebook = await notebook_of(vault)
+        disk.arm(fault, at)
+        refused = False
+        try:
+            await self.change(notebook)
+        except VaultError:
+            refused = True
+        calls = disk.calls
+        if fault is Fault.POWER:
+            return {"refused": refused}
+        disk.mend()
+        if vault.is_locked:
+            return {"refused": True, "state": "locked", "again": "locked", "calls": calls}
+        state, wrong = state_of(notebook), faults_of(notebook)
+        if state == self.old:
+            await self.change(notebook)
+        again = state_of(notebook)
+        wrong += faults_of(notebook)
+        return {"refused": refused, "state": state, "again": again, "faults": wrong, "calls": calls}
+
+
+def unsafe(setting: str) -> Callable[[Vault], None]:
+    """Return a planted defect: SQLite set otherwise than the vault sets it."""
+
+    def plant(vault: Vault) -> None:
+        for schema in ("main", "box"):
+            vault._open().store._connection.execute(f"PRAGMA {schema}.{setting}").fetchall()
+
+    return plant
+
+
+def apart(vault: Vault) -> None:
+    """Plant a defect: the two files are committed one after the other."""
+    store = vault._open().store
+    whole = store.write
+
+    def write(cells: Any, box_cells: Any = ()) -> None:
+        whole(cells)
+        whole((), box_cells)
+
+    store.write = write  # type: ignore[method-assign]
+
+
+PLANTS: dict[str, Callable[[Vault], None]] = {
+    "": lambda vault: None,
+    "apart": apart,
+    "no-journal": unsafe("journal_mode=OFF"),
+    "no-fsync": unsafe("synchronous=OFF"),
+}
+
+
+def try_everything(case: Case, step: int) -> State:
+    """Try every fault at every `step`-th call, and a power cut after the last one."""
+    wrong, tried = [], 0
+    faults = (*DEADLY, *REFUSALS)
+    for number, fault in enumerate(faults):
+        # The faults of a sample meet different calls; the power is cut after the last one as well.
+        sample = list(range(step * number // len(faults), case.calls, step))
+        for at in sample + [case.calls] * (fault is Fault.POWER):
+            tried += 1
+            wrong += [f"{fault} at {at}: {what}" for what in case.try_at(fault, at)]
+    return {"change": case.name, "calls": case.calls, "tried": tried, "wrong": wrong}
+
+
+def main() -> None:
+    """Answer line after line."""
+    world = asyncio.run(prepare(Path(sys.argv[1]) / "device"))
+    for line in sys.stdin:
+        name, step, *plant = line.split()
+        print(json.dumps(try_everything(Case(world, name, *plant or ("",)), int(step))), flush=True)
+
+
+if __name__ == "__main__":
+    main()
