@@ -3,7 +3,7 @@
 Nothing here says what is behind it: whoever holds the device may see this screen.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import flet as ft
 
@@ -32,10 +32,12 @@ def use_lock_screen(
     *,
     busy: bool,
     on_forgotten: Handler | None = None,
+    choice: Sequence[ft.Control] = (),
 ) -> ft.View:
     """Return the lock screen; `unlock` gets what was typed, `busy` says that it takes a while. A hook.
 
-    `on_forgotten` leads whoever forgot the passphrase to the recovery sheet.
+    `on_forgotten` leads whoever forgot the passphrase to the recovery sheet. `choice` stands above the passphrase:
+    which of several notebooks it is for.
     """
     t = ui.t
     passphrase, set_passphrase = ft.use_state("")
@@ -61,6 +63,7 @@ def use_lock_screen(
         [
             ft.Container(height=ui.theme.wide),
             large(ui, t("Locked")),
+            *choice,
             password_field(
                 ui,
                 t("Passphrase"),

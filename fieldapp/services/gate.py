@@ -1,4 +1,4 @@
-"""The door of a device: set it up, unlock it, lock it. At most one notebook is open at a time.
+"""The door of a device: set a notebook up, unlock it, lock it. At most one of them is open at a time.
 
 Argon2id runs in a thread of its own, so that the screen stays alive; files are touched only on the storage thread.
 """
@@ -17,6 +17,7 @@ from fieldapp.services.delivery import RelayFactory
 from fieldapp.services.filing import Book
 from fieldapp.services.notebook import Notebook
 from fieldapp.services.settings import Settings
+from fieldapp.services.shelf import Shelf
 from fieldapp.services.worker import StorageWorker
 from fieldapp.vault import (
     KdfParameters,
@@ -35,7 +36,7 @@ T = TypeVar("T")
 
 
 class Gate:
-    """One data directory with one vault.
+    """One data directory with one vault for each worker; `shelf` says which of them is meant.
 
     Opening and closing are never left half done: when whoever waits for them is cancelled (a window was closed), they
     go on to their end, and what was opened for nobody is closed again. Else the files would stay locked.
@@ -52,8 +53,7 @@ class Gate:
         holidays: Collection[date] = frozenset(),
         calibrated: Callable[[], KdfParameters] = calibrate,
     ) -> None:
-        self._directory = directory
-        self._keystore = keystore
+        self.shelf = Shelf(directory, keystore)
         self.clock = clock
         self._ids = ids
         self._relays = relays
@@ -66,13 +66,13 @@ class Gate:
 
     @property
     def is_new(self) -> bool:
-        """Whether there is no vault here yet: the first start."""
-        return not exists(self._directory)
+        """Whether there is no vault yet in the notebook that is chosen: the first start, or another worker's."""
+        return not exists(self.shelf.folder)
 
     @property
     def has_keystore(self) -> bool:
         """Whether the operating system guards a secret of this device; else only the passphrase protects it."""
-        return not isinstance(self._keystore, NoKeystore)
+        return not isinstance(self.shelf.keystore, NoKeystore)
 
     async def create(self, passphrase: str, settings: Settings) -> Notebook:
         """Set the device up and open it. InputError for a weak passphrase; VaultError when nothing was made."""
@@ -123,6 +123,7 @@ class Gate:
 
     async def _set_up(self, passphrase: str, settings: Settings) -> Notebook:
         async with self._turn:
+            await self._close()
             parameters = await asyncio.to_thread(self._calibrated)
             vault = await self._worker.run(self._create, passphrase, parameters)
             notebook = await self._open(vault)
@@ -136,7 +137,7 @@ class Gate:
         async with self._turn:
             await self._close()
             attempt = await self._worker.run(
-                UnlockAttempt.begin, self._directory, self._keystore, self.clock.now()
+                UnlockAttempt.begin, self.shelf.folder, self.shelf.keystore, self.clock.now()
             )
             try:
                 stretched = await asyncio.to_thread(attempt.stretch, passphrase)
@@ -163,7 +164,8 @@ class Gate:
             await self._close()
 
     def _create(self, passphrase: str, parameters: KdfParameters) -> Vault:
-        return create(self._directory, passphrase, self._keystore, parameters, now=self.clock.now())
+        shelf = self.shelf
+        return create(shelf.folder, passphrase, shelf.keystore, parameters, now=self.clock.now())
 
     async def _open(self, vault: Vault) -> Notebook:
         try:

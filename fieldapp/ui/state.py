@@ -148,6 +148,16 @@ class FieldState(places.Places[Screen], Interface):
         """Open this device with a recovery sheet and a new passphrase; errors as `Gate.recover`."""
         await self._with_progress(self.gate.recover(code, passphrase))
 
+    async def add_notebook(self) -> None:
+        """Lock this notebook, and begin one for a colleague; ShelfFull."""
+        self.gate.shelf.begin_another()
+        await self.presence.lock()
+
+    def choose_notebook(self, number: int) -> None:
+        """Put another notebook in front of whoever holds the locked device; gives up one that was begun."""
+        self.gate.shelf.choose(number)
+        self.only(self._door().screen)
+
     async def save(self, screening: Screening) -> None:
         """Write a draft, then show it: what is on the screen is on the disk."""
         notebook = self.open

@@ -9,7 +9,7 @@ from enum import IntEnum
 import flet as ft
 
 from fieldapp.kit import layout
-from fieldapp.kit.answer_bar import Option, choice_list
+from fieldapp.kit.answer_bar import Option, chips, choice_list
 from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import primary_button
 from fieldapp.kit.i18n import LANGUAGES
@@ -58,10 +58,16 @@ def first_start_screen(state: FieldState) -> ft.View:
         ROUTE,
         content,
         step=layout.Progress(step, len(Step)),
-        on_back=(lambda: set_step(Step(step - 1))) if step > 1 else None,
+        on_back=(lambda: set_step(Step(step - 1))) if step > 1 else _give_up(state),
         bottom=bottom,
         unlocked=False,
     )
+
+
+def _give_up(state: FieldState) -> Callable[[], None] | None:
+    """Return the way back to the notebooks that exist, where another one was begun."""
+    there = state.gate.shelf.notebooks
+    return (lambda: state.choose_notebook(there[0])) if there else None
 
 
 Parts = tuple[list[ft.Control], list[ft.Control]]
@@ -72,8 +78,14 @@ def _language(state: FieldState, go_on: Callable[[], None]) -> Parts:
     t = state.t
     names = [Option(key, name) for key, name in LANGUAGES.items()]
     choices = choice_list(state, names, state.language, state.set_language, identifier="language")
+    shelf = state.gate.shelf
+    words = t("Notebook {n} is yours alone: nobody else's passphrase opens it.", n=shelf.chosen)
     return (
-        [large(state, t("Welcome. Which language do you read best?")), choices],
+        [
+            large(state, t("Welcome. Which language do you read best?")),
+            *([quiet(state, words)] if shelf.notebooks else []),
+            choices,
+        ],
         [primary_button(state, t("Continue"), go_on, identifier="go-on")],
     )
 
@@ -140,7 +152,29 @@ def _passphrase(state: FieldState, trying: Trying, set_up: Callable[[str], Await
 def lock_screen(state: FieldState) -> ft.View:
     """Ask for the passphrase and nothing else; after too many wrong ones say how long to wait."""
     trying = use_trying(state)
-    forgotten = bound(state.go, Screen.RECOVER)
     return use_lock_screen(
-        state, ROUTE, trying, state.unlock, state.gate.clock.now, busy=state.busy, on_forgotten=forgotten
+        state,
+        ROUTE,
+        trying,
+        state.unlock,
+        state.gate.clock.now,
+        busy=state.busy,
+        on_forgotten=bound(state.go, Screen.RECOVER),
+        choice=_notebooks(state, trying),
     )
+
+
+def _notebooks(state: FieldState, trying: Trying) -> list[ft.Control]:
+    """Let a worker of a shared device choose a notebook. Numbers, never names; nothing where there is one."""
+    t, shelf = state.t, state.gate.shelf
+    there = shelf.notebooks
+    if len(there) < 2 or state.busy:
+        return []
+
+    def choose(key: str) -> None:
+        trying.clear()
+        state.choose_notebook(int(key))
+
+    options = [Option(str(n), t("Notebook {n}", n=n)) for n in there]
+    chosen = frozenset({str(shelf.chosen)})
+    return [chips(state, t("Which one is yours?"), options, chosen, choose, identifier="notebook")]

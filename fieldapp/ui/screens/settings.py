@@ -5,11 +5,13 @@ import flet as ft
 from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import secondary_button
 from fieldapp.kit.choices import appearance_choices, lock_choices, setting_chips
+from fieldapp.kit.dialogs import use_confirm
 from fieldapp.kit.interface import bound
 from fieldapp.kit.layout import list_row, section
 from fieldapp.kit.names import network_words
 from fieldapp.kit.passphrase_change import PassphraseWords, use_passphrase_form
 from fieldapp.services.settings import Work
+from fieldapp.services.shelf import MOST_NOTEBOOKS
 from fieldapp.ui.parts.frame import framed
 from fieldapp.ui.parts.standing import standing_words
 from fieldapp.ui.parts.trying import Trying, use_trying
@@ -59,7 +61,48 @@ def _device(state: FieldState, trying: Trying) -> list[ft.Control]:
     )
     sent = _row(state, t("Sent from here"), t("How far each record has come"), Screen.OUTBOX, "outbox")
     cases = _row(state, t("My cases"), t("Who you are in touch with"), Screen.CASES, "cases")
-    return [enrolled, send, sent, cases]
+    return [enrolled, send, sent, cases, shared_device(state)]
+
+
+@component
+def shared_device(state: FieldState) -> ft.Control:
+    """Offer a notebook for a colleague, after saying that this one is locked for it."""
+    t, shelf = state.t, state.gate.shelf
+    trying = use_trying(state)
+    asked, set_asked = ft.use_state(False)
+
+    async def add() -> None:
+        set_asked(False)
+        await state.add_notebook()
+
+    use_confirm(
+        state,
+        asked,
+        title=t("Add a notebook for a colleague?"),
+        words=t(
+            "Yours is locked now, and stays as it is: what waits in it is sent when you open it again. Then your "
+            "colleague chooses a passphrase. Nobody can open the notebook of the other."
+        ),
+        yes=t("Lock mine, and add one"),
+        no=t("Go back"),
+        on_yes=trying.of(add),
+        on_no=lambda: set_asked(False),
+    )
+    count, own = len(shelf.notebooks), t("This is notebook {n}.", n=shelf.chosen)
+    if count == MOST_NOTEBOOKS:
+        full = list_row(state, t("Shared device"), " ".join((own, t("All four are in use."))))
+        return ft.Column([*trying.shown(), full])
+    words = t("Each worker gets their own, with their own passphrase.")
+    row = list_row(
+        state,
+        t("Add a notebook for a colleague"),
+        " ".join((own, words)) if count > 1 else words,
+        on_click=lambda: set_asked(True),
+        identifier="add-notebook",
+    )
+    return ft.Column(
+        [*trying.shown(), row], horizontal_alignment=ft.CrossAxisAlignment.STRETCH, spacing=state.theme.gap
+    )
 
 
 def _choices(state: FieldState, trying: Trying) -> list[ft.Control]:
