@@ -150,7 +150,7 @@ class Gate:
     async def _recover(self, code: str, passphrase: str) -> Notebook:
         async with self._turn:
             await self._close()
-            recovery = await self._worker.run(Recovery.begin, self._directory, self._keystore)
+            recovery = await self._worker.run(Recovery.begin, self.shelf.folder, self.shelf.keystore)
             try:
                 await asyncio.to_thread(recovery.open, code)
                 vault = await self._worker.run(recovery.finish, passphrase, self.clock.now())
