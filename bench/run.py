@@ -17,7 +17,7 @@ import click
 if __name__ == "__main__":  # run as a file: the packages lie one folder up
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import machine, p1_save, p2_unlock, p3_tap, p4_envelope
+from bench import machine, p1_save, p2_unlock, p3_tap, p4_envelope, p5_relay, p8_postgres
 from bench.harness import Bench, Cell, Kind, Result, Spread, run
 
 BENCHES: Final[Mapping[str, Callable[..., Bench | None]]] = {
@@ -26,6 +26,10 @@ BENCHES: Final[Mapping[str, Callable[..., Bench | None]]] = {
     "P3": p3_tap.bench,
     "P3s": p3_tap.bench_in_process,
     "P4": p4_envelope.bench,
+    "P5": p5_relay.bench,
+    "P5p": p5_relay.bench_pull,
+    "P8": p8_postgres.bench,
+    "P8t": p8_postgres.bench_processes,
 }
 
 
