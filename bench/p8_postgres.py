@@ -48,9 +48,10 @@ def bench(*, short: bool = False) -> Bench:
 
 
 def bench_processes(*, short: bool = False) -> Bench:
-    """Return P8t: throughput with one, two and four processes."""
-    part = 40 if short else PART
-    one, two, four = (_Stored(300 if short else BASE, processes, part) for processes in (1, 2, 4))
+    """Return P8t: throughput with one, two and four processes; short: with one and two."""
+    stored, part = (300, 40) if short else (BASE, PART)
+    one, two, four = (_Stored(stored, processes, part) for processes in (1, 2, 4))
+    more = [] if short else [Cell("4 processes", Kind.PEER, four.throughput)]
     return Bench(
         "P8t",
         f"{part} drops from {DEVICES} devices on PostgreSQL, by processes",
@@ -58,7 +59,7 @@ def bench_processes(*, short: bool = False) -> Bench:
         (
             Cell("1 process", Kind.FLOOR, one.throughput),
             Cell("2 processes", Kind.OURS, two.throughput),
-            Cell("4 processes", Kind.PEER, four.throughput),
+            *more,
         ),
         repeats=1 if short else REPEATS,
     )
