@@ -115,5 +115,61 @@ def stage(out: Path, bundle_id: str, template: Path | None) -> None:
         click.echo(f"{len(changed)} files of the template hardened")
 
 
+@main.group(cls=OneLineGroup)
+def keys() -> None:
+    """Keep a key of a centre, and sign with it what its desk asks for."""
+
+
+_folder = click.Path(path_type=Path, exists=True, file_okay=False)
+_file = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@keys.command("create")
+@click.argument("folder", type=_folder)
+@click.option("--name", default="", help="Whose key it is, for the people at the centre.")
+def keys_create(folder: Path, name: str) -> None:
+    """Make a key on the medium in FOLDER, and show its seven words once."""
+    from fieldapp.keys_command import create_keys
+    from fieldapp.system import SystemClock
+
+    paper = create_keys(folder, name, SystemClock())
+    click.echo(f"Key {paper.label} is in {paper.folder}")
+    click.echo("Its seven words, shown only now. Write them down and keep the paper in a safe:\n")
+    click.echo(f"  {paper.words}\n")
+    click.echo("Bring the medium to the desk once, so that it can read the card beside the key.")
+
+
+@keys.command("show")
+@click.argument("request", type=_file)
+def keys_show(request: Path) -> None:
+    """Say in plain words what a desk asks to be signed."""
+    from fieldapp.keys_command import describe, load_request
+    from fieldapp.system import SystemClock
+
+    click.echo(describe(load_request(request), SystemClock()))
+
+
+@keys.command("sign")
+@click.argument("request", type=_file)
+@click.argument("folder", type=_folder)
+@click.option("--yes", is_flag=True, help="Do not ask whether to sign what is shown.")
+def keys_sign(request: Path, folder: Path, yes: bool) -> None:
+    """Show what is asked, then sign it with the key in FOLDER; the signature lies beside the request."""
+    from fieldapp.keys_command import describe, load_request, sign_request
+    from fieldapp.system import SystemClock
+
+    asked, clock = load_request(request), SystemClock()
+    click.echo(describe(asked, clock))
+    if not yes:
+        click.confirm("Sign this?", abort=True)
+    words = click.prompt("The seven words", hide_input=True)
+    written, again = sign_request(asked, request, folder, words, clock)
+    click.echo(f"Signed: {written}")
+    if again:
+        click.echo(
+            "This key has signed another request for the same version: only one of the two may be published."
+        )
+
+
 if __name__ == "__main__":
     main()

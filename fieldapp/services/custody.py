@@ -135,6 +135,11 @@ def create_key_vault(
     return KeyPaper(folder, keys.label, words)
 
 
+def mark_of(signatures: bytes) -> str:
+    """Return a short name for a signature file, so that those of two holders never have the same."""
+    return blake(b"fsv1 custody", signatures, n=16)[:4].hex()
+
+
 def find_key_vault(folder: Path) -> Path:
     """Return the folder of the key vault: `folder` itself, or the only one in it that holds one; KeyFolderUnusable."""
     try:
