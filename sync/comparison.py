@@ -68,7 +68,7 @@ def key_label(key: bytes) -> str:
 
 
 def changes(proposal: Proposal) -> tuple[Change, ...]:
-    """Return everything that a proposal changes; never empty, because a new version has a new date."""
+    """Return everything that a proposal changes, and in any case when it was made."""
     old, new = proposal.present.directory, proposal.directory
     found = (
         *_roots(proposal.present.root, proposal.next_root),

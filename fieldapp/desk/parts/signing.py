@@ -38,6 +38,7 @@ def keys_card(state: DeskState) -> ft.Control:
         state,
         t("How long the keys last"),
         [
+            fact_line(state, t("Centre"), key_label(state.open.centre_id)),
             fact_line(state, t("Keys for records"), date_words(signing.runs_out), color=soon),
             fact_line(state, t("Key holders confirmed until"), date_words(signing.root_expires)),
             fact_line(state, t("Key holders that must sign"), needed, below=labels),

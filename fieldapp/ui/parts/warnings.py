@@ -3,6 +3,7 @@
 import flet as ft
 
 from fieldapp.kit.notices import Urgency, error_notice, notice
+from fieldapp.kit.times import date_words
 from fieldapp.ui.parts.standing import standing_notice
 from fieldapp.ui.state import FieldState
 
@@ -29,7 +30,26 @@ def device_warnings(state: FieldState) -> list[ft.Control]:
                 t("Call the centre and report this. Use a number that you know."),
             )
         )
-    return [*found, *_damaged(state)]
+    return [*found, *_expiry(state), *_damaged(state)]
+
+
+def _expiry(state: FieldState) -> list[ft.Control]:
+    """Say from 30 days before it that the centre's address list runs out: recording and sending go on all the same."""
+    t, trust, now = state.t, state.open.book.trust, state.open.book.clock.now()
+    if trust is None or not trust.expires_soon(now):
+        return []
+    day = date_words(trust.expires)
+    if trust.expired(now):
+        words = t(
+            "The centre's address list has run out on {day}. Go on recording. Tell the centre.", day=day
+        )
+    else:
+        words = t(
+            "The centre's address list runs out on {day}. Connect to a network before then. If this message "
+            "stays, tell the centre. You can go on recording.",
+            day=day,
+        )
+    return [notice(state, words, urgency=Urgency.WARNING)]
 
 
 def _damaged(state: FieldState) -> list[ft.Control]:
