@@ -75,9 +75,11 @@ def changes(proposal: Proposal) -> tuple[Change, ...]:
         *_directories(old, new),
         *_prekeys(old, new),
     )
-    return tuple(
-        change for change in found if change.added or change.removed or change.before != change.after
-    )
+    return tuple(change for change in found if change.what is What.ISSUED or _is_one(change))
+
+
+def _is_one(change: Change) -> bool:
+    return bool(change.added or change.removed) or change.before != change.after
 
 
 def prekeys_until(directory: Directory) -> int:

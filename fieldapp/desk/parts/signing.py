@@ -38,7 +38,7 @@ def keys_card(state: DeskState) -> ft.Control:
         state,
         t("How long the keys last"),
         [
-            fact_line(state, t("Centre"), key_label(state.open.centre_id)),
+            fact_line(state, t("Centre"), "", below=[key_label(state.open.centre_id)]),
             fact_line(state, t("Keys for records"), date_words(signing.runs_out), color=soon),
             fact_line(state, t("Key holders confirmed until"), date_words(signing.root_expires)),
             fact_line(state, t("Key holders that must sign"), needed, below=labels),
@@ -159,7 +159,7 @@ def collecting(state: DeskState, trying: Trying, form: Collecting) -> list[ft.Co
                     t("The seven words"),
                     words,
                     typed(set_words),
-                    helper=t("Only after you have read below what is to be signed."),
+                    helper=t("Only after you have read what is to be signed."),
                 ),
                 secondary_button(
                     state,

@@ -46,11 +46,17 @@ def keys_screen(state: DeskState) -> ft.View:
     proposal = state.open.signing.proposal
     if proposal is None:
         content, bottom = _beginning(state, trying, doubted, set_doubted)
+        detail = None
     else:
         content, bottom = _waiting(state, trying, proposal, form)
-    notices = key_notices(state)
-    pane = Pane(state.t("The centre's keys"), [*notices, *content], on_back=state.back, bottom=bottom)
-    return framed(state, pane)
+        asked = [progress_card(state, proposal.tallies), proposal_card(state, proposal)]
+        # What is to be signed is read before anything is signed: above the fields, or beside them.
+        detail = Pane(state.t("To be signed"), asked) if state.roomy else None
+        content = content if detail else [*asked, *content]
+    pane = Pane(
+        state.t("The centre's keys"), [*key_notices(state), *content], on_back=state.back, bottom=bottom
+    )
+    return framed(state, pane, detail)
 
 
 Parts = tuple[list[ft.Control], list[ft.Control]]
@@ -89,10 +95,9 @@ def _beginning(state: DeskState, trying: Trying, doubted: str, set_doubted: Call
 
 def _waiting(state: DeskState, trying: Trying, proposal: Proposal, form: Collecting) -> Parts:
     t, signing = state.t, state.open.signing
-    shown = [progress_card(state, proposal.tallies), proposal_card(state, proposal)]
     drop = quiet_button(state, t("Discard this request"), trying.of(signing.discard), identifier="discard")
     if not proposal.complete:
-        return [*trying.shown(t("One moment.")), *collecting(state, trying, form), *shown, drop], []
+        return [*trying.shown(t("One moment.")), *collecting(state, trying, form), drop], []
     enough = card(
         state,
         [
@@ -101,7 +106,7 @@ def _waiting(state: DeskState, trying: Trying, proposal: Proposal, form: Collect
         ],
     )
     publish = primary_button(state, t("Publish"), trying.of(signing.publish), identifier="publish")
-    return [*trying.shown(), enough, *shown, drop], [publish]
+    return [*trying.shown(), enough, drop], [publish]
 
 
 @component
