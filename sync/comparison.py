@@ -71,6 +71,7 @@ def changes(proposal: Proposal) -> tuple[Change, ...]:
     """Return everything that a proposal changes, and in any case when it was made."""
     old, new = proposal.present.directory, proposal.directory
     found = (
+        Change(What.ISSUED, before=old.issued, after=new.issued),
         *_roots(proposal.present.root, proposal.next_root),
         *_directories(old, new),
         *_prekeys(old, new),
@@ -108,7 +109,6 @@ def _directories(old: Directory, new: Directory) -> Iterator[Change]:
     yield Change(What.MIN_SUITE, before=old.min_suite, after=new.min_suite)
     yield Change(What.SHARDS, before=old.shards, after=new.shards)
     yield Change(What.EXPIRES, before=old.expires, after=new.expires)
-    yield Change(What.ISSUED, before=old.issued, after=new.issued)
 
 
 def _prekeys(old: Directory, new: Directory) -> Iterator[Change]:

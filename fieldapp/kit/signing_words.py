@@ -4,15 +4,11 @@ Names come from whoever wrote the request, so nothing that could move a cursor o
 """
 
 from collections.abc import Iterable
-from typing import Final
 
 from fieldapp.kit.i18n import Translator
 from fieldapp.kit.times import date_words
 from sync.comparison import TIMES, Change, What
 from sync.signing import Quorum, Tally
-
-_MANY: Final = 12
-"""Names of one kind that are listed; a request with more says how many are left out."""
 
 
 def change_lines(t: Translator, changes: Iterable[Change]) -> list[str]:
@@ -37,19 +33,21 @@ def plain(words: str) -> str:
 
 
 def _lines(t: Translator, change: Change) -> list[str]:
-    label = _label(t, change.what)
+    if change.what is What.ISSUED:
+        return [t("Made on {day}", day=_number(change.what, change.after))]
     if change.what is What.PREKEYS_REPLACED:
-        return [t("Keys already published are replaced at once: {names}", names=_names(t, change.added))]
+        return [t("Keys already published are replaced at once: {names}", names=_names(change.added))]
     if change.what is What.PREKEYS_RENEWED:
-        return [t("New keys for records: {names}", names=_names(t, change.added))]
+        return [t("New keys for records: {names}", names=_names(change.added))]
+    label = _label(t, change.what)
     if not change.added and not change.removed:
         before, after = (_number(change.what, n) for n in (change.before, change.after))
         return [t("{what}: {after} (until now {before})", what=label, after=after, before=before)]
     lines = []
     if change.added:
-        lines.append(t("{what}, new: {names}", what=label, names=_names(t, change.added)))
+        lines.append(t("{what}, new: {names}", what=label, names=_names(change.added)))
     if change.removed:
-        lines.append(t("{what}, no longer: {names}", what=label, names=_names(t, change.removed)))
+        lines.append(t("{what}, no longer: {names}", what=label, names=_names(change.removed)))
     return lines
 
 
@@ -60,10 +58,9 @@ def _number(what: What, number: int) -> str:
         return str(number)
 
 
-def _names(t: Translator, names: tuple[str, ...]) -> str:
-    shown = "; ".join(plain(name) for name in names[:_MANY])
-    left = len(names) - _MANY
-    return t.tn("{names}, and {n} more", "{names}, and {n} more", left, names=shown) if left > 0 else shown
+def _names(names: tuple[str, ...]) -> str:
+    """Return all of them, however many: what is left out could be what matters."""
+    return "; ".join(plain(name) for name in names)
 
 
 def _label(t: Translator, what: What) -> str:
@@ -79,14 +76,11 @@ def _label(t: Translator, what: What) -> str:
         What.POLICY: t("Rules for devices"),
         What.RELAY: t("Relay"),
         What.PHONES: t("Phone numbers on devices"),
-        What.PREKEYS_RENEWED: t("New keys for records"),
-        What.PREKEYS_REPLACED: t("Replaced keys"),
         What.PREKEYS_UNTIL: t("Keys for records last until"),
         What.ROOT_THRESHOLD: t("Key holders that must sign a change of key holders"),
         What.DIRECTORY_THRESHOLD: t("Key holders that must sign"),
         What.ROOT_EXPIRES: t("Key holders confirmed until"),
         What.EXPIRES: t("Address list valid until"),
-        What.ISSUED: t("Made on"),
         What.MIN_SUITE: t("Lowest kind of encryption"),
         What.SHARDS: t("Groups of devices at the relay"),
     }

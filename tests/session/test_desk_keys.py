@@ -85,7 +85,7 @@ async def test_the_keys_are_renewed_by_a_key_holder_who_is_here(tmp_path: Path) 
         await to_keys(app)
         assert "1 of 1" in app.said
         await app.press("renew")
-        assert "To be signed: version 2" in app.said
+        assert "Version 2 of the address list" in app.said
         assert "0 of 1 signed" in app.said
         assert "publish" not in app.screen.identifiers()
         await sign(app, KeyPaper(tmp_path / "not there", "", paper.words))

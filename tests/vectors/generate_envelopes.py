@@ -1,4 +1,4 @@
-"""Writes the frozen vectors: envelopes of every class, root, directory, certificate and enrolment messages.
+"""Writes the frozen vectors: envelopes of every class, root, directory, certificate, enrolment and signing files.
 
     python -m tests.vectors.generate_envelopes OUTPUT_FOLDER
 
@@ -367,13 +367,143 @@ def write_enrolment(source: Source, folder: Path, centre: dict[str, Any]) -> Non
     )
 
 
+def write_signing(source: Source, folder: Path) -> None:
+    """Write a request for a new root and directory, two holders' signatures, what is published, and a key card."""
+    old_seeds, new_seeds, desk_seed = (
+        [source.take(32) for _ in range(2)],
+        [source.take(32) for _ in range(6)],
+        source.take(32),
+    )
+    root1: dict[str, Any] = {
+        "command_keys": [],
+        "dir_keys": [sign_pk(old_seeds[1]).hex()],
+        "dir_threshold": 1,
+        "expires": NOW + 52 * WEEK,
+        "prev_hash": bytes(32).hex(),
+        "root_keys": [sign_pk(old_seeds[0]).hex()],
+        "threshold": 1,
+        "v": 1,
+    }
+    centre_id = h("fsd1 root", canonical(root1))[:16]
+    root1["centre_id"] = centre_id.hex()
+    root2 = root1 | {
+        "dir_keys": [sign_pk(seed).hex() for seed in new_seeds[3:]],
+        "dir_threshold": 2,
+        "expires": NOW + 104 * WEEK,
+        "prev_hash": h("fsd1 root", canonical(root1)).hex(),
+        "root_keys": [sign_pk(seed).hex() for seed in new_seeds[:3]],
+        "threshold": 2,
+        "v": 2,
+    }
+    first = NOW // WEEK
+
+    def prekey(week: int, weeks: int = 1) -> dict[str, Any]:
+        return {
+            "naf": (week + weeks) * WEEK,
+            "nbf": week * WEEK,
+            "pk": box_pk(source.take(32)).hex(),
+            "week": week,
+        }
+
+    def roles(week: int) -> dict[str, Any]:
+        return {
+            role: {
+                "agency": "Made-up agency",
+                "last_resort": prekey(week, 16),
+                "name": f"Made-up {role}",
+                "prekeys": [prekey(week), prekey(week + 1)],
+            }
+            for role in ("registrar", "intake")
+        }
+
+    directory1: dict[str, Any] = {
+        "centre_id": centre_id.hex(),
+        "desks": [
+            {"id": b"MADE-UP-DESK-001".hex(), "name": "Made-up desk", "sign_pk": sign_pk(desk_seed).hex()}
+        ],
+        "devices_revoked": [],
+        "enrol_keys": [sign_pk(desk_seed).hex()],
+        "expires": NOW + 26 * WEEK,
+        "issued": NOW,
+        "min_suite": 1,
+        "phones": [],
+        "policies": {
+            "intake": {"default": ["intake"]},
+            "keep": 1,
+            "keep_days": 0,
+            "opened_by": 1,
+            "token_batch": 40,
+        },
+        "prev_hash": bytes(32).hex(),
+        "relay": {"pin": "", "url": "https://relay.example"},
+        "roles": roles(first),
+        "root_v": 1,
+        "shards": 16,
+        "v": 1,
+    }
+    directory2 = directory1 | {
+        "expires": NOW + 50 * WEEK,
+        "issued": NOW + 24 * WEEK,
+        "prev_hash": h("fsd1 directory", canonical(directory1)).hex(),
+        "roles": roles(first + 24),
+        "root_v": 2,
+        "v": 2,
+    }
+    r1, r2, d1, d2 = (canonical(value) for value in (root1, root2, directory1, directory2))
+    present = container(1, r1, [(0, sign(old_seeds[0], "fs root 1", r1))])
+    present += container(2, d1, [(0, sign(old_seeds[1], "fs directory 1", d1))])
+    asked = canonical(
+        {
+            "centre_id": centre_id.hex(),
+            "directory": d2.hex(),
+            "present": present.hex(),
+            "root": r2.hex(),
+            "v": 1,
+        }
+    )
+    (folder / "request.bin").write_bytes(container(4, asked, [(0, sign(desk_seed, "fs signing 1", asked))]))
+    # Signers of root 2: its own three keys, then the former one at index 3.
+    root_seeds = [*new_seeds[:3], old_seeds[0]]
+    by_root = {i: (i, sign(root_seeds[i], "fs root 1", r2)) for i in (0, 2, 3)}
+    by_directory = {i: (i, sign(new_seeds[3 + i], "fs directory 1", d2)) for i in (0, 2)}
+    for name, root_signer, directory_signer in (("first", 0, 0), ("third", 2, 2)):
+        signed = container(1, r2, [by_root[root_signer]]) + container(2, d2, [by_directory[directory_signer]])
+        (folder / f"{name}.signatures").write_bytes(signed)
+    (folder / "former.signatures").write_bytes(container(1, r2, [by_root[3]]))
+    published = container(1, r1, [(0, sign(old_seeds[0], "fs root 1", r1))]) + container(
+        1, r2, list(by_root.values())
+    )
+    (folder / "published.bin").write_bytes(published + container(2, d2, list(by_directory.values())))
+    card = canonical(
+        {
+            "directory_key": sign_pk(new_seeds[3]).hex(),
+            "name": "Made-up holder",
+            "root_key": sign_pk(new_seeds[0]).hex(),
+            "v": 1,
+        }
+    )
+    signers = [(i, sign(seed, "fs key card 1", card)) for i, seed in enumerate((new_seeds[0], new_seeds[3]))]
+    (folder / "key.card").write_bytes(container(5, card, signers))
+    _write_json(
+        folder / "signing.json",
+        {
+            "centre_id": centre_id.hex(),
+            "desk_seed": desk_seed.hex(),
+            "directory_seeds": [seed.hex() for seed in new_seeds[3:]],
+            "former_seeds": [seed.hex() for seed in old_seeds],
+            "root_seeds": [seed.hex() for seed in new_seeds[:3]],
+        },
+    )
+
+
 def generate(folder: Path, source: Source) -> None:
     """Write all vectors below `folder` with the bytes of `source`."""
-    for name in ("envelope", "directory", "enrolment"):
+    for name in ("envelope", "directory", "enrolment", "signing"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     write_envelopes(source, folder / "envelope")
     centre = write_directory(source, folder / "directory")
     write_enrolment(source, folder / "enrolment", centre)
+    write_signing(source, folder / "signing")
 
 
 if __name__ == "__main__":

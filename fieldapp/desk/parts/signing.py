@@ -50,7 +50,7 @@ def proposal_card(state: DeskState, proposal: Proposal) -> ft.Control:
     """Say in plain words everything that is to be signed."""
     t = state.t
     lines = [body(state, f"• {isolate(line)}") for line in change_lines(t, changes(proposal))]
-    title = t("To be signed: version {n}", n=proposal.directory.v)
+    title = t("Version {n} of the address list", n=proposal.directory.v)
     return card(state, [heading(state, title), *lines])
 
 

@@ -9,6 +9,7 @@ import pytest
 from sync.certificate import verify_certificate
 from sync.chain import ChainLedger, ChainOutcome
 from sync.code import EnrolmentCode
+from sync.comparison import What, changes
 from sync.directory import directory_hash
 from sync.enrolment import digits, enrol_id, open_answer, open_hello
 from sync.envelope import (
@@ -22,6 +23,7 @@ from sync.keys import LivePrekey, SlotRole
 from sync.primitives import BoxKeyPair, SigningKey
 from sync.protocol import SenderKind
 from sync.receipts import opened_proof, received_proof
+from sync.signing import read_card, read_request, write_card
 from sync.trust import TrustedState
 from tests.vectors.generate_envelopes import SEED, Source, generate
 
@@ -118,9 +120,39 @@ def test_the_frozen_enrolment_opens() -> None:
     assert verify_certificate(answer.certificate, code.centre_id, trusted().directory.enrol_keys)
 
 
+def test_the_frozen_signing_files_are_what_is_written_today() -> None:
+    known = facts("signing/signing.json")
+
+    def keys(name: str) -> list[SigningKey]:
+        return [SigningKey.from_seed(bytes.fromhex(seed)) for seed in known[name]]
+
+    root_keys, directory_keys, former = keys("root_seeds"), keys("directory_seeds"), keys("former_seeds")
+    desk = SigningKey.from_seed(bytes.fromhex(known["desk_seed"]))
+    asked = read_request(blob("signing/request.bin"))
+    assert asked.asked_by == "Made-up desk"
+    assert asked.proposal.present.centre_id.hex() == known["centre_id"]
+    assert asked.proposal.request(desk) == blob("signing/request.bin")
+    found = {change.what for change in changes(asked.proposal)}
+    assert found == {
+        What.ISSUED, What.EXPIRES, What.ROOT_KEYS, What.ROOT_THRESHOLD, What.DIRECTORY_KEYS, What.DIRECTORY_THRESHOLD,
+        What.ROOT_EXPIRES, What.PREKEYS_UNTIL, What.PREKEYS_RENEWED,
+    }  # fmt: skip
+    proposal = asked.proposal
+    for name, n in (("first", 0), ("third", 2)):
+        brought = blob(f"signing/{name}.signatures")
+        assert proposal.signed_by(root_keys[n], directory_keys[n]) == brought
+        assert not proposal.complete
+        proposal = proposal.with_signatures(brought)
+    assert proposal.signed_by(former[0], former[1]) == blob("signing/former.signatures")
+    proposal = proposal.with_signatures(blob("signing/former.signatures"))
+    assert proposal.blob() == blob("signing/published.bin")
+    assert write_card("Made-up holder", root_keys[0], directory_keys[0]) == blob("signing/key.card")
+    assert read_card(blob("signing/key.card")).root_key == root_keys[0].public
+
+
 def test_the_generator_still_makes_exactly_these_files(tmp_path: Path) -> None:
     generate(tmp_path, Source(SEED))
     made = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*.*"))
-    assert len(made) == 12
+    assert len(made) == 19
     for name in made:
         assert (tmp_path / name).read_bytes() == (VECTORS / name).read_bytes()
