@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 
 from fieldapp.domain.actions import Action, Card, load_actions, load_cards
-from fieldapp.domain.instrument import Instrument, load_instrument
+from fieldapp.domain.instrument import Instrument
+from fieldapp.domain.instrument_file import load_instrument
 from fieldapp.domain.law import Law, load_law
 from fieldapp.errors import AssetError, InstrumentError
 

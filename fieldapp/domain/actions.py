@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fieldapp.domain.instrument import Texts, read_texts
+from fieldapp.domain.instrument import Texts
+from fieldapp.domain.instrument_file import read_texts
 from fieldapp.domain.screening import AgeGroup, Screening
 from fieldapp.domain.strict import Fields, parse_toml
 from fieldapp.domain.triage import Band, Form, Level

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from fieldapp.domain.instrument import Texts, read_texts
+from fieldapp.domain.instrument import Texts
+from fieldapp.domain.instrument_file import read_texts
 from fieldapp.domain.strict import Fields, parse_toml
 from fieldapp.errors import AssetError
 

@@ -16,7 +16,7 @@ import contextlib
 from collections.abc import Iterable
 from typing import cast
 
-from fieldapp.codec_unfinished import parse_unfinished, unfinished_body
+from fieldapp.codec import parse_unfinished, unfinished_body
 from fieldapp.domain.unfinished import OpenContact, OpenRules, Unfinished
 from fieldapp.errors import FieldappError
 from fieldapp.services.filing import Book, Damaged

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fieldapp import codec
-from fieldapp import codec_unfinished as unfinished
 from fieldapp.assets import default_instrument, instrument_for
 from fieldapp.domain import contact as c
 from fieldapp.domain import screening as s
@@ -217,7 +216,7 @@ def test_a_contact_comes_back_with_its_alarm(event: c.ContactEvent, alarm: c.Con
 @RUNS
 @given(open_contacts | open_rules)
 def test_what_was_begun_comes_back_whole(begun: u.Unfinished) -> None:
-    assert unfinished.parse_unfinished(through_json(unfinished.unfinished_body(begun))) == begun
+    assert codec.parse_unfinished(through_json(codec.unfinished_body(begun))) == begun
 
 
 @RUNS
@@ -226,7 +225,7 @@ def test_whatever_is_typed_can_be_stored(typed: str) -> None:
     log = u.OpenContact(
         bytes(16), bytes(16), 0, time=u.line_of(typed), note=u.note_of(typed), reason=u.note_of(typed)
     )
-    assert unfinished.parse_unfinished(through_json(unfinished.unfinished_body(log))) == log
+    assert codec.parse_unfinished(through_json(codec.unfinished_body(log))) == log
 
 
 def full_screening() -> s.Screening:
@@ -293,8 +292,8 @@ BODIES: dict[str, tuple[Any, Callable[[object], object]]] = {
     "safe_contact": (codec.safe_contact_body(FULL), codec.parse_safe_contact_body),
     "contact": (codec.contact_body(EVENT, ALARM), codec.parse_contact_body),
     "half made": (codec.draft_body(HALF_MADE), lambda d: codec.parse_draft(d, instrument_for)),
-    "open contact": (unfinished.unfinished_body(OPEN_CONTACT), unfinished.parse_unfinished),
-    "open rules": (unfinished.unfinished_body(OPEN_RULES), unfinished.parse_unfinished),
+    "open contact": (codec.unfinished_body(OPEN_CONTACT), codec.parse_unfinished),
+    "open rules": (codec.unfinished_body(OPEN_RULES), codec.parse_unfinished),
 }
 
 

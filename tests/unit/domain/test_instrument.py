@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from fieldapp.assets import assets_dir, default_instrument, instrument_for
-from fieldapp.domain.instrument import Asked, Kind, Language, Texts, load_instrument
+from fieldapp.domain.instrument import Asked, Kind, Language, Texts
+from fieldapp.domain.instrument_file import load_instrument
 from fieldapp.errors import InstrumentError
 
 SOURCE = (assets_dir() / "instruments" / "htp-q20.toml").read_text(encoding="utf-8")
