@@ -4,7 +4,8 @@ FSH1 to the recipients' hash, 242 bytes, signed | Ed25519 signature 64 | 14 zero
 """
 
 import struct
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Final
 
 from sync.errors import EnvelopeRejected, SealRefused
@@ -46,6 +47,10 @@ class Header:
     next_prekey: bytes
 
 
+_IN_ORDER: Final = attrgetter(*(field.name for field in fields(Header)))
+"""Gives the fields as they are; `dataclasses.astuple` would copy each of them deeply first."""
+
+
 @dataclass(frozen=True, slots=True)
 class ParsedHeader:
     """A header with the hashes that bind body and recipients (32 bytes each), and the sender's signature (64)."""
@@ -80,7 +85,7 @@ def check_header(header: Header) -> None:
 
 def pack(header: Header, body_hash: bytes, recipients_hash: bytes) -> bytes:
     """Return the signed part of a checked header."""
-    return SIGNED_PART.pack(HEADER_MAGIC, HEADER_VERSION, *astuple(header), body_hash, recipients_hash)
+    return SIGNED_PART.pack(HEADER_MAGIC, HEADER_VERSION, *_IN_ORDER(header), body_hash, recipients_hash)
 
 
 def complete(signed_part: bytes, signature: bytes) -> bytes:
