@@ -75,7 +75,7 @@ class Alert:
     """One thing to look into. Times in seconds; `since`: from when on it showed.
 
     `gap` and `proven` (this desk, or its directory, has had the missing records before) are for gaps; `conflicts`
-    are for the others, newest first. `closed_at` is 0 while it is open.
+    are for the others, newest first, and `count` says how many there are. `closed_at` is 0 while it is open.
     """
 
     key: bytes
@@ -87,6 +87,7 @@ class Alert:
     gap: Gap | None = None
     proven: bool = False
     conflicts: tuple[Conflict, ...] = ()
+    count: int = 0
     closed_at: int = 0
     closed_by: str = ""
     reason: str = ""
@@ -143,8 +144,8 @@ class Alerts:
                 body = GapClosed(alert.device_id, alert.gap, reason).to_bytes()
                 await self._book.write([seal_event(self._book, MsgType.GAP_CLOSED, body)])
             else:
-                closed = ClosedAlert(key, self._book.clock.now(), self._book.identity.desk_name, reason)
-                await self._book.write([closed])
+                now, name = self._book.clock.now(), self._book.identity.desk_name
+                await self._book.write([ClosedAlert(key, now, name, reason, alert.count)])
 
     def _all(self) -> list[Alert]:
         kept_aside = [a for a in self._book.quarantined if a.opened is not None]
@@ -250,9 +251,10 @@ class Alerts:
         alert = replace(
             _alert(key, kind, device, min(a.arrived_at for a in members)),
             conflicts=tuple(self._conflict(kind, a) for a in newest[:MOST_CONFLICTS]),
+            count=len(members),
         )
         closed = self._book.closed_alert(key)
-        if closed is not None and closed.at >= newest[0].arrived_at:
+        if closed is not None and closed.seen >= len(members):
             alert = replace(alert, closed_at=closed.at, closed_by=closed.by, reason=closed.reason)
         yield alert
 

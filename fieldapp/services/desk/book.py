@@ -197,7 +197,7 @@ class DeskBook:
 
     def closed_alert(self, key: bytes) -> ClosedAlert | None:
         """Return what somebody said when closing an alert."""
-        found = self._records.get(Kind.CLOSED_ALERT, {}).get(ClosedAlert(key, 0, "", "").vault_id)
+        found = self._records.get(Kind.CLOSED_ALERT, {}).get(ClosedAlert(key, 0, "", "", 0).vault_id)
         return found if isinstance(found, ClosedAlert) else None
 
     def marks(self, key: bytes) -> Marks:

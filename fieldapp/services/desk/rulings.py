@@ -84,12 +84,16 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class ClosedAlert:
-    """Somebody looked into an alert (key 16 bytes) and says why it is settled. What comes after `at` opens it again."""
+    """Somebody looked into an alert (key 16 bytes) and says why it is settled.
+
+    `seen`: how many envelopes it was about then. One more opens it again, whatever the clock says.
+    """
 
     key: bytes
     at: int
     by: str
     reason: str
+    seen: int
 
     kind = Kind.CLOSED_ALERT
 
@@ -101,7 +105,14 @@ class ClosedAlert:
     def to_bytes(self) -> bytes:
         """Encode as canonical JSON."""
         return canonical.dumps(
-            {"at": self.at, "by": self.by, "key": self.key.hex(), "reason": self.reason, "v": 1}
+            {
+                "at": self.at,
+                "by": self.by,
+                "key": self.key.hex(),
+                "reason": self.reason,
+                "seen": self.seen,
+                "v": 1,
+            }
         )
 
     @classmethod
@@ -113,6 +124,7 @@ class ClosedAlert:
             fields.number("at"),
             fields.text("by"),
             fields.text("reason", MAX_REASON),
+            fields.number("seen"),
         )
 
 

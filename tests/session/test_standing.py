@@ -1,0 +1,59 @@
+"""What a worker sees when the centre lets the device wait, has withdrawn it, or the records were put back."""
+
+from pathlib import Path
+
+import pytest
+
+from fieldapp.services.filing import Book
+from fieldapp.services.membership import Standing
+from fieldapp.ui.state import Screen
+from tests.session.field_harness import Field, open_field
+
+pytestmark = pytest.mark.anyio
+
+
+def said(app: Field) -> str:
+    return "\n".join(app.screen.texts())
+
+
+async def stands(app: Field, standing: Standing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the centre's directory say something else about this device."""
+    monkeypatch.setattr(Book, "standing", standing)
+    app.state.open.book.changes.ring()
+    await app.rest()
+
+
+async def test_a_device_that_shall_wait_says_so_calmly_and_goes_on_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_field(tmp_path) as app:
+        await stands(app, Standing.SUSPENDED, monkeypatch)
+        assert "The centre asks this device to wait." in said(app)
+        assert "If someone is in danger, do not wait: call." in said(app)
+        assert "Enrol" not in said(app)
+        await app.press("new-screening")
+        assert app.state.place.screen is Screen.OPENING
+        assert "The centre asks this device to wait." not in said(app)
+        await app.press("back", "settings")
+        assert "Waits for the centre" in said(app)
+        await app.state.presence.lock()
+        await app.rest()
+        assert "centre" not in said(app)
+
+
+@pytest.mark.parametrize(
+    ("standing", "words"),
+    [
+        (Standing.REVOKED, "This device no longer belongs to the centre."),
+        (Standing.PUT_BACK, "The records on this device are older than they were."),
+    ],
+)
+async def test_a_device_that_must_enrol_again_leads_to_the_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standing: Standing, words: str
+) -> None:
+    async with open_field(tmp_path) as app:
+        await stands(app, standing, monkeypatch)
+        assert words in said(app)
+        await app.press("Enrol this device again")
+        assert app.state.place.screen is Screen.ENROL
+        assert "Ask the clerk at the centre for a code." in said(app)
