@@ -111,6 +111,25 @@ def test_malformed_batches_are_rejected(value: canonical.Value) -> None:
         decode(canonical.dumps(value))
 
 
+def test_no_flip_and_no_truncation_of_a_receipt_makes_another_one_true() -> None:
+    """A flip may leave the form as it was; but the proof shows only what it was made for. The time is told only."""
+    expected, received, opened = sealed_and_receipts()
+    body = encode([received, opened])
+    true = {(item.kind, item.env_hash, item.proof) for item in (received, opened)}
+    for at in range(len(body)):
+        for mask in (0x01, 0x02, 0x80, 0xFF):
+            broken = bytearray(body)
+            broken[at] ^= mask
+            try:
+                items = decode(bytes(broken))
+            except EnvelopeRejected:
+                continue
+            assert {(i.kind, i.env_hash, i.proof) for i in items if match(i, expected)} <= true
+    for length in range(len(body)):
+        with pytest.raises(EnvelopeRejected):
+            decode(body[:length])
+
+
 def test_no_proof_in_a_repr() -> None:
     expected, received, _ = sealed_and_receipts()
     assert repr(received.proof)[2:-1] not in repr(received) + repr(expected)
