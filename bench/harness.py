@@ -40,10 +40,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One cell in one round: seconds for one operation, and the parts of it that were timed inside."""
+    """One cell in one round: seconds for one operation, the parts of it that were timed inside, and what was counted."""
 
     seconds: float
     parts: Mapping[str, float] = field(default_factory=dict)
+    counts: Mapping[str, float] = field(default_factory=dict)
 
 
 Operation = Callable[[], Awaitable[Sample]]
@@ -140,6 +141,11 @@ class Result:
         names = self.kept[0].samples[cell.name].parts
         return {name: Spread.of(one.samples[cell.name].parts[name] for one in self.kept) for name in names}
 
+    def counts(self, cell: Cell) -> dict[str, Spread]:
+        """Return what was counted in an operation."""
+        names = self.kept[0].samples[cell.name].counts
+        return {name: Spread.of(one.samples[cell.name].counts[name] for one in self.kept) for name in names}
+
 
 async def run(bench: Bench, rounds: int, folder: Path | None = None) -> Result:
     """Run a bench until `rounds` rounds count, at most three times as many; `folder` says on which disk.
@@ -177,6 +183,7 @@ def _median(samples: Sequence[Sample]) -> Sample:
     return Sample(
         statistics.median(sample.seconds for sample in samples),
         {name: statistics.median(sample.parts.get(name, 0.0) for sample in samples) for name in names},
+        {name: statistics.median(one.counts[name] for one in samples) for name in samples[0].counts},
     )
 
 

@@ -17,7 +17,7 @@ import click
 if __name__ == "__main__":  # run as a file: the packages lie one folder up
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import machine, p1_save, p2_unlock, p3_tap, p4_envelope, p5_relay, p8_postgres
+from bench import machine, p1_save, p2_unlock, p3_tap, p4_envelope, p5_relay, p6_link, p8_postgres
 from bench.harness import Bench, Cell, Kind, Result, Spread, run
 
 BENCHES: Final[Mapping[str, Callable[..., Bench | None]]] = {
@@ -28,6 +28,7 @@ BENCHES: Final[Mapping[str, Callable[..., Bench | None]]] = {
     "P4": p4_envelope.bench,
     "P5": p5_relay.bench,
     "P5p": p5_relay.bench_pull,
+    "P6": p6_link.bench,
     "P8": p8_postgres.bench,
     "P8t": p8_postgres.bench_processes,
 }
@@ -81,6 +82,7 @@ def table(result: Result) -> str:
             f"    {cell.kind:6}{cell.name:38}{_milliseconds(result.seconds(cell)):>28}{compared:>30}"
         )
         lines += [f"{'':12}{part:32}{_milliseconds(s):>28}" for part, s in result.parts(cell).items()]
+        lines += [f"{'':12}{name:32}{spread.median:>25.3f}" for name, spread in result.counts(cell).items()]
     return "\n".join([*lines, ""])
 
 
@@ -110,6 +112,7 @@ def _plain_cell(result: Result, cell: Cell) -> dict[str, Any]:
         "seconds": _plain_spread(result.seconds(cell)),
         "against_floor": _plain_spread(result.against_floor(cell)),
         "parts": {part: _plain_spread(spread) for part, spread in result.parts(cell).items()},
+        "counts": {name: _plain_spread(spread) for name, spread in result.counts(cell).items()},
     }
 
 

@@ -2,19 +2,21 @@
 
 import asyncio
 import json
+import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from bench import harness, p4_envelope
+from bench import harness, p4_envelope, p6_link
 from bench.harness import Bench, Cell, Goal, Kind, Operation, Result, Round, Sample
+from bench.link import Link, shaped
 from bench.run import BENCHES, main, table
 from tests.browser.conftest import chromium_path
 
 
-# P3 needs a browser and has a test of its own; P8t is made of the parts of P8.
-@pytest.mark.parametrize("name", [name for name in BENCHES if name not in ("P3", "P8t")])
+# P3 needs a browser and has a test of its own, P6 counts too; P8t is made of the parts of P8.
+@pytest.mark.parametrize("name", [name for name in BENCHES if name not in ("P3", "P6", "P8t")])
 def test_a_bench_does_its_work(name: str, tmp_path: Path) -> None:
     bench = BENCHES[name](short=True)
     assert bench is not None
@@ -23,6 +25,45 @@ def test_a_bench_does_its_work(name: str, tmp_path: Path) -> None:
     assert all(result.seconds(cell).least > 0 for cell in bench.cells)
     assert bench.id in table(result)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_screening_crosses_a_bad_link_within_its_round_trips_and_bytes(tmp_path: Path) -> None:
+    bench = BENCHES["P6"](short=True)
+    assert bench is not None
+    result = asyncio.run(harness.run(bench, 1, tmp_path))
+    counts = result.counts(bench.cells[1])
+    assert counts["envelopes"].most == 1
+    assert counts["round trips after TLS"].most <= p6_link.MOST_ROUND_TRIPS
+    assert 1 < counts["bytes / envelope"].most <= p6_link.MOST_BYTES
+    assert "bytes / envelope" in table(result)
+
+
+def test_the_link_is_slow_far_and_loses_by_count() -> None:
+    async def crossing(size: int, **link_is: float) -> tuple[float, Link]:
+        async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readexactly(size)
+            writer.write(b"\1")
+            writer.close()
+
+        link = Link(**{"hurry": 20.0} | link_is)  # type: ignore[arg-type]
+        server = await asyncio.start_server(echo, "127.0.0.1", 0)
+        async with server, shaped(link, server.sockets[0].getsockname()[1]):
+            reader, writer = await asyncio.open_connection("127.0.0.1", link.port)
+            start = time.perf_counter()
+            writer.write(bytes(size))
+            assert await reader.read() == b"\1"
+            writer.close()
+            return (time.perf_counter() - start) * link.hurry, link
+
+    async def scenario() -> None:
+        # Never faster than the link: connection, one way, the bytes, the way back. Slower is the machine's affair.
+        seconds, link = await crossing(12_500)
+        assert seconds >= 0.5 + 2.0 + 0.5
+        assert (link.up, link.down, link.connections) == (12_500, 1, 1)
+        lossy, _ = await crossing(12_500, one_lost_of=5)
+        assert lossy >= 0.5 + 2.0 + 0.5 + 0.5 - 3 * 1460 / 6250
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.browser

@@ -4,6 +4,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy.engine import Connection
 
 from sync.relay import streams
+from sync.relay.app import ROUTES
 from sync.relay.limits import RateLimiter, address_prefix, token_hash
 from tests.relay.harness import START, Desk, FakeClock, Relay, b64, envelope, relay, run
 
@@ -366,5 +368,38 @@ def test_requests_are_limited_by_address_prefix_and_the_hour_forgets(database: s
             assert [a.status_code for a in answers] == [200, 200, 200, 429]
             assert answers[3].json() == {"error": "slow_down"}
             assert int(answers[3].headers["retry-after"]) >= 1
+
+    run(scenario())
+
+
+def test_nothing_can_be_read_without_a_credential_and_no_id_leads_to_another(database: str) -> None:
+    """Failure story 28: an open bucket, and names that could be counted through."""
+
+    async def scenario() -> None:
+        async with relay(database) as r:
+            centre = await r.centre()
+            tokens = await centre.tokens(40)
+            ids = [(await r.drop(centre.box, token, envelope())).json()["id"] for token in tokens]
+            enrolment = secrets.token_hex(16)
+            await centre.desk.send("POST", f"/v1/enrol/{enrolment}/open")
+            await centre.desk.send("PUT", "/v1/dir/1", b"made-up directory")
+            names = {"box": centre.box, "id": ids[0], "s": "0", "v": "latest", "dir": "up"}
+            open_to_all = {"/v1/health", "/v1/enrol/{id}/{dir}"}
+            for route in ROUTES:
+                if "GET" in (route.methods or ()) and route.path not in open_to_all:
+                    for method in ("GET", "HEAD"):
+                        answer = await r.client.request(method, route.path.format(**names))
+                        assert answer.status_code in (401, 403), route.path
+                        assert len(answer.content) < 40
+            # The one mailbox without a credential is behind 128 random bits, and empty to who does not have them.
+            assert (await r.client.get(f"/v1/enrol/{ids[0]}/up")).status_code == 404
+
+            numbers = sorted(int(item_id, 16) for item_id in ids)
+            gaps = [second - first for first, second in pairwise(numbers)]
+            assert len(set(gaps)) == len(gaps)
+            assert min(gaps) > 2**64  # 40 random numbers of 128 bits: a smaller gap once in 10^16 runs
+            for near in (1, -1):
+                neighbour = f"{(numbers[0] + near) % 2**128:032x}"
+                assert (await centre.desk.send("GET", f"/v1/item/{neighbour}")).status_code == 404
 
     run(scenario())
