@@ -7,7 +7,7 @@ import flet as ft
 
 from fieldapp.kit.i18n import Translator
 from fieldapp.kit.interface import bound
-from fieldapp.kit.notices import error_notice
+from fieldapp.kit.notices import Urgency, error_notice, notice
 from fieldapp.services.membership import Standing
 from fieldapp.ui.state import FieldState, Screen
 
@@ -18,6 +18,12 @@ def standing_notice(state: FieldState) -> list[ft.Control]:
     words = _words(t, standing)
     if words is None:
         return []
+    if standing is Standing.SUSPENDED:  # nothing failed, and there is nothing to do here but to call
+        return [
+            notice(
+                state, "\n".join(words), urgency=Urgency.WARNING, icon=ft.Icons.PAUSE_CIRCLE_OUTLINE_ROUNDED
+            )
+        ]
     anew = t("Enrol this device again") if standing.may_enrol else None
     return [error_notice(state, *words, action=anew, on_click=bound(state.go, Screen.ENROL))]
 

@@ -57,6 +57,24 @@ def test_the_same_seq_with_another_hash_is_a_fork(seq: int) -> None:
     assert arrive(ledger, seq) == [ChainOutcome.DUPLICATE]
 
 
+@pytest.mark.parametrize(("seq", "falls_back"), [(1, True), (2, True), (3, False), (4, False)])
+def test_a_fork_below_the_end_is_a_fall_back_and_one_at_the_end_is_not(seq: int, falls_back: bool) -> None:
+    ledger = ChainLedger()
+    arrive(ledger, 1, 2, 3)
+    assert ledger.falls_back(seq, made_up_hash(seq - 1)) is falls_back
+    assert not ledger.falls_back(seq, b"\x0f" * 32)
+
+
+def test_a_range_is_explained_when_every_number_of_it_is() -> None:
+    ledger = ChainLedger()
+    arrive(ledger, 1, 9)
+    ledger.close_gap(Gap(2, 4))
+    ledger.close_gap(Gap(5, 12))
+    assert ledger.is_explained(Gap(3, 11))
+    assert not ledger.is_explained(Gap(3, 13))
+    assert (ledger.link(9), ledger.link(2)) == (Link(9, made_up_hash(9), made_up_hash(8)), None)
+
+
 def test_a_prev_that_differs_from_the_known_one_is_a_fork() -> None:
     ledger = ChainLedger()
     arrive(ledger, 1)

@@ -399,6 +399,20 @@ def test_revocation_names_the_first_bad_seq() -> None:
     assert directory.revoked_from(b"MADE-UP-DEVICE-1") is None
 
 
+def test_a_suspension_is_a_later_field_that_changes_no_older_document() -> None:
+    directory = make_centre().directory
+    assert b"devices_suspended" not in directory.to_bytes()
+    waits = replace(directory, devices_suspended=(b"MADE-UP-DEVICE-9",))
+    again = Directory.from_bytes(waits.to_bytes())
+    assert again == waits
+    assert again.is_suspended(b"MADE-UP-DEVICE-9")
+    assert not again.is_suspended(b"MADE-UP-DEVICE-1")
+    with pytest.raises(DirectoryRejected):
+        Directory.from_bytes(
+            waits.to_bytes().replace(b'"devices_suspended":[{"id"', b'"devices_suspended":[{"ix"')
+        )
+
+
 def test_desks_and_registrar_are_found() -> None:
     directory = make_centre().directory
     desk = directory.desks[0]
