@@ -30,6 +30,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from sync.protocol import CENTRE_SCHEME, NONCE_LIFETIME, TAG_REQUEST
+from sync.relay.centres import Signer, find_signer
 from sync.relay.database import Database
 from sync.relay.limits import KEY_SIZE, Clock, day_number, personal_hash
 from sync.relay.schema import secret, used_nonce
@@ -142,9 +143,10 @@ class Nonces:
         slots = range(now - NONCE_LIFETIME // _SLOT_SECONDS, now + 1)
         return any(hmac.compare_digest(mac, self._mac(random, slot)) for slot in slots)
 
-    async def spend(self, nonce: str) -> bool:
-        """Note durably that `nonce` was used; False when it was used before."""
-        return await self._database.write(_spend, nonce_hash(nonce), day_number(self._clock()))
+    async def spend(self, credentials: Credentials) -> Signer | None:
+        """Note durably that the nonce was used; return whose the key is, None for an unknown key or a used nonce."""
+        hashed = nonce_hash(credentials.nonce)
+        return await self._database.write(_spend, credentials.key, hashed, day_number(self._clock()))
 
     def _slot(self) -> int:
         return int(self._clock() // _SLOT_SECONDS)
@@ -172,10 +174,13 @@ def _shared_key(connection: Connection) -> bytes:
     return key
 
 
-def _spend(connection: Connection, nonce_hash: bytes, day: int) -> bool:
+def _spend(connection: Connection, key: bytes, nonce_hash: bytes, day: int) -> Signer | None:
+    signer = find_signer(connection, key)
+    if signer is None:
+        return None
     try:
         connection.execute(insert(used_nonce).values(nonce_hash=nonce_hash, day=day))
     except IntegrityError:
         connection.rollback()
-        return False
-    return True
+        return None
+    return signer

@@ -18,7 +18,7 @@ from sync.protocol import (
     SHARD_COUNT,
 )
 from sync.relay import centres, documents, restores, streams
-from sync.relay.access import Services, bearer, own_box, reading_centre, services_of, signed
+from sync.relay.access import bearer, own_box, reading_centre, services_of, signed
 from sync.relay.auth import decode_hex
 from sync.relay.centres import CentreConflictError
 from sync.relay.documents import Direction, WrittenOnceError
@@ -82,16 +82,24 @@ async def box_page(request: Request) -> Response:
     """GET /v1/box/{box}?after=&limit=."""
     services = services_of(request)
     signer, _ = await signed(request)
-    stream_id = await own_box(request, signer)
+    box = decode_hex(request.path_params["box"], BOX_ID_SIZE)
     limit = request.query_params.get("limit", str(MAX_PAGE))
     if not (limit.isascii() and limit.isdecimal() and len(limit) <= 3 and 1 <= int(limit) <= MAX_PAGE):
         raise Refusal(400)
+    after = _after(request)
     try:
-        return await _page(request, services, stream_id, int(limit))
+        page = (
+            await services.database.read(streams.box_page, signer.key, box, after, int(limit))
+            if box
+            else None
+        )
     except CursorUnknownError:
         # We gave it out once: perhaps this database was restored from a copy that is older.
-        await services.database.write(restores.doubt, stream_id, services.clock())
+        await services.database.write(restores.doubt, signer.centre_id, services.clock())
         raise Refusal(410) from None
+    if page is None:
+        raise Refusal(404)
+    return bytes_response(encode_page(page, after))
 
 
 async def item(request: Request) -> Response:
@@ -126,11 +134,13 @@ async def shard_page(request: Request) -> Response:
     """GET /v1/shard/{s}?after=."""
     services = services_of(request)
     centre_id = await reading_centre(request, SHARD_QUARTERS)
+    after = _after(request)
     stream_id = await services.database.read(streams.shard_of, centre_id, _shard(request))
     try:
-        return await _page(request, services, stream_id, MAX_PAGE)
+        page = await services.database.read(streams.page, stream_id, after, MAX_PAGE)
     except CursorUnknownError:
         raise Refusal(410) from None
+    return bytes_response(encode_page(page, after))
 
 
 async def shard_put(request: Request) -> Response:
@@ -259,15 +269,13 @@ async def enrol_get(request: Request) -> Response:
     return bytes_response(body)
 
 
-async def _page(request: Request, services: Services, stream_id: int, limit: int) -> Response:
+def _after(request: Request) -> bytes | None:
+    """Return the cursor of the query; None for none and for zeros, the beginning."""
     text = request.query_params.get("after", "")
     after = decode_hex(text, ITEM_ID_SIZE)
     if text and after is None:
         raise Refusal(400)
-    if after == bytes(ITEM_ID_SIZE):
-        after = None
-    page = await services.database.read(streams.page, stream_id, after, limit)
-    return bytes_response(encode_page(page, after))
+    return None if after == bytes(ITEM_ID_SIZE) else after
 
 
 def _shard(request: Request) -> int:

@@ -25,7 +25,7 @@ from sqlalchemy.engine import Connection
 
 from sync.protocol import ITEM_ID_SIZE
 from sync.relay.limits import day_number
-from sync.relay.schema import centre, secret, stream
+from sync.relay.schema import centre, secret
 
 _PLACE: Final = "place"
 
@@ -46,15 +46,14 @@ def begin_again(connection: Connection) -> int:
     return len(centres)
 
 
-def doubt(connection: Connection, stream_id: int, now: float) -> None:
+def doubt(connection: Connection, centre_id: bytes, now: float) -> None:
     """A desk knows a cursor of its box that we do not know: begin again with its centre, once a day."""
     today = day_number(now)
-    owner = select(stream.c.centre_id).where(stream.c.stream_id == stream_id).scalar_subquery()
     not_today = or_(centre.c.restored_day.is_(None), centre.c.restored_day != today)
     mask = secrets.token_bytes(ITEM_ID_SIZE)
     connection.execute(
         update(centre)
-        .where(centre.c.centre_id == owner, not_today)
+        .where(centre.c.centre_id == centre_id, not_today)
         .values(cursor_mask=mask, restored_day=today)
     )
 

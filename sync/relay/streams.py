@@ -116,6 +116,12 @@ def put(
     return masked(item_id, _look_up(connection, stream_id, None)[1])
 
 
+def box_page(connection: Connection, key: bytes, box: bytes, after: bytes | None, limit: int) -> Page | None:
+    """Return `page` of a box that the desk `key` reads: the same None for unknown and foreign boxes."""
+    stream_id = box_of(connection, key, box)
+    return None if stream_id is None else page(connection, stream_id, after, limit)
+
+
 def page(connection: Connection, stream_id: int, after: bytes | None, limit: int) -> Page:
     """Return up to `limit` items behind the cursor `after` (None: from the start).
 
@@ -126,13 +132,13 @@ def page(connection: Connection, stream_id: int, after: bytes | None, limit: int
     sizes = connection.execute(
         select(item.c.position, item.c.size).where(waiting).order_by(item.c.position).limit(limit + 1)
     )
-    last, more = _cut([(row.position, row.size) for row in sizes], limit)
+    last, more = _cut([(position, size) for position, size in sizes.all()], limit)
     rows = connection.execute(
         select(item.c.item_id, item.c.day, item.c.body)
         .where(waiting, item.c.position <= last)
         .order_by(item.c.position)
     )
-    return Page(tuple(Item(masked(row.item_id, mask), row.day, row.body) for row in rows), more)
+    return Page(tuple(Item(masked(item_id, mask), day, body) for item_id, day, body in rows.all()), more)
 
 
 def item_for(connection: Connection, key: bytes, item_id: bytes) -> bytes | None:
