@@ -20,7 +20,7 @@ from sync.relay.database import Database, StoreUnavailableError
 from sync.relay.limits import KEY_SIZE
 from sync.relay.migrations import SchemaTooNewError
 from sync.relay.quotas import DEFAULT_QUOTA, Quota
-from sync.relay.server import LOCAL_PROXY, server_config
+from sync.relay.server import LOCAL_PROXY, answer_at_once, server_config
 from sync.relay.settings import REQUESTS_PER_MINUTE, RelaySettings, SettingsError, database_url
 
 _DATABASE: Final = "fieldapp-relay.db"
@@ -231,6 +231,7 @@ def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    answer_at_once(bound)
     try:
         bound.bind((host, port))
     except OSError as error:

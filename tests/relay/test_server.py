@@ -19,7 +19,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy.engine import Connection
 
-from sync.relay.__main__ import main
+from sync.relay.__main__ import _bind, main
 from sync.relay.app import create_app, register_centre
 from sync.relay.database import Database
 from sync.relay.server import HEAD_SECONDS, RelayStartError, serving
@@ -364,3 +364,15 @@ def test_no_handler_sees_an_address(tmp_path: Path) -> None:
         assert seen == [None]
 
     run(scenario())
+
+
+def test_small_answers_do_not_wait_for_the_clients_acknowledgement(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        bound, host = _bound()
+        app = create_app(RelaySettings(str(tmp_path / "relay.db"), frozenset({host})))
+        async with serving(app, bound):
+            assert bound.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+    run(scenario())
+    with _bind("127.0.0.1", 0) as listening:
+        assert listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
