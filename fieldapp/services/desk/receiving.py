@@ -18,7 +18,7 @@ from fieldapp.services.desk.judging import PageJudge
 from fieldapp.services.desk.publishing import Publishing
 from fieldapp.services.desk.records import Progress
 from fieldapp.services.desk.tokens import Tokens
-from fieldapp.services.desk.upkeep import destroy_old_prekeys
+from fieldapp.services.desk.upkeep import ask_for_signatures, destroy_old_prekeys
 from fieldapp.services.network import Network
 from sync.answers import IN_BETWEEN, Page, Refusal
 from sync.client import CentreClient
@@ -99,6 +99,7 @@ class Receiving:
 
     async def _pass(self) -> None:
         await destroy_old_prekeys(self._book)
+        await ask_for_signatures(self._book)
         await self._publishing.publish()
         await self._sender.flush()
         await self._look_again()

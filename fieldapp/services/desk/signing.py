@@ -90,9 +90,13 @@ class Signing:
 
     @property
     def due(self) -> bool:
-        """Whether signatures are needed soon: eight weeks before the keys run out, a year before the root does."""
-        now = self._book.clock.now()
-        return now >= self.runs_out - RENEW_BEFORE or self.root_due
+        """Whether signatures are needed soon: for the keys, or for the root."""
+        return self.prekeys_due or self.root_due
+
+    @property
+    def prekeys_due(self) -> bool:
+        """Whether the keys run out in less than eight weeks."""
+        return self._book.clock.now() >= self.runs_out - RENEW_BEFORE
 
     @property
     def root_due(self) -> bool:

@@ -228,7 +228,12 @@ def test_it_warns_eight_weeks_before_and_a_year_before_the_root_ends(tmp_path: P
         assert not signing.due
         world.clock.now += 1
         assert signing.due
-        await signing.renew()
+        assert signing.proposal is None
+        await world.centre.receiving.once()
+        assert signing.proposal  # the desk asks by itself, once
+        proposal = signing.proposal
+        await world.centre.receiving.once()
+        assert signing.proposal is proposal
         await signed_and_published(world)
         assert not signing.due
         world.clock.now = float(signing.root_expires - 365 * DAY)
@@ -251,6 +256,8 @@ def test_a_clock_far_ahead_is_asked_about_before_it_can_destroy_keys(tmp_path: P
             with pytest.raises(ClockDoubtful):
                 await wish()
         assert [keys.ring for keys in world.centre._book.role_keys] == before
+        await world.centre.receiving.once()
+        assert signing.proposal is None
         await signing.renew(date_is_right=True)
         assert signing.proposal
 
