@@ -60,7 +60,12 @@ class OpenContact:
         return self.outcome is not None or self.direction is Direction.IN
 
     def resumed(self, now: datetime) -> OpenContact:
-        """Return the log as it is continued at ``now`` (local wall time): a next moment that has passed is none."""
+        """Return the log as it is continued at ``now`` (local wall time).
+
+        A next moment that has passed is none, and whoever left where the person is chosen is not asked again.
+        """
+        if self.step is LogStep.WHO:
+            return replace(self, step=LogStep.WHAT).resumed(now)
         passed = self.next_safe is not None and self.next_safe <= now
         if passed or (self.day is not None and self.day < now.date()):
             return replace(self, next_safe=None, day=None, time="")

@@ -206,6 +206,20 @@ async def test_the_wrong_person_is_corrected_and_leaves_no_second_contact(tmp_pa
         assert [r.what for r in app.state.open.contacts.history(case.id)] == [What.RULES]
 
 
+async def test_leaving_by_the_arrow_loses_no_answer(tmp_path: Path) -> None:
+    async with open_field(tmp_path, OUTREACH) as app:
+        case = await case_of(app)
+        to_how = ["log-contact", f"log-{tag(case.id)}", "outcome-no_answer"]
+        await app.press(*to_how, "channel-chat", "back", "back", f"log-{tag(case.id)}")
+        (log,) = app.state.open.unfinished.contacts
+        assert (log.outcome, log.channel) == (Outcome.NO_ANSWER, Channel.CHAT)
+        await app.press("back", "back")
+        await resume_contact(app)
+        assert "What happened?" in app.screen.texts()
+        (log,) = app.state.open.unfinished.contacts
+        assert (log.outcome, log.channel) == (Outcome.NO_ANSWER, Channel.CHAT)
+
+
 async def test_a_discarded_contact_can_be_taken_back(tmp_path: Path) -> None:
     async with open_field(tmp_path, OUTREACH) as app:
         case = await case_of(app)

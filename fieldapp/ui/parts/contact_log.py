@@ -1,11 +1,12 @@
 """A contact that is being logged: how it begins, how it is kept, and the warning that goes with a hidden number."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import flet as ft
 
 from fieldapp.domain.contact import Channel, Direction, Outcome, SeenBy
-from fieldapp.domain.unfinished import OpenContact
+from fieldapp.domain.unfinished import LogStep, OpenContact
 from fieldapp.kit.names import permission_words
 from fieldapp.kit.notices import Urgency, notice
 from fieldapp.services.contacts import Case, Entry
@@ -19,8 +20,11 @@ KeptLog = Kept[OpenContact | None]
 def begun(state: FieldState, case: Case, instead_of: OpenContact | None = None) -> OpenContact:
     """Return the log of a contact with `case`: what its rules say is chosen.
 
-    `instead_of` is a log that was begun for somebody else by mistake; the contact was at the same time.
+    `instead_of` is a log that was begun already. For somebody else by mistake: the contact was at the same time. For the
+    same person: nothing of it is lost.
     """
+    if instead_of and instead_of.case_id == case.id:
+        return replace(instead_of, step=LogStep.WHAT)
     book, contact = state.open.book, case.contact
     return OpenContact(
         id=instead_of.id if instead_of else book.ids.new_id(),
