@@ -217,9 +217,10 @@ class CentreClient(RelayClient):
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         timeout: float = _TIMEOUT,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Talk to `relay` as the holder of `key`; see `RelayClient`."""
-        super().__init__(relay, transport=transport, timeout=timeout)
+        super().__init__(relay, transport=transport, timeout=timeout, monotonic=monotonic)
         self._key = key
         self._host: str = self._http.build_request("GET", "/").headers["host"].lower()
 

@@ -10,4 +10,4 @@ class Network(StrEnum):
     ONLINE = "online"
     OFFLINE = "offline"
     PORTAL = "portal"
-    """Something else answers in the relay's place: a login page of a public network."""
+    """Something else answers in the relay's place: a login page of a public network, or a wrong certificate."""

@@ -72,3 +72,28 @@ def test_a_nonce_that_ran_out_is_replaced_once(database: str) -> None:
             assert len(given) == 2
 
     run(body())
+
+
+def test_a_desk_leaves_a_busy_relay_alone_for_as_long_as_it_asks() -> None:
+    asked: list[str] = []
+    seconds = [0.0]
+
+    def busy(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(429, json={"error": "slow_down"}, headers={"Retry-After": "30"})
+
+    async def body() -> None:
+        desk = CentreClient(
+            f"https://{HOST}",
+            SigningKey.generate(),
+            transport=httpx.MockTransport(busy),
+            monotonic=lambda: seconds[0],
+        )
+        for now, requests in ((0, 1), (29, 1), (31, 2)):
+            seconds[0] = now
+            with pytest.raises(RelayRefused) as caught:
+                await desk.box(BOX)
+            assert caught.value.reason == Refusal.BUSY
+            assert len(asked) == requests
+
+    run(body())

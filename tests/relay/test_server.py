@@ -376,3 +376,22 @@ def test_small_answers_do_not_wait_for_the_clients_acknowledgement(tmp_path: Pat
     run(scenario())
     with _bind("127.0.0.1", 0) as listening:
         assert listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_a_forwarded_address_counts_only_when_the_proxy_names_it(tmp_path: Path) -> None:
+    """The limit is for each client behind the proxy, and no client can talk its way out of it."""
+
+    async def scenario() -> None:
+        async with _served(tmp_path / "relay.db", requests_per_minute=2) as (centre, _):
+            client = centre.desk.client  # from 127.0.0.1, where the proxy is
+
+            async def ask(forwarded: str) -> int:
+                headers = {"X-Forwarded-For": forwarded}
+                return (await client.get("/v1/health", headers=headers)).status_code
+
+            assert [await ask("203.0.113.9") for _ in range(3)] == [200, 200, 429]
+            assert await ask("198.51.100.1") == 200
+            # What the client claimed stands before what the proxy saw, and counts for nothing.
+            assert await ask("192.0.2.77, 203.0.113.9") == 429
+
+    run(scenario())
