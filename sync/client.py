@@ -91,7 +91,7 @@ class RelayClient:
         self._base = relay_address(relay.url)
         self._deadline = timeout * _ANSWERS_IN
         self._monotonic = monotonic
-        self._quiet_until = 0.0
+        self._quiet_until = self._full_until = 0.0
         self._http = httpx.AsyncClient(
             base_url=self._base,
             headers=_HEADERS,
@@ -111,7 +111,7 @@ class RelayClient:
 
     def ask_again(self) -> None:
         """Forget a Retry-After: a person wants to send now."""
-        self._quiet_until = 0.0
+        self._quiet_until = self._full_until = 0.0
 
     async def healthy(self) -> bool:
         """Tell whether the relay, and not something else, answers at this address."""
@@ -121,11 +121,22 @@ class RelayClient:
             return False
 
     async def drop(self, box: str, token: bytes, envelope: bytes) -> None:
-        """Store `envelope` in `box` (hex). Returning means durably stored; identical bytes may be offered again."""
+        """Store `envelope` in `box` (hex). Returning means durably stored; identical bytes may be offered again.
+
+        When the relay has no room for the centre, no other envelope is carried there in vain for as long as it says.
+        """
+        full = math.ceil(self._full_until - self._monotonic())
+        if full > 0:
+            raise RelayRefused(Refusal.FULL, full)
         answer = await self._call(
             "POST", f"/v1/drop/{box}", envelope, {"Authorization": f"{DROP_SCHEME} {_b64(token)}"}
         )
-        hex_field(answer.json(), "id", ITEM_ID_SIZE)
+        try:
+            hex_field(answer.json(), "id", ITEM_ID_SIZE)
+        except RelayRefused as error:
+            if error.reason == Refusal.FULL:
+                self._full_until = self._monotonic() + error.retry_after
+            raise
 
     async def shard(self, shard: int, after: str, read_token: bytes) -> Page:
         """Return what stands in the device shard 0 to 15 behind the cursor `after` ("" = from the start)."""

@@ -100,7 +100,7 @@ async def gate(tmp_path: Path, network: Switchable, clock: FixedClock) -> AsyncI
         NoKeystore(),
         clock,
         SystemIds(),
-        lambda url: RelayClient(url, transport=network),
+        lambda relay: RelayClient(relay, transport=network, monotonic=clock.now),
         calibrated=lambda: FLOOR,
     )
     await gate.create(PASSPHRASE, Settings())

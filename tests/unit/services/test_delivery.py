@@ -191,6 +191,8 @@ async def test_a_relay_without_room_says_so_and_gets_the_same_bytes_after_the_ti
     await notebook.delivery.once()
     assert notebook.book.stage(record) is Stage.SEALED
     assert notebook.book.last_reason(record) == Refusal.FULL
+    # A second envelope is not carried there in vain.
+    assert len([call for call, _ in network.requests if call.startswith("POST /v1/drop")]) == 1
     before = len(network.requests)
     network.on()
     clock.advance(599)
