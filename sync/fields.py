@@ -78,6 +78,13 @@ class Fields:
         """Return the reader of an inner object."""
         return Fields(self._get(name))
 
+    def mapping(self, name: str) -> dict[str, Value]:
+        """Return an inner object as it is, for a reader of another layer."""
+        value = self._get(name)
+        if not isinstance(value, dict):
+            raise CanonicalError(f"object expected: {name}")
+        return value
+
     def objects(self, name: str, most: int = 4096) -> tuple["Fields", ...]:
         """Return the readers of a list of objects."""
         return tuple(Fields(item) for item in self.items(name, most))

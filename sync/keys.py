@@ -271,6 +271,10 @@ class DevicePrekeys:
             return DevicePrekeys((*self.held, Announced(BoxKeyPair.generate().secret, now, now)))
         return DevicePrekeys((*self.held[:-1], Announced(newest.secret, newest.first, max(newest.last, now))))
 
+    def renewed(self, now: int) -> "DevicePrekeys":
+        """Return the ring with a new prekey to announce from now on: the centre asked for one."""
+        return DevicePrekeys((*self.held, Announced(BoxKeyPair.generate().secret, now, now)))
+
     def destroy_expired(self, now: int) -> "DevicePrekeys":
         """Return the ring without those last announced 60 days ago or longer; the newest always stays."""
         kept = tuple(held for held in self.held[:-1] if now < held.last + DEVICE_PREKEY_LIFETIME)

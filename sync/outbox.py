@@ -214,6 +214,14 @@ def erased(meta: OutboxMeta) -> OutboxMeta:
     return _moved(meta, OutboxState.ERASED)
 
 
+def moved(meta: OutboxMeta, relay: str, pin: str, now: int) -> OutboxMeta:
+    """The centre's relay is elsewhere now: send the same bytes there, unless a receipt shows that they have arrived."""
+    meta = replace(meta, relay=relay, pin=pin)
+    if meta.state is OutboxState.STORED:
+        return missing(meta, now)
+    return replace(meta, attempts=0, last_reason="") if meta.state is OutboxState.SEALED else meta
+
+
 def with_token(meta: OutboxMeta, drop_token: bytes) -> OutboxMeta:
     """Take another drop token: the relay refused the old one (403), or used it for other bytes (409)."""
     return replace(meta, drop_token=drop_token)

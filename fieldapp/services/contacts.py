@@ -2,7 +2,8 @@
 
 A case begins with a screening or on its own. Its rules stay on the device as long as the worker needs them; every
 logged contact and every change of the rules is also filed for the centre. What is only half logged or half changed is
-kept by `services.unfinished` until then.
+kept by `services.unfinished` until then. The centre may change the rules too: when the worker has changed them meanwhile,
+both stand beside each other until the worker chooses, and the more careful counts.
 """
 
 from collections.abc import Collection, Mapping
@@ -32,7 +33,24 @@ from fieldapp.services.kinds import Kind
 from fieldapp.services.unfinished import UnfinishedWork
 from fieldapp.vault.vault import Transaction
 from sync.canonical import Value, dumps
+from sync.downstream import RulesUpdate, rules_hash
 from sync.primitives import blake
+
+
+@dataclass(frozen=True, slots=True)
+class CentreRules:
+    """Rules that the centre sent: their version there, when (seconds), who, and whether the worker has to choose.
+
+    `contact` is kept while it is `open`; afterwards it is in the case, or was put aside. `applied`: `rules_hash` of what
+    replaced the worker's rules, b"" when nothing did.
+    """
+
+    version: int
+    at: int
+    role: str
+    open: bool = False
+    contact: SafeContact | None = field(default=None, repr=False)
+    applied: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +64,13 @@ class Case:
     rules_version: int = 0
     withheld: int = 0
     """Who must not see this, as `sync.protocol.Withheld`: what was said at the screening holds for the whole case."""
+    from_centre: CentreRules | None = field(default=None, repr=False)
+    """What the centre said last about reaching this person."""
+
+    @property
+    def in_question(self) -> SafeContact | None:
+        """What the centre says and this worker has not accepted or put aside yet; None when there is no question."""
+        return self.from_centre.contact if self.from_centre and self.from_centre.open else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +127,17 @@ class Contacts:
     def state(self, case: Case, at: datetime | None = None) -> ContactState:
         """Tell whether contact is safe at `at` (local wall time), by default now.
 
-        If it is not, the number stays hidden and `next_safe` may say when.
+        If it is not, the number stays hidden and `next_safe` may say when. While the worker and the centre say different
+        things, contact is safe only when both say so.
         """
+        moment = at or self._book.clock.local()
         rules = case.contact.rules if case.contact else None
-        return contact_state(rules, at or self._book.clock.local(), self._holidays)
+        own = contact_state(rules, moment, self._holidays)
+        if case.in_question is None:
+            return own
+        theirs = contact_state(case.in_question.rules, moment, self._holidays)
+        stricter = own if not own.may_call else theirs
+        return stricter if stricter.may_call else ContactState(stricter.permission)
 
     def wall_time(self, at: int) -> datetime:
         """Return a moment in epoch seconds as local wall time, as rules and windows are written."""
@@ -128,7 +160,9 @@ class Contacts:
 
         What was `begun` is replaced by the filed record in the same transaction: it has its id.
         """
-        changed = replace(case, contact=contact, rules_version=case.rules_version + 1)
+        case = self._cases.get(case.id, case)  # the centre may have said something meanwhile
+        answered = replace(case.from_centre, open=False, contact=None) if case.from_centre else None
+        changed = replace(case, contact=contact, rules_version=case.rules_version + 1, from_centre=answered)
         body = cast(Mapping[str, Value], case_contact_body(case.id, contact))
         record = Filed(
             record_id=begun.id if begun else self._book.ids.new_id(),
@@ -149,6 +183,34 @@ class Contacts:
             self._unfinished.drop([begun])
         self._book.changes.ring()
         return changed
+
+    async def take(self, update: RulesUpdate) -> None:
+        """Take in what the centre says about a case of this device, once. VaultError: it is to be said again.
+
+        It replaces the rules if the worker has not changed them since the centre saw them; else both are kept. An older
+        version, a case that is not here, and rules that cannot be read change nothing.
+        """
+        case = self._cases.get(update.case_id)
+        if case is None or (case.from_centre and update.version <= case.from_centre.version):
+            return
+        try:
+            named, contact = parse_safe_contact_body(dict(update.contact))
+        except CodecError:
+            return
+        if named != case.id:
+            return
+        seen = {update.base, case.from_centre.applied if case.from_centre else b""}
+        own = _rules_hash(case)
+        conflict = case.in_question is not None or bool(own and own not in seen and case.contact != contact)
+        said = CentreRules(
+            update.version,
+            update.at,
+            update.role,
+            open=conflict,
+            contact=contact if conflict else None,
+            applied=b"" if conflict else rules_hash(update.contact),
+        )
+        await self._save(replace(case, from_centre=said, contact=case.contact if conflict else contact))
 
     async def log(
         self, case: Case, entry: Entry, *, begun: OpenContact | None = None
@@ -256,12 +318,45 @@ def _case_bytes(case: Case) -> bytes:
                 "alias": case.alias,
                 "case_id": case.id.hex(),
                 "contact": contact,
+                "from_centre": None if case.from_centre is None else _centre_body(case.id, case.from_centre),
                 "opened": case.opened,
                 "rules_version": case.rules_version,
                 "v": 1,
                 "withheld": case.withheld,
             },
         )
+    )
+
+
+def _rules_hash(case: Case) -> bytes:
+    """Return what the centre names these rules by; b"" when there are none."""
+    if case.contact is None:
+        return b""
+    return rules_hash(cast(Mapping[str, Value], case_contact_body(case.id, case.contact)))
+
+
+def _centre_body(case_id: bytes, said: CentreRules) -> dict[str, object]:
+    return {
+        "applied": said.applied.hex(),
+        "at": said.at,
+        "contact": None if said.contact is None else case_contact_body(case_id, said.contact),
+        "open": said.open,
+        "role": said.role,
+        "version": said.version,
+    }
+
+
+def _read_centre(body: object) -> CentreRules | None:
+    if not isinstance(body, Mapping):  # a case of an early release, or one that the centre said nothing about
+        return None
+    contact = body["contact"]
+    return CentreRules(
+        version=int(str(body["version"])),
+        at=int(str(body["at"])),
+        role=str(body["role"]),
+        open=body["open"] is True,
+        contact=None if contact is None else parse_safe_contact_body(contact)[1],
+        applied=bytes.fromhex(str(body["applied"])),
     )
 
 
@@ -274,4 +369,5 @@ def _read_case(body: Mapping[str, object]) -> Case:
         contact=None if contact is None else parse_safe_contact_body(contact)[1],
         rules_version=int(str(body["rules_version"])),
         withheld=int(str(body["withheld"])),
+        from_centre=_read_centre(body.get("from_centre")),
     )

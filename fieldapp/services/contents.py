@@ -7,7 +7,9 @@ from typing import Final
 from fieldapp.errors import FieldappError
 from fieldapp.services.filed import Filed
 from fieldapp.services.kinds import Kind
+from fieldapp.services.mail import Letter
 from fieldapp.services.membership import Membership
+from fieldapp.services.orders import Orders
 from fieldapp.services.settings import Settings
 from fieldapp.vault.cells import Record
 from fieldapp.vault.errors import VaultError
@@ -45,6 +47,8 @@ class Contents:
     tokens: tuple[bytes, ...] = field(default=(), repr=False)
     filed: dict[bytes, Filed] = field(default_factory=dict)
     entries: dict[bytes, tuple[OutboxEntry, OutboxMeta]] = field(default_factory=dict)
+    letters: dict[bytes, Letter] = field(default_factory=dict)
+    orders: Orders = field(default_factory=Orders)
     damaged: list[Damaged] = field(default_factory=list)
     outbox_readable: bool = True
     """False when v.box does not open at all: then nothing can be sealed, and what was on its way is not known."""
@@ -89,6 +93,11 @@ def _read(record: Record, found: Contents) -> None:
             found.tokens = _split_tokens(record.payload)
         case Kind.FILED:
             found.filed[record.record_id] = Filed.from_bytes(record.payload)
+        case Kind.MESSAGE:
+            letter = Letter.from_bytes(record.payload)
+            found.letters[letter.id] = letter
+        case Kind.DOWNSTREAM:
+            found.orders = Orders.from_bytes(record.payload)
         case _:
             pass
 

@@ -169,6 +169,15 @@ def sign(folder: Path, words: str, proposal: Proposal, clock: Clock) -> Signatur
         return Signatures(data, proposal.directory.v == version and proposal.dir_hash != dir_hash)
 
 
+def command_key(folder: Path, words: str, clock: Clock) -> SigningKey:
+    """Return the key of a key holder that may order a wipe: the directory key. Slow: it runs Argon2id.
+
+    WrongPassphrase, UnlockDelayed or another VaultError, KeyFolderUnusable.
+    """
+    with _open(find_key_vault(folder), words, clock) as vault:
+        return _keys(vault)[1].directory
+
+
 @contextmanager
 def _open(folder: Path, words: str, clock: Clock) -> Iterator[Vault]:
     vault = unlock(folder, " ".join(words.split()).lower(), NoKeystore(), now=clock.now())

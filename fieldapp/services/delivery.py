@@ -3,24 +3,31 @@
 Every entry of the outbox stands alone: what the relay refuses waits and says why, and the next one goes on. No network
 is not a failure of a record, so nothing backs off because of it: the loop looks again after a few seconds. Identical
 bytes are offered every time; only the single-use token may change.
+
+With a `Covering` each sync drops one to four envelopes, padded with covers that are members of the chain like all
+others. They are sealed and sent right behind what is due, with no other call between, and only where the relay answers.
 """
 
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from fieldapp.services.filing import Book, Step
+from fieldapp.services.covering import MOST_DROPS, Covering
+from fieldapp.services.filing import Step
+from fieldapp.services.keeping import DeviceBook
 from fieldapp.services.listening import News, listen
 from fieldapp.services.network import Network
-from fieldapp.vault.errors import VaultError, VaultLocked
+from fieldapp.services.sealing import NO_RECORD
+from fieldapp.vault.errors import StorageFailed, VaultError, VaultLocked
 from fieldapp.vault.outbox_file import OutboxEntry
 from sync import outbox
 from sync.answers import IN_BETWEEN, Refusal
 from sync.client import RelayClient
 from sync.directory import Relay
+from sync.downstream import RulesUpdate
 from sync.errors import DirectoryRejected, RelayRefused, RelayUnreachable
 from sync.outbox import OutboxMeta
 from sync.protocol import DAY
@@ -29,6 +36,14 @@ from sync.trust import update
 RelayFactory = Callable[[Relay], RelayClient]
 """Makes the client for a relay; the demo and the tests give it another transport."""
 
+TakeRules = Callable[[RulesUpdate], Awaitable[None]]
+"""Takes in what the centre says about reaching somebody; it is on the disk when this returns."""
+
+Outgoing = tuple[OutboxEntry, OutboxMeta]
+"""An envelope on its way, with how far it is."""
+
+NEXT_SYNC: Final = 2
+"""Seconds until the next sync when one was too small for all that is due; up to as much again is added at random."""
 PAUSE: Final = 10
 """Seconds between two looks while something waits; up to as much again is added at random."""
 ANSWER_PAUSE: Final = 20
@@ -43,10 +58,20 @@ _NEW_TOKEN: Final = frozenset({Refusal.UNKNOWN_TOKEN, Refusal.CONFLICT})
 class Delivery:
     """Sends and hears for one unlocked device."""
 
-    def __init__(self, book: Book, relays: RelayFactory) -> None:
+    def __init__(
+        self,
+        book: DeviceBook,
+        relays: RelayFactory,
+        take_rules: TakeRules,
+        covering: Covering | None = None,
+    ) -> None:
+        """Send for `book`; without `covering` everything that is due goes at once, and no covers."""
         self.network = Network.UNKNOWN
         self._book = book
         self._relays = relays
+        self._take_rules = take_rules
+        self._covering = covering
+        self._more_due = False
         self._clients: dict[Relay, RelayClient] = {}
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -77,9 +102,11 @@ class Delivery:
 
     @property
     def waiting(self) -> int:
-        """How many finished records have not reached the relay yet."""
+        """How many finished records have not reached the relay yet. Covers are none, nor is what outlived a wipe."""
         records = {
-            e.record_id for e, meta in self._book.on_the_way if meta.state is outbox.OutboxState.SEALED
+            e.record_id
+            for e, meta in self._book.on_the_way
+            if meta.state is outbox.OutboxState.SEALED and self._book.record(e.record_id)
         }
         local = sum(1 for r in self._book.filed if not r.sealed and r.keep_until is None)
         return len(records) + local
@@ -87,7 +114,7 @@ class Delivery:
     async def send_now(self) -> None:
         """Drop every delay and waiting time, and look now."""
         for entry, meta in self._book.on_the_way:
-            if meta.state is outbox.OutboxState.SEALED:
+            if meta.state is outbox.OutboxState.SEALED and entry.record_id != NO_RECORD:
                 await self._book.change_meta(entry.entry_id, outbox.send_now)
         for client in self._clients.values():
             client.ask_again()
@@ -100,8 +127,9 @@ class Delivery:
         """
         async with self._turn:
             before = self.network
-            with contextlib.suppress(VaultError):  # a full disk must not hold up what is sealed already
-                await self._book.seal_waiting()
+            for upkeep in (self._book.tidy, self._book.seal_waiting):
+                with contextlib.suppress(VaultError):  # a full disk must not hold up what is sealed already
+                    await upkeep()
             silent = await self._push()
             relay = self._relay()
             if relay and relay.url not in silent:
@@ -110,6 +138,21 @@ class Delivery:
                 self.network = silent[relay.url]
             if self.network is not before:
                 self._book.changes.ring()
+            await self._carry_out_orders()
+
+    async def _carry_out_orders(self) -> None:
+        """Wipe, if two command keys have ordered it, and let what is sealed go its way once more."""
+        order = self._book.wipe_due()
+        if order is None:
+            return
+        try:
+            await self._book.wipe(order)
+        except VaultLocked:
+            raise
+        except VaultError:
+            return  # the order stands, and the next pass tries again
+        await self._push()
+        self._book.wiped.ring()
 
     async def _loop(self) -> None:
         while True:
@@ -124,9 +167,12 @@ class Delivery:
                     await self._wake.wait()
 
     def _pause(self) -> int:
+        if self._more_due:
+            return NEXT_SYNC
         if self.waiting:
             return PAUSE
-        return ANSWER_PAUSE if self._book.on_the_way else IDLE_PAUSE
+        asked = any(entry.record_id != NO_RECORD for entry, _ in self._book.on_the_way)
+        return ANSWER_PAUSE if asked else IDLE_PAUSE
 
     def _relay(self) -> Relay | None:
         trust = self._book.trust
@@ -140,11 +186,36 @@ class Delivery:
     # --- To the relay ----------------------------------------------------------------------------------
 
     async def _push(self) -> dict[str, Network]:
-        """Offer everything that is due, urgent first; returns the relays that need not be asked more in this pass."""
+        """Drop what is due, urgent first, and covers behind it; returns the relays that need not be asked more now."""
         now = self._book.clock.now()
         due = [(entry, meta) for entry, meta in self._book.on_the_way if outbox.is_due(meta, now)]
+        due.sort(key=lambda pair: (not pair[1].urgent, pair[0].record_id == NO_RECORD, pair[1].seq))
+        self._more_due = False
+        if self._covering is None:
+            return await self._drop(due)
+        if not due and not (self.network is Network.ONLINE and self._covering.is_time(now)):
+            return {}
+        drops = self._covering.drops(len(due))
+        silent = await self._drop(due[:drops])
+        self._more_due = len(due) > MOST_DROPS and not silent
+        if not silent:
+            self._covering.synced(now)
+            silent = await self._drop(await self._covers(drops - len(due)))
+        return silent
+
+    async def _covers(self, count: int) -> list[Outgoing]:
+        """Seal covers and return them; none when the disk refuses, for they must not hold up what follows."""
+        if count <= 0 or self._covering is None:
+            return []
+        before = {entry.entry_id for entry, _ in self._book.on_the_way}
+        with contextlib.suppress(StorageFailed):
+            await self._book.seal_covers(self._covering.sizes(count))
+        return [pair for pair in self._book.on_the_way if pair[0].entry_id not in before and _is_cover(pair)]
+
+    async def _drop(self, envelopes: Sequence[Outgoing]) -> dict[str, Network]:
+        """Offer these one after the other; returns the relays that do not answer as themselves."""
         silent: dict[str, Network] = {}
-        for entry, meta in sorted(due, key=lambda pair: (not pair[1].urgent, pair[1].seq)):
+        for entry, meta in envelopes:
             if meta.relay not in silent:
                 with contextlib.suppress(RelayUnreachable):
                     silent |= await self._offer(entry, meta)
@@ -253,10 +324,13 @@ class Delivery:
             return True
         if page.cursor == membership.cursor:
             return False
-        news = await asyncio.to_thread(listen, page.envelopes, membership, trust)
+        handled = self._book.orders.handled
+        news = await asyncio.to_thread(listen, page.envelopes, membership, trust, handled)
         if news.newer_directory and await self._refresh_directory(client, token):
             newer = self._book.trust or trust
-            news = await asyncio.to_thread(listen, page.envelopes, membership, newer)
+            news = await asyncio.to_thread(listen, page.envelopes, membership, newer, handled)
+        for rules in news.rules:  # before the cursor, which must never be ahead of them
+            await self._take_rules(rules)
         await self._book.hear(page.cursor, news)
         return page.more
 
@@ -295,6 +369,10 @@ class Delivery:
         if relay not in self._clients:
             self._clients[relay] = self._relays(relay)
         return self._clients[relay]
+
+
+def _is_cover(pair: Outgoing) -> bool:
+    return pair[0].record_id == NO_RECORD
 
 
 def _network(error: RelayRefused) -> Network:

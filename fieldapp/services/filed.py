@@ -76,6 +76,8 @@ class Filed:
     parts: tuple[Part, ...] = ()
     opened_at: int = 0
     acted_at: int = 0
+    sealed_at: int = 0
+    """When its present envelopes were sealed; 0 before, and for what an early release sealed."""
 
     @property
     def sealed(self) -> bool:
@@ -117,6 +119,7 @@ class Filed:
                 "part_proofs": hex_list(part.opened_proof for part in self.parts),
                 "part_types": [int(part.msg_type) for part in self.parts],
                 "record_id": self.record_id.hex(),
+                "sealed_at": self.sealed_at,
                 "v": 1,
                 "version": self.version,
                 "what": self.what.value,
@@ -159,4 +162,5 @@ class Filed:
             parts=tuple(Part(MsgType(int(str(t))), h, p, bool(opened)) for t, h, p, opened in parts),
             opened_at=fields.number("opened_at"),
             acted_at=fields.number("acted_at"),
+            sealed_at=fields.number("sealed_at") if "sealed_at" in value else 0,
         )

@@ -5,19 +5,22 @@ committed on the storage thread, then shown in memory, then told to the screens;
 the disk. Finishing is one transaction: record state, sealed envelopes, chain, tokens.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, Self
 
 from fieldapp.domain.ids import Clock, Ids
 from fieldapp.errors import CodecError, FieldappError
+from fieldapp.services import ageing
 from fieldapp.services.changes import Changes
 from fieldapp.services.contents import Contents, Damaged, Entries, read_contents
 from fieldapp.services.filed import Filed, Stage
 from fieldapp.services.hearing import effect_of
 from fieldapp.services.kinds import Kind
 from fieldapp.services.listening import News
+from fieldapp.services.mail import MAX_KEPT, Letter
 from fieldapp.services.membership import Membership, Standing, standing_in
+from fieldapp.services.orders import Orders, in_force
 from fieldapp.services.parts import bodies_of
 from fieldapp.services.rejoining import unsealed
 from fieldapp.services.sealing import STATES, NoDropToken, SealedCopyLost, Sealer, entry
@@ -34,18 +37,15 @@ from fieldapp.vault.outbox_file import OutboxEntry
 from fieldapp.vault.vault import Transaction, Vault
 from sync import outbox
 from sync.canonical import loads_object
+from sync.directory import Policy
 from sync.errors import SyncError
 from sync.outbox import OutboxMeta, OutboxState
-from sync.protocol import DAY
 from sync.trust import TrustedState
 
 __all__ = ["Book", "Change", "Damaged", "singleton"]
 
 Change = Callable[[Transaction], object]
 Step = Callable[[OutboxMeta], OutboxMeta]
-
-CENTRE_SILENT: Final = 14 * DAY
-"""Policy keep=0 drops the plaintext at sealing only if the centre was heard within this time (security: section 3)."""
 
 _CANNOT_SEAL: Final = (
     NoDropToken,
@@ -96,9 +96,12 @@ class Book:
         self._tokens: tuple[bytes, ...] = contents.tokens
         self._filed: dict[bytes, Filed] = contents.filed
         self._entries: Entries = contents.entries
+        self.letters: dict[bytes, Letter] = contents.letters
+        """Messages of the centre, by id."""
+        self.orders: Orders = contents.orders
 
     @classmethod
-    async def open(cls, vault: Vault, worker: StorageWorker, clock: Clock, ids: Ids) -> "Book":
+    async def open(cls, vault: Vault, worker: StorageWorker, clock: Clock, ids: Ids) -> Self:
         """Read everything that the vault holds; what cannot be read is listed in `damaged`."""
         book = cls(vault, worker, clock, ids)
         await worker.run(book._load)
@@ -114,6 +117,17 @@ class Book:
         if self.membership is None or self.trust is None:
             return Standing.LOCAL
         return standing_in(self.trust.directory, self.membership.device_id)
+
+    @property
+    def policy(self) -> Policy | None:
+        """The centre's rules that hold on this device now; None before enrolment."""
+        return in_force(self.trust.directory.policy, self.orders.policy) if self.trust else None
+
+    @property
+    def centre_now(self) -> int:
+        """The latest time that is known, in seconds: this device's clock, or what the centre has shown since."""
+        issued = self.trust.directory.issued if self.trust else 0
+        return max(self.clock.now(), issued, self.membership.centre_time if self.membership else 0)
 
     @property
     def filed(self) -> tuple[Filed, ...]:
@@ -204,8 +218,8 @@ class Book:
     async def seal_waiting(self) -> int:
         """Seal what waits, in the order in which it was made; returns how many. One that cannot be holds up no other.
 
-        What waits: records finished before enrolment, without room or without tokens, and those whose sealed copy
-        was lost with a damaged outbox.
+        What waits: records finished before enrolment, without room or without tokens, those whose sealed copy was lost
+        with a damaged outbox, and those that nobody opened in 60 days: what was sealed then still goes its way.
         """
         count = 0
         on_the_way = self._on_the_way()
@@ -248,7 +262,10 @@ class Book:
         return meta
 
     async def hear(self, cursor: str, news: News) -> None:
-        """Take in what the centre said: receipts, tokens, and the cursor behind them, in one transaction."""
+        """Take in what the centre said: receipts, tokens, messages, orders, and the cursor behind them: one transaction.
+
+        Changed contact rules are no part of it: they are written before, by `Contacts.take`.
+        """
         await self._worker.run(self._hear, cursor, news)
         self.changes.ring()
 
@@ -275,7 +292,9 @@ class Book:
     def _waits(self, record: Filed, on_the_way: frozenset[bytes]) -> bool:
         if record.keep_until is not None or record.content is None:
             return False
-        return not record.sealed or self._is_lost(record, on_the_way)
+        if not record.sealed or self._is_lost(record, on_the_way):
+            return True
+        return ageing.sealed_too_long(record, self.clock.now())
 
     def _is_lost(self, record: Filed, on_the_way: frozenset[bytes]) -> bool:
         """Tell whether a part that nobody has opened is not on its way either: its cells were damaged."""
@@ -284,6 +303,10 @@ class Book:
         return any(not part.opened and part.env_hash not in on_the_way for part in record.parts)
 
     def _commit(self, change: Change) -> None:
+        """Write what the worker or the centre has changed."""
+        self._write(change)
+
+    def _write(self, change: Change) -> None:
         with self._vault.transaction(self.clock.now()) as tx:
             change(tx)
 
@@ -338,36 +361,50 @@ class Book:
         ):
             return record if record == self._filed.get(record.record_id) else self._write_local(record, also)
         now = self.clock.now()
-        sealer = Sealer(self.membership, self.trust, self._vault.chain, self._tokens, now)
+        sealer = self._sealer(self.membership, self.trust, now)
         sealed = sealer.seal(record, bodies_of(record))
         kept = sealed.without_content() if self._write_only(now) else sealed
-        new = {e.entry_id: (e, OutboxMeta.from_bytes(e.meta)) for e in sealer.entries}
-        with self._vault.transaction(now) as tx:
+
+        def change(tx: Transaction) -> None:
             if also:
                 also(tx)
             _put(tx, record.record_id, Kind.FILED, kept.to_bytes())
+
+        self._commit_sealed(sealer, change)
+        self._filed = {**self._filed, record.record_id: kept}
+        self.blocked = {key: why for key, why in self.blocked.items() if key != record.record_id}
+        return kept
+
+    def _sealer(self, membership: Membership, trust: TrustedState, now: int) -> Sealer:
+        policy = in_force(trust.directory.policy, self.orders.policy)
+        return Sealer(membership, trust, self._vault.chain, self._tokens, now, opened_by=policy.opened_by)
+
+    def _commit_sealed(self, sealer: Sealer, change: Change) -> None:
+        """Commit envelopes with the chain and tokens that they used, and `change`, or nothing of it."""
+        new = {e.entry_id: (e, OutboxMeta.from_bytes(e.meta)) for e in sealer.entries}
+        with self._vault.transaction(self.clock.now()) as tx:
             _put(tx, singleton(Kind.DEVICE), Kind.DEVICE, sealer.membership.to_bytes())
             _put(tx, singleton(Kind.TOKENS), Kind.TOKENS, b"".join(sealer.tokens))
+            change(tx)
             tx.set_chain(sealer.chain)
             for envelope in sealer.entries:
                 tx.enqueue(envelope)
         self.membership, self._tokens = sealer.membership, sealer.tokens
-        self._filed = {**self._filed, record.record_id: kept}
-        self.blocked = {key: why for key, why in self.blocked.items() if key != record.record_id}
         self._entries = {**self._entries, **new}
-        return kept
 
     def _write_only(self, now: int) -> bool:
-        """Tell whether plaintext goes at sealing: never while the centre is silent, for then it may never arrive."""
-        if self.membership is None or self.trust is None or self.trust.directory.policy.keep:
+        policy = self.policy
+        if self.membership is None or policy is None:
             return False
-        return -DAY < now - self.membership.centre_time <= CENTRE_SILENT
+        return ageing.write_only(policy, self.membership.centre_time, now)
 
     def _write_local(self, record: Filed, also: Change | None) -> Filed:
-        with self._vault.transaction(self.clock.now()) as tx:
+        def change(tx: Transaction) -> None:
             if also:
                 also(tx)
             _put(tx, record.record_id, Kind.FILED, record.to_bytes())
+
+        self._commit(change)
         self._filed = {**self._filed, record.record_id: record}
         return record
 
@@ -380,12 +417,14 @@ class Book:
             _put(tx, singleton(Kind.DEVICE), Kind.DEVICE, membership.to_bytes())
             _put(tx, singleton(Kind.TRUST), Kind.TRUST, trust.to_bytes())
             _put(tx, singleton(Kind.TOKENS), Kind.TOKENS, b"".join(tokens))
+            _put(tx, singleton(Kind.DOWNSTREAM), Kind.DOWNSTREAM, Orders().to_bytes())
             tx.set_chain(type(tx.chain)())
             for record in again.filed.values():
                 _put(tx, record.record_id, Kind.FILED, record.to_bytes())
             for entry_id in again.entries:
                 tx.remove_entry(entry_id)
         self.membership, self.trust, self._tokens = membership, trust, tokens
+        self.orders = Orders()
         self.put_back = False
         self._filed = {**self._filed, **again.filed}
         self._entries = {key: pair for key, pair in self._entries.items() if key not in again.entries}
@@ -406,7 +445,7 @@ class Book:
                 _put(tx, singleton(Kind.TOKENS), Kind.TOKENS, b"".join(tokens))
             tx.update_entry(updated)
 
-        self._commit(change)
+        self._write(change)
         self._tokens = tokens
         self._entries = {**self._entries, entry_id: (updated, meta)}
         return meta
@@ -414,12 +453,32 @@ class Book:
     def _hear(self, cursor: str, news: News) -> None:
         if self.membership is None or self.trust is None:
             return
-        now, keep = self.clock.now(), self.trust.directory.policy.keep
+        now, trust = self.clock.now(), self.trust
+        latest = max(self.centre_now, news.centre_time)
+        orders = (
+            self.orders.with_policies(news.policies)
+            .with_wipes(
+                news.wipes,
+                device_id=self.membership.device_id,
+                command_keys=trust.root.command_keys,
+                now=latest,
+            )
+            .with_handled([*(env_hash for env_hash, *_ in news.messages), *news.rekeys])
+            .with_handled(news.odd, odd=len(news.odd))
+        )
+        keep = in_force(trust.directory.policy, orders.policy).keep
         effect = effect_of(news.receipts, self._entries, self._filed, keep=keep, now=now)
         membership = self.membership.listened(
-            cursor, news.centre_time, news.heard, news.read_tokens, tuple(news.refills)
+            cursor,
+            news.centre_time,
+            news.heard,
+            news.read_tokens,
+            tuple(news.refills),
+            rekeyed_at=now if news.rekeys else None,
         )
         tokens = (*self._tokens, *news.drop_tokens)
+        letters = {(one := Letter.of(*message)).id: one for message in news.messages}
+        outdated = _outdated({**self.letters, **letters})
         with self._vault.transaction(now) as tx:
             # What shrinks comes first: in a full vault it makes the room for the rest.
             for record in effect.filed.values():
@@ -428,13 +487,28 @@ class Book:
                 tx.remove_entry(entry_id)
             for updated, _ in effect.under_way.values():
                 tx.update_entry(updated)
+            for letter_id in outdated & self.letters.keys():
+                tx.erase(letter_id)
             _put(tx, singleton(Kind.DEVICE), Kind.DEVICE, membership.to_bytes())
             if news.drop_tokens:
                 _put(tx, singleton(Kind.TOKENS), Kind.TOKENS, b"".join(tokens))
-        self.membership, self._tokens = membership, tokens
+            if orders != self.orders:
+                _put(tx, singleton(Kind.DOWNSTREAM), Kind.DOWNSTREAM, orders.to_bytes())
+            for letter in letters.values():
+                if letter.id not in outdated:
+                    _put(tx, letter.id, Kind.MESSAGE, letter.to_bytes())
+        self.membership, self._tokens, self.orders = membership, tokens, orders
         self._filed = {**self._filed, **effect.filed}
         entries = {**self._entries, **effect.under_way}
         self._entries = {key: pair for key, pair in entries.items() if key not in effect.gone}
+        kept = {**self.letters, **letters}
+        self.letters = {key: letter for key, letter in kept.items() if key not in outdated}
+
+
+def _outdated(letters: Mapping[bytes, Letter]) -> frozenset[bytes]:
+    """Return the messages that make room for newer ones: what was read first, then the oldest."""
+    order = sorted(letters.values(), key=lambda letter: (not letter.read_at, letter.at, letter.id))
+    return frozenset(letter.id for letter in order[: max(0, len(order) - MAX_KEPT)])
 
 
 def _put(tx: Transaction, record_id: bytes, kind: Kind, payload: bytes) -> None:

@@ -13,8 +13,9 @@ from typing import TypeVar
 from fieldapp.domain.ids import Clock, Ids
 from fieldapp.errors import InputError
 from fieldapp.services import passphrases
+from fieldapp.services.covering import Covering
 from fieldapp.services.delivery import RelayFactory
-from fieldapp.services.filing import Book
+from fieldapp.services.keeping import DeviceBook
 from fieldapp.services.notebook import Notebook
 from fieldapp.services.settings import Settings
 from fieldapp.services.shelf import Shelf
@@ -52,13 +53,16 @@ class Gate:
         *,
         holidays: Collection[date] = frozenset(),
         calibrated: Callable[[], KdfParameters] = calibrate,
+        covering: Covering | None = None,
     ) -> None:
+        """Guard `directory`; with `covering` the device hides among covers how much it sends, and when."""
         self.shelf = Shelf(directory, keystore)
         self.clock = clock
         self._ids = ids
         self._relays = relays
         self._holidays = holidays
         self._calibrated = calibrated
+        self._covering = covering
         self._worker = StorageWorker()
         self._turn = asyncio.Lock()
         self._unfinished: asyncio.Task[None] | None = None
@@ -169,8 +173,8 @@ class Gate:
 
     async def _open(self, vault: Vault) -> Notebook:
         try:
-            book = await Book.open(vault, self._worker, self.clock, self._ids)
-            self.notebook = Notebook(book, self._relays, self._holidays)
+            book = await DeviceBook.open(vault, self._worker, self.clock, self._ids)
+            self.notebook = Notebook(book, self._relays, self._holidays, self._covering)
         except BaseException:
             await self._worker.run(vault.lock)
             raise

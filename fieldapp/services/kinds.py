@@ -31,3 +31,7 @@ class Kind(IntEnum):
     OWN_EVENT = 49
     CLOSED_ALERT = 50
     SIGNING = 56
+    SAID = 60
+    CASE_RULES = 61
+    TOLD = 62
+    WIPE_ORDER = 63

@@ -90,8 +90,9 @@ class Membership:
         heard: Mapping[bytes, Heard],
         read_tokens: Mapping[int, bytes],
         refills: tuple[bytes, ...],
+        rekeyed_at: int | None = None,
     ) -> "Membership":
-        """Return the membership after messages from desks were read."""
+        """Return the membership after messages from desks were read; `rekeyed_at`: a desk asked for a new prekey."""
         return replace(
             self,
             cursor=cursor,
@@ -99,6 +100,7 @@ class Membership:
             heard={**self.heard, **heard},
             read_tokens={**self.read_tokens, **read_tokens},
             refills=(*self.refills, *refills)[-REMEMBERED_REFILLS:],
+            prekeys=self.prekeys if rekeyed_at is None else self.prekeys.renewed(rekeyed_at),
         )
 
     def to_bytes(self) -> bytes:

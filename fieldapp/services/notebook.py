@@ -4,9 +4,11 @@ from collections.abc import Collection
 from datetime import date
 
 from fieldapp.services.contacts import Contacts
+from fieldapp.services.covering import Covering
 from fieldapp.services.delivery import Delivery, RelayFactory
 from fieldapp.services.enrolling import Enrolling
-from fieldapp.services.filing import Book
+from fieldapp.services.keeping import DeviceBook
+from fieldapp.services.messages import Messages
 from fieldapp.services.screenings import Screenings
 from fieldapp.services.unfinished import UnfinishedWork
 
@@ -14,14 +16,21 @@ from fieldapp.services.unfinished import UnfinishedWork
 class Notebook:
     """One worker's records on one device, with everything that can be done with them."""
 
-    def __init__(self, book: Book, relays: RelayFactory, holidays: Collection[date] = frozenset()) -> None:
+    def __init__(
+        self,
+        book: DeviceBook,
+        relays: RelayFactory,
+        holidays: Collection[date] = frozenset(),
+        covering: Covering | None = None,
+    ) -> None:
         """Use `Gate.create` or `Gate.unlock`."""
         self.book = book
         self.screenings = Screenings(book)
         self.unfinished = UnfinishedWork(book)
         self.contacts = Contacts(book, self.unfinished, holidays)
+        self.messages = Messages(book)
         self.enrolling = Enrolling(book, relays)
-        self.delivery = Delivery(book, relays)
+        self.delivery = Delivery(book, relays, self.contacts.take, covering)
 
     async def lock(self) -> None:
         """Stop sending, finish what is being written, drop keys and records. Idempotent.

@@ -17,13 +17,15 @@ from fieldapp.vault.outbox_file import OutboxEntry
 from fieldapp.vault.root import ChainState
 from sync.envelope import Header, Sealed, seal
 from sync.keys import choose_prekey, prekey_time, week_of
-from sync.outbox import OutboxMeta, OutboxState, scheduled
+from sync.outbox import MAX_DELAY, Jitter, OutboxMeta, OutboxState, scheduled
 from sync.primitives import random_bytes
 from sync.protocol import MsgType, Withheld
 from sync.trust import TrustedState
 
 STATES: Final = tuple(OutboxState)
 """The order gives the number of a state in the sealed outbox."""
+NO_RECORD: Final = bytes(16)
+"""Stands in the sealed outbox in place of a record's id: a cover, or a report of the device itself."""
 
 
 class NoDropToken(FieldappError):
@@ -60,56 +62,92 @@ class Sealer:
         chain: ChainState,
         tokens: Sequence[bytes],
         now: int,
+        *,
+        opened_by: int = 1,
+        chance: Jitter = secrets.randbelow,
     ) -> None:
+        """Seal at `now` with this state; `opened_by` desks must open what is sealed before it may be erased."""
         self.membership = membership.announcing(now)
         self.chain = chain
         self.tokens = tuple(tokens)
         self.entries: list[OutboxEntry] = []
         self._trust = trust
         self._now = now
+        self._opened_by = max(opened_by, trust.directory.policy.opened_by)
+        self._chance = chance
 
     def seal(self, record: Filed, bodies: Sequence[Body]) -> Filed:
-        """Seal every part of a record; returns it with its parts. NoDropToken or SealRefused: nothing was sealed."""
-        if len(bodies) > len(self.tokens):
+        """Seal every part of a record; returns it with its parts. NoDropToken or SealRefused: nothing was sealed.
+
+        All parts get the same first moment of sending: apart they would tell that they belong together.
+        """
+        delay = self._chance(MAX_DELAY + 1)
+        envelopes = [
+            _Envelope(body.msg_type, body.data, record.record_id, record.version, record.withheld)
+            for body in bodies
+        ]
+        sealed = self._all(envelopes, record.record_id, delay, urgent=record.urgent)
+        parts = zip(bodies, sealed, strict=True)
+        return replace(
+            record,
+            parts=tuple(Part(body.msg_type, one.hash, one.opened_proof) for body, one in parts),
+            sealed_at=self._now,
+        )
+
+    def cover(self, size_class: int) -> None:
+        """Seal one cover of this size: a member of the chain like every other, with nothing in it. NoDropToken."""
+        empty = _Envelope(MsgType.COVER, b"", random_bytes(16), 1, 0, size_class)
+        self._all([empty], NO_RECORD, 0, urgent=False)
+
+    def report(self, data: bytes) -> None:
+        """Seal a report of the device itself, to be sent at once. NoDropToken."""
+        said = _Envelope(MsgType.DEVICE_REPORT, data, random_bytes(16), 1, 0)
+        self._all([said], NO_RECORD, 0, urgent=True)
+
+    def _all(
+        self, envelopes: Sequence["_Envelope"], owner: bytes, delay: int, *, urgent: bool
+    ) -> list[Sealed]:
+        """Seal all of these one after the other, or none."""
+        if len(envelopes) > len(self.tokens):
             raise NoDropToken("not enough drop tokens")
         before = (self.chain, self.tokens, len(self.entries))
         try:
-            parts = tuple(self._part(record, body) for body in bodies)
+            return [self._one(envelope, owner, delay, urgent=urgent) for envelope in envelopes]
         except Exception:
             self.chain, self.tokens, kept = before
             del self.entries[kept:]
             raise
-        return replace(record, parts=parts)
 
-    def _part(self, record: Filed, body: Body) -> Part:
+    def _one(self, envelope: "_Envelope", owner: bytes, delay: int, *, urgent: bool) -> Sealed:
         directory = self._trust.directory
         at = prekey_time(self._now, directory.issued, self.membership.centre_time)
-        readers = directory.policy.intake_roles(Withheld(record.withheld).names())
+        readers = directory.policy.intake_roles(Withheld(envelope.withheld).names())
         header = Header(
-            msg_type=body.msg_type,
+            msg_type=envelope.msg_type,
             sender_id=self.membership.device_id,
             centre_id=self._trust.centre_id,
             seq=self.chain.next_seq,
             dir_version=self._trust.version,
             prev_hash=self.chain.head,
             dir_hash=self._trust.dir_hash,
-            record_id=record.record_id,
-            rec_ver=record.version,
-            flags=record.withheld,
+            record_id=envelope.record_id,
+            rec_ver=envelope.version,
+            flags=envelope.withheld,
             week=week_of(at),
             next_prekey=self.membership.prekeys.current,
         )
         sealed = seal(
             header,
-            body.data,
+            envelope.data,
             registrar=choose_prekey(directory.registrar, at).pk,
             recipients=[choose_prekey(directory.roles[role], at).pk for role in readers],
             key=self.membership.signing,
+            size_class=envelope.size_class,
         )
-        self._enqueue(record, sealed)
-        return Part(body.msg_type, sealed.hash, sealed.opened_proof)
+        self._enqueue(sealed, owner, delay, urgent=urgent)
+        return sealed
 
-    def _enqueue(self, record: Filed, sealed: Sealed) -> None:
+    def _enqueue(self, sealed: Sealed, owner: bytes, delay: int, *, urgent: bool) -> None:
         directory = self._trust.directory
         token, *rest = self.tokens
         meta = OutboxMeta(
@@ -121,13 +159,25 @@ class Sealer:
             pin=directory.relay.pin,
             received_proof=sealed.received_proof,
             opened_proof=sealed.opened_proof,
-            urgent=record.urgent,
-            needed=directory.policy.opened_by,
+            urgent=urgent,
+            needed=self._opened_by,
         )
-        planned = scheduled(meta, self._now, secrets.randbelow)
-        self.entries.append(entry(random_bytes(16), record.record_id, planned, sealed.envelope))
+        planned = scheduled(meta, self._now, lambda _: delay)
+        self.entries.append(entry(random_bytes(16), owner, planned, sealed.envelope))
         self.tokens = tuple(rest)
         self.chain = ChainState(self.chain.next_seq + 1, sealed.hash)
+
+
+@dataclass(frozen=True, slots=True)
+class _Envelope:
+    """What differs from one envelope to the next."""
+
+    msg_type: MsgType
+    data: bytes = field(repr=False)
+    record_id: bytes
+    version: int
+    withheld: int
+    size_class: int | None = None
 
 
 def entry(entry_id: bytes, record_id: bytes, meta: OutboxMeta, envelope: bytes) -> OutboxEntry:

@@ -27,6 +27,7 @@ from fieldapp.services.desk.records import (
     vault_id,
 )
 from fieldapp.services.desk.rulings import ClosedAlert, Ruling, RulingKind
+from fieldapp.services.desk.said import CaseRules, CoverLinks, Said, Told, Wipe
 from fieldapp.services.kinds import Kind
 from fieldapp.services.settings import Settings
 from fieldapp.services.worker import StorageWorker
@@ -55,6 +56,11 @@ _READERS: Final[dict[Kind, Callable[[bytes], DeskRecord]]] = {
     Kind.RULING: Ruling.from_bytes,
     Kind.OWN_EVENT: OwnEvent.from_bytes,
     Kind.CLOSED_ALERT: ClosedAlert.from_bytes,
+    Kind.SAID: Said.from_bytes,
+    Kind.CASE_RULES: CaseRules.from_bytes,
+    Kind.TOLD: Told.from_bytes,
+    Kind.WIPE_ORDER: Wipe.from_bytes,
+    Kind.LEDGER: CoverLinks.from_bytes,
 }
 """How each kind of a desk's records is read."""
 
@@ -167,6 +173,33 @@ class DeskBook:
     def rulings(self) -> list[Ruling]:
         """What people decided about devices: the last decision of each."""
         return self._all(Kind.RULING, Ruling)
+
+    @property
+    def said(self) -> list[Said]:
+        """The messages that this desk sent, in no particular order."""
+        return self._all(Kind.SAID, Said)
+
+    @property
+    def case_rules(self) -> list[CaseRules]:
+        """The last contact rules that this desk sent for each case."""
+        return self._all(Kind.CASE_RULES, CaseRules)
+
+    def told(self, device_id: bytes) -> Told:
+        """Return what a device was told last."""
+        return next(
+            (told for told in self._all(Kind.TOLD, Told) if told.device_id == device_id), Told(device_id)
+        )
+
+    def wipe(self, device_id: bytes) -> Wipe | None:
+        """Return the last order to wipe a device, None when there was none."""
+        orders = self._all(Kind.WIPE_ORDER, Wipe)
+        return next((order for order in orders if order.order.device_id == device_id), None)
+
+    def covers(self, device_id: bytes, block: int) -> CoverLinks:
+        """Return the covers of a device in one block of its numbers."""
+        empty = CoverLinks(device_id, block)
+        found = self._records.get(Kind.LEDGER, {}).get(empty.vault_id)
+        return found if isinstance(found, CoverLinks) else empty
 
     @property
     def room(self) -> int:
@@ -284,6 +317,10 @@ class DeskBook:
                 ledger.record(header.seq, record.hash, header.prev_hash)
         if isinstance(record, OwnEvent) and (closed := record.gap_closed):
             self._ledgers.setdefault(closed.sender, ChainLedger()).close_gap(closed.gap)
+        if isinstance(record, CoverLinks):
+            ledger = self._ledgers.setdefault(record.device_id, ChainLedger())
+            for link in record.links:
+                ledger.record(link.seq, link.hash, link.prev_hash)
         self._records.setdefault(record.kind, {})[record.vault_id] = record
 
     def _all(self, kind: Kind, record_type: type[RecordT]) -> list[RecordT]:

@@ -31,7 +31,9 @@ from fieldapp.services.desk.receiving import Receiving
 from fieldapp.services.desk.records import DeskSettings
 from fieldapp.services.desk.signing import Signing
 from fieldapp.services.desk.split_view import SplitView, split_views
+from fieldapp.services.desk.telling import Telling
 from fieldapp.services.desk.tokens import Tokens
+from fieldapp.services.desk.wiping import Wiping
 from fieldapp.services.settings import Settings
 from fieldapp.services.worker import StorageWorker
 from fieldapp.system import SystemClock
@@ -70,9 +72,11 @@ class Centre:
         self._worker = worker
         self._locked = False
         self._locking: asyncio.Task[None] | None = None
-        tokens = Tokens(book, client)
+        self.tokens = tokens = Tokens(book, client)
         self.publishing = Publishing(book, client, tokens)
-        self.receiving = Receiving(book, client, tokens, self.publishing)
+        self.telling = Telling(book, self.wake)
+        self.wiping = Wiping(book, self.wake)
+        self.receiving = Receiving(book, client, tokens, self.publishing, self.telling)
         self.inbox = Inbox(book, self.receiving.wake)
         self.quarantine = Quarantine(book)
         self.devices = Devices(book, client, tokens)
@@ -141,6 +145,10 @@ class Centre:
         if passphrases.judge(new).weakness:
             raise InputError("This passphrase is not strong enough.")
         await self._book.change_passphrase(old, new)
+
+    def wake(self) -> None:
+        """Send now what waits."""
+        self.receiving.wake()
 
     def start(self) -> None:
         """Begin to publish, pull and answer in the background, until `lock`."""

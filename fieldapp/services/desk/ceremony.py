@@ -13,7 +13,7 @@ from fieldapp.services.desk.records import DeskIdentity, DeskRecord, Published, 
 from sync.certificate import Certificate
 from sync.directory import DeskEntry, Directory, Phone, Policy, Relay, Role, sign_directory
 from sync.keys import PrekeyRing, SlotRole
-from sync.primitives import BoxKeyPair, SigningKey, random_bytes
+from sync.primitives import BoxKeyPair, SigningKey, blake, random_bytes
 from sync.protocol import DAY, PREKEY_WEEKS_AHEAD, SUITE, WEEK, SenderKind
 from sync.root import Root, sign_root
 from sync.trust import TrustedState, make_blob
@@ -117,7 +117,7 @@ def found(plan: CentrePlan, now: int, holders: int = ONE_HOLDER) -> Founding:
         root_keys=[key.public for key in root_keys],
         dir_threshold=threshold,
         dir_keys=[key.public for key in dir_keys],
-        command_keys=[desk_key.public],
+        command_keys=[desk_key.public, *(key.public for key in dir_keys)],
         expires=now + ROOT_SECONDS,
     )
     registrar = PrekeyRing.generate(SlotRole.REGISTRAR, now)
@@ -138,7 +138,7 @@ def found(plan: CentrePlan, now: int, holders: int = ONE_HOLDER) -> Founding:
         roles=roles,
         enrol_keys=(desk_key.public,),
         policy=plan.policy,
-        desks=(desk,),
+        desks=(desk, *(holder_entry(key) for key in keys)),
         devices_revoked=(),
         relay=Relay(plan.relay, plan.pin),
         phones=plan.phones,
@@ -149,6 +149,12 @@ def found(plan: CentrePlan, now: int, holders: int = ONE_HOLDER) -> Founding:
     role_keys = [RoleKeys(role_id, ring) for role_id, ring in {**rings, "registrar": registrar}.items()]
     records: tuple[DeskRecord, ...] = (identity, Published(trust), *role_keys)
     return Founding(records, root.centre_id, desk_key.public, keys)
+
+
+def holder_entry(keys: HolderKeys) -> DeskEntry:
+    """Return how devices know a key holder, whose directory key is a command key too: the second one of every wipe."""
+    public = keys.directory.public
+    return DeskEntry(blake(b"fsd1 holder", public, n=16), keys.label, public)
 
 
 def _identity(plan: CentrePlan, desk: DeskEntry, key: SigningKey, centre_id: bytes, now: int) -> DeskIdentity:

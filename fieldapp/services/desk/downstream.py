@@ -6,7 +6,7 @@ does not answer delays a receipt and never loses it. A relay may get one twice: 
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from fieldapp.services.desk.book import DeskBook
@@ -19,7 +19,7 @@ from sync.client import CentreClient
 from sync.envelope import Header, OpenedHeader, Sealed, seal
 from sync.errors import RelayRefused, SealRefused
 from sync.keys import choose_prekey, prekey_time, week_of
-from sync.primitives import BoxKeyPair
+from sync.primitives import BoxKeyPair, SigningKey
 from sync.protocol import MsgType
 from sync.receipts import ReceiptItem, ReceiptKind, opened_proof, received_proof
 
@@ -38,6 +38,17 @@ def statement(kind: ReceiptKind, opened: OpenedHeader, at: int) -> ReceiptItem:
     return ReceiptItem(kind, opened.hash, proof, at)
 
 
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """Who speaks to a device, and the end of that sender's chain to it; `prekey` (public) or zeros for none."""
+
+    sender_id: bytes
+    key: SigningKey
+    seq: int
+    prev: bytes
+    prekey: bytes = bytes(32)
+
+
 def seal_for_device(
     book: DeskBook, device: EnrolledDevice, msg_type: MsgType, body: bytes
 ) -> tuple[EnrolledDevice, Outgoing]:
@@ -45,31 +56,39 @@ def seal_for_device(
 
     SealRefused when there is no prekey by which the device can be reached.
     """
-    trust, identity = book.trust, book.identity
+    identity = book.identity
+    prekey = BoxKeyPair.from_secret(identity.prekey_secret).public
+    voice = Voice(identity.desk_id, identity.signing, device.down_seq, device.down_prev, prekey)
+    sealed = seal_as(book, voice, device, msg_type, body)
+    waiting = Outgoing(device.device_id, device.shard, device.down_seq + 1, sealed.envelope)
+    return replace(device, down_seq=waiting.seq, down_prev=sealed.hash), waiting
+
+
+def seal_as(book: DeskBook, voice: Voice, device: EnrolledDevice, msg_type: MsgType, body: bytes) -> Sealed:
+    """Seal a body as the next envelope of `voice` to `device`; SealRefused."""
+    trust = book.trust
     at = prekey_time(book.clock.now(), trust.directory.issued, 0)
     header = Header(
         msg_type=msg_type,
-        sender_id=identity.desk_id,
+        sender_id=voice.sender_id,
         centre_id=trust.centre_id,
-        seq=device.down_seq + 1,
+        seq=voice.seq + 1,
         dir_version=trust.version,
-        prev_hash=device.down_prev,
+        prev_hash=voice.prev,
         dir_hash=trust.dir_hash,
         record_id=device.device_id,
         rec_ver=1,
         flags=0,
         week=week_of(at),
-        next_prekey=BoxKeyPair.from_secret(identity.prekey_secret).public,
+        next_prekey=voice.prekey,
     )
-    registrar = choose_prekey(trust.directory.registrar, at).pk
-    sealed = _seal(book, device, header, body, registrar)
-    waiting = Outgoing(device.device_id, device.shard, header.seq, sealed.envelope)
-    return replace(device, down_seq=header.seq, down_prev=sealed.hash), waiting
+    return _seal(book, device, header, body, choose_prekey(trust.directory.registrar, at).pk, voice.key)
 
 
-def _seal(book: DeskBook, device: EnrolledDevice, header: Header, body: bytes, registrar: bytes) -> Sealed:
+def _seal(
+    book: DeskBook, device: EnrolledDevice, header: Header, body: bytes, registrar: bytes, key: SigningKey
+) -> Sealed:
     """Seal to the prekey that the device announced last; to the first one if that cannot be used."""
-    key = book.identity.signing
     try:
         return seal(header, body, registrar=registrar, recipients=[device.next_prekey], key=key)
     except SealRefused as error:

@@ -199,6 +199,19 @@ class Inbox:
         await self._book.write(records)
         self._wake()
 
+    def case_of(self, key: bytes) -> tuple[bytes, bytes] | None:
+        """Return (device id, case id) of a record, for changing how its person is reached; None when it has no case."""
+        record = self._all_groups().get(key)
+        if record is None:
+            return None
+        sender = record.header.sender_id
+        if record.contact is not None:
+            return sender, record.contact.event.case_id
+        if record.screening is not None:
+            return sender, record.screening.screening.id
+        case_id = record.main.arrival.body.get("id")
+        return (sender, bytes.fromhex(case_id)) if isinstance(case_id, str) else None
+
     def forget(self) -> None:
         """Drop everything that was read: the desk is being locked."""
         self._groups, self._reads, self._unreadable = {}, {}, {}

@@ -4,8 +4,9 @@ Runs on the storage thread and changes nothing: what it returns is one transacti
 against the chain as the items before it leave it.
 """
 
+import contextlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -15,13 +16,15 @@ from fieldapp.services.desk.envelopes import Arrival
 from fieldapp.services.desk.inbox_rows import group_key
 from fieldapp.services.desk.reading import validate
 from fieldapp.services.desk.records import DeskRecord, EnrolledDevice
+from fieldapp.services.desk.said import CoverLinks, Wipe
+from sync.canonical import Value
 from sync.certificate import Certificate, verify_certificate
-from sync.chain import ChainLedger
-from sync.envelope import OpenedHeader
-from sync.errors import DirectoryRejected
+from sync.chain import ChainLedger, Link
+from sync.envelope import OpenedHeader, open_body, parse_body, verify_body_hash
+from sync.errors import DirectoryRejected, EnvelopeRejected
 from sync.intake import Accepted, Counted, Duplicate, Intake, Lookups, Quarantined, Result
 from sync.keys import LivePrekey, week_of
-from sync.protocol import Reason
+from sync.protocol import MsgType, Reason
 from sync.receipts import ReceiptItem, ReceiptKind
 
 KEEP_UNPROVEN: Final = 100
@@ -54,6 +57,8 @@ class PageJudge:
         self._known = {arrival.vault_id for arrival in (*book.received, *book.quarantined) if arrival.opened}
         self._unproven = {arrival.vault_id for arrival in book.quarantined if arrival.opened is None}
         self._counted: Counter[str] = Counter()
+        self._covers: dict[tuple[bytes, int], CoverLinks] = {}
+        self._wipes: dict[bytes, Wipe] = {}
 
     def judge(self, envelopes: Iterable[bytes]) -> Judged:
         """Return what to commit because of these envelopes."""
@@ -66,12 +71,17 @@ class PageJudge:
             if device_id in self._statements or device is not self._before[device_id]
         }
         answers = seal_receipts(self._book, touched, self._statements)
-        return Judged([*self._arrivals.values(), *answers], self._counted, len(self._arrivals))
+        kept: list[DeskRecord] = [*self._arrivals.values(), *self._covers.values(), *self._wipes.values()]
+        return Judged([*kept, *answers], self._counted, len(self._arrivals))
 
     def _take(self, envelope: bytes, result: Result) -> None:
         match result:
             case Accepted(opened, _, _, body):
-                self._keep(Arrival(envelope, self._now, linked=True, opened=opened, body=body))
+                if opened.header.msg_type is MsgType.COVER:
+                    self._keep_cover(opened)
+                else:
+                    self._keep(Arrival(envelope, self._now, linked=True, opened=opened, body=body))
+                self._hear(opened, body)
                 self._link(opened)
                 self._seen(opened)
                 self._acknowledge(opened)
@@ -83,6 +93,8 @@ class PageJudge:
                 if verdict is not None:
                     self._link(opened)
                     self._acknowledge(opened)
+                if reason is Reason.REVOKED:
+                    self._hear_last_words(opened)
                 if reason is Reason.FORK:
                     self._forked(opened.header.sender_id)
             case Counted(reason):
@@ -91,6 +103,29 @@ class PageJudge:
     def _keep(self, arrival: Arrival) -> None:
         if arrival.vault_id not in self._known:
             self._arrivals[arrival.vault_id] = arrival
+
+    def _keep_cover(self, opened: OpenedHeader) -> None:
+        """Keep of a cover what the chain needs. Nobody has to read it: the machine that opened it says so."""
+        header = opened.header
+        block = CoverLinks.block_of(header.seq)
+        known = self._covers.get((header.sender_id, block)) or self._book.covers(header.sender_id, block)
+        link = Link(header.seq, opened.hash, header.prev_hash)
+        self._covers[header.sender_id, block] = known.with_link(link)
+
+    def _hear(self, opened: OpenedHeader, body: Mapping[str, Value]) -> None:
+        """Note what a device reports about itself."""
+        wipe = self._book.wipe(opened.header.sender_id)
+        if wipe is None or opened.header.msg_type is not MsgType.DEVICE_REPORT:
+            return
+        if (body.get("kind"), body.get("order_id")) == ("wiped", wipe.order.order_id.hex()):
+            self._wipes[opened.header.sender_id] = replace(wipe, done_at=self._now)
+
+    def _hear_last_words(self, opened: OpenedHeader) -> None:
+        """Read what a withdrawn device reports about itself: that it was wiped. It stays in quarantine all the same."""
+        if opened.header.msg_type is MsgType.DEVICE_REPORT:
+            with contextlib.suppress(EnvelopeRejected):
+                verify_body_hash(opened)
+                self._hear(opened, parse_body(open_body(opened)))
 
     def _count(self, envelope: bytes, reason: Reason) -> None:
         arrival = Arrival(envelope, self._now, reason)
@@ -117,7 +152,8 @@ class PageJudge:
         self._devices[device_id] = replace(self._devices[device_id], forked=True)
 
     def _acknowledge(self, opened: OpenedHeader) -> None:
-        item = statement(ReceiptKind.RECEIVED, opened, self._now)
+        cover = opened.header.msg_type is MsgType.COVER
+        item = statement(ReceiptKind.OPENED if cover else ReceiptKind.RECEIVED, opened, self._now)
         self._statements[opened.header.sender_id].append(item)
 
     def _acknowledge_again(self, opened: OpenedHeader) -> None:

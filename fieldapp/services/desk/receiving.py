@@ -17,6 +17,7 @@ from fieldapp.services.desk.downstream import Sender
 from fieldapp.services.desk.judging import PageJudge
 from fieldapp.services.desk.publishing import Publishing
 from fieldapp.services.desk.records import Progress
+from fieldapp.services.desk.telling import Telling
 from fieldapp.services.desk.tokens import Tokens
 from fieldapp.services.desk.upkeep import ask_for_signatures, destroy_old_prekeys
 from fieldapp.services.network import Network
@@ -35,7 +36,9 @@ _RESTORED: Final = frozenset({Refusal.CURSOR_UNKNOWN, Refusal.NOT_FOUND})
 class Receiving:
     """Pulls for one unlocked desk. `problem` is a plain sentence while something hinders it, else ""."""
 
-    def __init__(self, book: DeskBook, client: CentreClient, tokens: Tokens, publishing: Publishing) -> None:
+    def __init__(
+        self, book: DeskBook, client: CentreClient, tokens: Tokens, publishing: Publishing, telling: Telling
+    ) -> None:
         self.network = Network.UNKNOWN
         self.problem = ""
         self.registered = True
@@ -44,6 +47,7 @@ class Receiving:
         self._client = client
         self._tokens = tokens
         self._publishing = publishing
+        self._telling = telling
         self._sender = Sender(book, client)
         self._told = ""
         self._looked_again = False
@@ -107,6 +111,7 @@ class Receiving:
         while more:
             more = await self._pull_page()
         await self._tokens.refill()
+        await self._telling.announce()
         await self._sender.flush()
 
     async def _pull_page(self) -> bool:

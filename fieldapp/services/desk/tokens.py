@@ -17,12 +17,14 @@ from sync.client import CentreClient, quarter_of, token_hash
 from sync.enrolment import MAX_DROP_TOKENS, ReadToken
 from sync.errors import SealRefused
 from sync.primitives import random_bytes
-from sync.protocol import MAX_TOKEN_BATCH, TOKEN_SIZE, MsgType
+from sync.protocol import DAY, MAX_TOKEN_BATCH, TOKEN_SIZE, MsgType
 from sync.tokens import TokenRefill
 
 POOLED_BATCHES: Final = 4
 REMEMBERED_BATCHES: Final = 4
 QUARTERS_AHEAD: Final = 2
+SILENT: Final = 30 * DAY
+"""A device that was not heard for so long gets a batch unasked, at most once in this time: it may have lost its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,30 +100,52 @@ class Tokens:
         return Draw(tuple(chosen), read, replace(pool, drop=rest))
 
     async def refill(self) -> None:
-        """Send new tokens to every device that has used more than half of its last batch, or whose reading runs out."""
+        """Send new tokens to every device that needs them (see `_needs_more`)."""
         for device in self._book.devices:
             if self._needs_more(device):
                 async with self._book.turn:
-                    await self._send(device.device_id)
+                    current = self._book.device(device.device_id)
+                    if current is not None and self._needs_more(current):
+                        await self._send(current)
+
+    async def give(self, device_id: bytes) -> None:
+        """Send new tokens to a device now, because a person said so: the way back for one that has lost all of its own.
+
+        Reading needs no drop token, so it hears of them. RelayUnreachable, RelayRefused; SealRefused when it cannot be
+        reached by any prekey.
+        """
+        async with self._book.turn:
+            device = self._book.device(device_id)
+            if device is not None:
+                await self._send(device, strict=True)
 
     def _needs_more(self, device: EnrolledDevice) -> bool:
+        """Tell whether a device has used more than half of its last batch, whether its reading runs out, or whether
+        nothing was heard of it for so long that it may have no token left to say so.
+
+        Covers count as every envelope does: they are members of its chain.
+        """
         suspended = self._book.is_suspended(device.device_id)
         if suspended or self._book.revoked_from(device.device_id) is not None:
             return False
+        now = self._book.clock.now()
         left = device.issued - self._book.ledger(device.device_id).highest
-        horizon = quarter_of(self._book.clock.now()) + QUARTERS_AHEAD
-        return 2 * left < self.batch or device.read_until < horizon
+        if 2 * left < self.batch or device.read_until < quarter_of(now) + QUARTERS_AHEAD:
+            return True
+        tokens_at = self._book.told(device.device_id).tokens_at
+        return now - max(device.last_seen, device.enrolled_at, tokens_at) > SILENT
 
-    async def _send(self, device_id: bytes) -> None:
-        device = self._book.device(device_id)
-        if device is None or not self._needs_more(device):
-            return
+    async def _send(self, device: EnrolledDevice, *, strict: bool = False) -> None:
         draw = await self.draw()
-        body = TokenRefill(draw.drop, draw.read, self._book.clock.now()).to_bytes()
+        now = self._book.clock.now()
+        body = TokenRefill(draw.drop, draw.read, now).to_bytes()
         try:
             device, waiting = seal_for_device(self._book, device, MsgType.TOKENS, body)
         except SealRefused:
+            if strict:
+                raise
             return
         issued = replace(device, issued=device.issued + len(draw.drop), read_until=draw.read_until)
-        records: list[DeskRecord] = [issued, waiting, draw.pool, self.issue(device_id, draw)]
+        told = replace(self._book.told(device.device_id), tokens_at=now)
+        records: list[DeskRecord] = [issued, waiting, draw.pool, self.issue(device.device_id, draw), told]
         await self._book.write(records)

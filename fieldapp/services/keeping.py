@@ -1,0 +1,183 @@
+"""What is done to the records of a device without anybody touching it: by time, by the centre's orders, for cover.
+
+await book.tidy()                 # plaintext whose time is over; envelopes to where the relay is now
+await book.seal_covers(sizes)     # members of the chain that say nothing
+await book.wipe(order)            # everything goes; what is sealed still reaches the centre
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from fieldapp.domain.ids import Clock, Ids
+from fieldapp.services import ageing
+from fieldapp.services.changes import Changes
+from fieldapp.services.contents import Contents
+from fieldapp.services.filing import Book, Change
+from fieldapp.services.kinds import Kind
+from fieldapp.services.mail import Letter
+from fieldapp.services.membership import Standing
+from fieldapp.services.sealing import NO_RECORD, NoDropToken, entry
+from fieldapp.services.worker import StorageWorker
+from fieldapp.vault.errors import OutboxFull, OutboxUnavailable, VaultFull, VaultLocked
+from fieldapp.vault.vault import Transaction, Vault
+from sync import canonical, outbox
+from sync.downstream import WipeOrder
+from sync.errors import SealRefused
+
+TOKENS_FOR_RECORDS: Final = 12
+"""Drop tokens that covers never use: four screenings of three parts."""
+MAX_COVERS: Final = 12
+"""Covers in the sealed outbox at a time: while the centre answers none, they must not fill it."""
+
+
+class DeviceBook(Book):
+    """The book of one unlocked device, with its upkeep."""
+
+    def __init__(self, vault: Vault, worker: StorageWorker, clock: Clock, ids: Ids) -> None:
+        """Use `await DeviceBook.open(...)`."""
+        super().__init__(vault, worker, clock, ids)
+        self.wiped = Changes()
+        """Rings when a wipe was carried out: lock at once, there is nothing here any more."""
+        self.emptied = False
+        """Whether everything was wiped: nothing can be saved any more, what is sealed can still be sent."""
+
+    # --- By time ---------------------------------------------------------------------------------------
+
+    async def tidy(self) -> None:
+        """Drop plaintext whose time is over, and re-address what waits for a relay that the centre has left."""
+        if self._outdated_records() or self._misaddressed():
+            await self._worker.run(self._tidy)
+            self.changes.ring()
+
+    def _outdated_records(self) -> list[bytes]:
+        policy, now = self.policy, self.clock.now()
+        if policy is None:
+            return []
+        drop_sealed, on_the_way = self._write_only(now), self._on_the_way()
+        return [
+            record.record_id
+            for record in self._filed.values()
+            if ageing.kept_too_long(record, policy, drop_sealed=drop_sealed, now=now)
+            and not self._is_lost(record, on_the_way)
+        ]
+
+    def _misaddressed(self) -> list[bytes]:
+        """Return the entries for another relay than the one that the directory in force names."""
+        if self.trust is None:
+            return []
+        relay = self.trust.directory.relay
+        return [key for key, (_, meta) in self._entries.items() if meta.relay != relay.url]
+
+    def _tidy(self) -> None:
+        if self.trust is None:
+            return
+        relay, now = self.trust.directory.relay, self.clock.now()
+        records = {key: self._filed[key].without_content() for key in self._outdated_records()}
+        entries = {}
+        for key in self._misaddressed():
+            known, meta = self._entries[key]
+            moved = outbox.moved(meta, relay.url, relay.pin, now)
+            entries[key] = entry(key, known.record_id, moved, known.envelope), moved
+
+        def change(tx: Transaction) -> None:
+            for record in records.values():
+                tx.put(record.record_id, Kind.FILED, record.to_bytes())
+            for updated, _ in entries.values():
+                tx.update_entry(updated)
+
+        self._commit(change)
+        self._filed = {**self._filed, **records}
+        self._entries = {**self._entries, **entries}
+
+    # --- For cover -------------------------------------------------------------------------------------
+
+    @property
+    def covers(self) -> int:
+        """How many covers are on their way."""
+        return sum(1 for known, _ in self._entries.values() if known.record_id == NO_RECORD)
+
+    async def seal_covers(self, sizes: Sequence[int]) -> int:
+        """Seal covers of these classes as the next members of the chain; returns how many.
+
+        Fewer, or none, when tokens are short or many covers are on their way: a record never waits for lack of a token
+        that a cover has used.
+        """
+        return await self._worker.run(self._seal_covers, tuple(sizes))
+
+    def _seal_covers(self, sizes: Sequence[int]) -> int:
+        if self.standing is not Standing.ENROLLED or self.membership is None or self.trust is None:
+            return 0
+        room = min(self.tokens_left - TOKENS_FOR_RECORDS, MAX_COVERS - self.covers)
+        sizes = sizes[: max(0, room)]
+        if not sizes:
+            return 0
+        sealer = self._sealer(self.membership, self.trust, self.clock.now())
+        try:
+            for size in sizes:
+                sealer.cover(size)
+            self._commit_sealed(sealer, lambda _: None)
+        except (SealRefused, OutboxFull, OutboxUnavailable, VaultFull):
+            return 0
+        return len(sizes)
+
+    # --- Messages --------------------------------------------------------------------------------------
+
+    async def write_letter(self, letter: Letter) -> None:
+        """Keep a message of the centre as it is now (read, or put back)."""
+        await self.commit(lambda tx: tx.put(letter.id, Kind.MESSAGE, letter.to_bytes()))
+        self.letters = {**self.letters, letter.id: letter}
+        self.changes.ring()
+
+    async def erase_letter(self, letter: Letter) -> None:
+        """Erase a message; it does not come back when the relay says it again."""
+        await self.commit(lambda tx: tx.erase(letter.id))
+        self.letters = {key: kept for key, kept in self.letters.items() if key != letter.id}
+        self.changes.ring()
+
+    # --- By order --------------------------------------------------------------------------------------
+
+    def wipe_due(self) -> WipeOrder | None:
+        """Return the order to wipe that is in force, None when there is none."""
+        if self.trust is None:
+            return None
+        return self.orders.wipe_due(self.trust.root.command_keys, self.centre_now)
+
+    async def wipe(self, order: WipeOrder) -> None:
+        """Erase every record of this notebook, and its keys of the centre, in one transaction; nothing is saved after it.
+
+        What is finished is sealed first. The sealed outbox stays: nobody can read it here, and it still reaches the
+        centre (security: section 2.5), with a report that the order was carried out. VaultError: nothing was erased.
+        """
+        await self.seal_waiting()
+        await self._worker.run(self._wipe, order)
+        self.changes.ring()
+
+    def _wipe(self, order: WipeOrder) -> None:
+        if self.membership is None or self.trust is None:
+            return
+        now = self.clock.now()
+
+        def erase(tx: Transaction) -> None:
+            for record in self._vault.records():
+                tx.erase(record.record_id)
+
+        sealer = self._sealer(self.membership, self.trust, now)
+        try:
+            sealer.report(wiped_report(order, self.centre_now))
+            self._commit_sealed(sealer, erase)
+        except (NoDropToken, SealRefused, OutboxFull, OutboxUnavailable):
+            # The centre will not hear that it was done. It is done all the same.
+            self._commit_sealed(self._sealer(self.membership, self.trust, now), erase)
+        self.emptied = True
+        self._take(Contents(settings=self.settings, entries=dict(self._entries)))
+
+    def _commit(self, change: Change) -> None:
+        """Write a change; VaultLocked after a wipe, for what a screen still holds must not come back to the disk."""
+        if self.emptied:
+            raise VaultLocked("wiped")
+        super()._commit(change)
+
+
+def wiped_report(order: WipeOrder, at: int) -> bytes:
+    """Return the body of the report that an order was carried out: canonical JSON {at, kind, order_id, v}."""
+    return canonical.dumps({"at": at, "kind": "wiped", "order_id": order.order_id.hex(), "v": 1})
