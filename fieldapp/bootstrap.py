@@ -21,6 +21,7 @@ from fieldapp.assets import default_law
 from fieldapp.config import Config
 from fieldapp.errors import InputError
 from fieldapp.kit.logs import DebugLoggingError, pin_loggers, refuse_debug_logging
+from fieldapp.services.covering import Covering
 from fieldapp.services.delivery import RelayFactory
 from fieldapp.services.gate import Gate
 from fieldapp.system import SystemClock, SystemIds
@@ -40,7 +41,7 @@ def field_gate(config: Config, relays: RelayFactory = RelayClient) -> Gate:
     The operating system's key store comes in a later release: until then the passphrase alone protects the vault.
     """
     check_folder(config.data_dir)
-    return Gate(config.data_dir, NoKeystore(), SystemClock(), SystemIds(), relays)
+    return Gate(config.data_dir, NoKeystore(), SystemClock(), SystemIds(), relays, covering=Covering())
 
 
 def run_field(config: Config) -> None:

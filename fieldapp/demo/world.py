@@ -24,6 +24,7 @@ from fieldapp.demo.page import Door, NetworkSwitch, demo_page
 from fieldapp.desk.app import desk_app
 from fieldapp.desk.gate import DeskGate
 from fieldapp.errors import InputError
+from fieldapp.services.covering import Covering
 from fieldapp.services.desk.centre import Centre, create_centre
 from fieldapp.services.desk.ceremony import CentrePlan
 from fieldapp.services.gate import Gate
@@ -101,7 +102,15 @@ def _world(folder: Path, relay_url: str) -> World:
     def relays(relay: Relay) -> RelayClient:
         return RelayClient(relay, transport=SwitchedTransport(network))
 
-    gate = Gate(folder / "phone", NoKeystore(), SystemClock(), SystemIds(), relays, calibrated=lambda: FLOOR)
+    gate = Gate(
+        folder / "phone",
+        NoKeystore(),
+        SystemClock(),
+        SystemIds(),
+        relays,
+        calibrated=lambda: FLOOR,
+        covering=Covering(),
+    )
     return World(folder, relay_url, network, gate)
 
 

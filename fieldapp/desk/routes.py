@@ -7,6 +7,7 @@ import flet as ft
 
 from fieldapp.desk.screens import (
     alerts,
+    case_rules,
     ceremony,
     devices,
     door,
@@ -15,6 +16,8 @@ from fieldapp.desk.screens import (
     keys,
     quarantine,
     settings,
+    telling,
+    wipe,
 )
 from fieldapp.desk.state import DeskState, Screen
 
@@ -30,6 +33,9 @@ SCREENS: Final[Mapping[Screen, Callable[[DeskState], ft.Control]]] = {
     Screen.QUARANTINE: quarantine.quarantine_screen,
     Screen.DEVICES: devices.devices_screen,
     Screen.DEVICE: devices.devices_screen,
+    Screen.MESSAGE_TO: telling.message_screen,
+    Screen.WIPE: wipe.wipe_screen,
+    Screen.CASE_RULES: case_rules.case_rules_screen,
     Screen.ENROL: enrol.enrol_screen,
     Screen.SETTINGS: settings.settings_screen,
     Screen.PASSPHRASE: settings.passphrase_screen,

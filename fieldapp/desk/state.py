@@ -47,6 +47,9 @@ class Screen(StrEnum):
     QUARANTINE = "quarantine"
     DEVICES = "devices"
     DEVICE = "device"
+    MESSAGE_TO = "message_to"
+    WIPE = "wipe"
+    CASE_RULES = "case_rules"
     ENROL = "enrol"
     SETTINGS = "settings"
     PASSPHRASE = "passphrase"  # noqa: S105 - a place, not a secret

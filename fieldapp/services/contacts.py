@@ -120,6 +120,11 @@ class Contacts:
         """Return one case."""
         return self._cases.get(case_id)
 
+    def is_by_centre(self, case: Case) -> bool:
+        """Tell whether the present rules of a case are the centre's."""
+        applied = case.from_centre.applied if case.from_centre else b""
+        return bool(applied) and applied == _rules_hash(case)
+
     def history(self, case_id: bytes) -> tuple[Filed, ...]:
         """Return what was filed about a case, the newest first."""
         return tuple(record for record in self._book.filed if record.case_id == case_id)

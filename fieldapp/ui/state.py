@@ -42,6 +42,7 @@ class Screen(StrEnum):
     RECOVER = "recover"
     ABOUT = "about"
     OUTBOX = "outbox"
+    MESSAGES = "messages"
     RECORD = "record"
     CASES = "cases"
     CASE = "case"
@@ -98,6 +99,7 @@ class FieldState(places.Places[Screen], Interface):
         self.presence: Presence
         self._unsubscribe: Callable[[], None] = lambda: None
         self._saving = asyncio.Lock()
+        self._ending: asyncio.Task[None] | None = None
         self._taps = 0
 
     # --- Where the worker is ---------------------------------------------------------------------------
@@ -203,7 +205,15 @@ class FieldState(places.Places[Screen], Interface):
         self.set_language(settings.language)
         self.set_theme(ThemeChoice[Look(settings.look).name])
         self.set_text_scale(settings.text_scale / 100)
-        self.presence.policy = LockPolicy(settings.background_seconds, settings.idle_seconds)
+        self._limit_lock(settings)
+
+    def _limit_lock(self, settings: Settings) -> None:
+        """Lock after the worker's times or the centre's, whichever are shorter."""
+        ordered = self.notebook.book.orders.policy if self.notebook else None
+        background, idle = settings.background_seconds, settings.idle_seconds
+        if ordered is not None:
+            background, idle = min(background, ordered.background_seconds), min(idle, ordered.idle_seconds)
+        self.presence.policy = LockPolicy(background, idle)
 
     async def change_settings(self, **changes: object) -> None:
         """Save changed settings and show them."""
@@ -222,13 +232,26 @@ class FieldState(places.Places[Screen], Interface):
 
     def _opened(self, notebook: Notebook) -> None:
         self.notebook = notebook
-        self._unsubscribe = notebook.book.changes.subscribe(self.here(self._refresh))
+        changed = notebook.book.changes.subscribe(self.here(self._refresh))
+        wiped = notebook.book.wiped.subscribe(self.here(self._wiped))
+
+        def unsubscribe() -> None:
+            changed()
+            wiped()
+
+        self._unsubscribe = unsubscribe
         self.presence.opened()
         self.apply(notebook.book.settings)
         self.places = (Place(Screen.HOME),)
 
     def _refresh(self) -> None:
+        if self.notebook is not None:
+            self._limit_lock(self.notebook.book.settings)
         self.beat += 1
+
+    def _wiped(self) -> None:
+        """Lock at once, without a word: whoever holds the device now need not learn what happened."""
+        self._ending = asyncio.create_task(self.presence.cover())
 
     def _door(self) -> Place:
         return Place(Screen.FIRST_START if self.gate.is_new else Screen.LOCK)

@@ -6,6 +6,7 @@ import flet as ft
 
 from fieldapp.desk.alert_words import gaps_words
 from fieldapp.desk.parts.facts import fact_card, fact_line
+from fieldapp.desk.parts.telling import to_the_device
 from fieldapp.desk.state import DeskState, Screen
 from fieldapp.desk.words import agency_words, device_state_words, trouble_notice
 from fieldapp.kit.boundary import component
@@ -29,6 +30,7 @@ def device_pane(state: DeskState, row: DeviceRow, on_back: Handler | None) -> Pa
         quiet(state, agency),
         *_standing(state, row),
         fact_card(state, t("Its chain"), _chain(state, row)),
+        ft.Container(to_the_device(state, row), key=f"telling-{row.device_id.hex()}"),
         # With a key of its own, so that a question about one device is never answered for another.
         ft.Container(decisions(state, row), key=f"decisions-{row.device_id.hex()}"),
     ]

@@ -13,6 +13,9 @@ _SECTION: Final = {
     Screen.ALERT: Screen.ALERTS,
     Screen.EVIDENCE: Screen.QUARANTINE,
     Screen.DEVICE: Screen.DEVICES,
+    Screen.MESSAGE_TO: Screen.DEVICES,
+    Screen.WIPE: Screen.DEVICES,
+    Screen.CASE_RULES: Screen.INBOX,
     Screen.ENROL: Screen.DEVICES,
 }
 """Places that belong to the destination of another one; what is missing leads its own or the settings'."""

@@ -18,7 +18,7 @@ from fieldapp.desk.parts.answers import (
 from fieldapp.desk.parts.facts import fact_card, fact_line, plain_line
 from fieldapp.desk.parts.inbox_list import row_name, row_words
 from fieldapp.desk.parts.person import identity_card, reach_card
-from fieldapp.desk.state import DeskState
+from fieldapp.desk.state import DeskState, Screen
 from fieldapp.desk.words import (
     agency_words,
     alarm_words,
@@ -34,7 +34,7 @@ from fieldapp.domain.contact import ContactEvent, Direction
 from fieldapp.domain.screening import Screening
 from fieldapp.domain.triage import Band
 from fieldapp.kit.boundary import component
-from fieldapp.kit.buttons import primary_button, quiet_button
+from fieldapp.kit.buttons import primary_button, quiet_button, secondary_button
 from fieldapp.kit.interface import Handler, bound
 from fieldapp.kit.layout import card
 from fieldapp.kit.names import channel_words, outcome_words, seen_by_words
@@ -178,12 +178,22 @@ def _open(state: DeskState, row: Row, record: OpenedRecord, trying: Trying) -> l
         right.append(identity_card(state, record.identity))
     if record.safe_contact:
         right.append(reach_card(state, record.safe_contact))
+        right += _change_rules(state, row)
     right += [*_links(state, row, record), _where_from(state, row, record), do_not_card(state)]
     said: list[str] = []
     if record.screening:
         said += mismatch_warnings(state, record.screening, agrees=record.agrees)
         said += wish_warnings(state, record.screening.screening)
     return [*_newer(state, row, record, trying), *_warnings(state, row, said), _columns(state, left, right)]
+
+
+def _change_rules(state: DeskState, row: Row) -> list[ft.Control]:
+    """Lead to changing how the person is reached; not for a record that is kept aside."""
+    if state.open.inbox.case_of(row.key) is None:
+        return []
+    to = bound(state.go, Screen.CASE_RULES, row.key)
+    words = state.t("Change these rules")
+    return [secondary_button(state, words, to, icon=ft.Icons.EDIT_OUTLINED, identifier="change-rules")]
 
 
 def _columns(state: DeskState, left: Sequence[ft.Control], right: Sequence[ft.Control]) -> ft.Control:

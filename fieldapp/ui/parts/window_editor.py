@@ -18,7 +18,7 @@ from fieldapp.kit.layout import card
 from fieldapp.kit.names import tie_inside, tie_words
 from fieldapp.kit.text import body
 from fieldapp.kit.times import clock_words, minutes_of, weekday_words
-from fieldapp.ui.parts.windows import NEVER, SAFE, chosen_never, chosen_safe, window_options
+from fieldapp.kit.windows import NEVER, SAFE, chosen_never, chosen_safe, window_options
 
 Windows = tuple[SafeWindow, ...]
 

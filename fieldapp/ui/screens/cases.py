@@ -20,6 +20,7 @@ from fieldapp.kit.times import day_words, local_time, moment_words, past_words
 from fieldapp.services.contacts import Case
 from fieldapp.ui.parts.distress import distress_card
 from fieldapp.ui.parts.frame import framed
+from fieldapp.ui.parts.from_centre import from_centre
 from fieldapp.ui.parts.names import band_words
 from fieldapp.ui.parts.numbers import number_card
 from fieldapp.ui.parts.records import record_row
@@ -120,6 +121,7 @@ def case_screen(state: FieldState) -> ft.View:
             *trying.shown(),
             *(alarm_parts(state, alarm) if alarm else []),
             _permission(state, case),
+            *from_centre(state, case, trying),
             *(_reach(state, case, case.contact) if case.contact else []),
             *(_words(state, case.contact.rules) if case.contact else []),
             *(_when(state, case.contact.rules) if case.contact else []),

@@ -11,7 +11,7 @@ from fieldapp.kit.i18n import Translator
 from fieldapp.kit.interface import Handler, bound
 from fieldapp.kit.layout import card
 from fieldapp.kit.names import network_words
-from fieldapp.kit.notices import status_line
+from fieldapp.kit.notices import notice, status_line
 from fieldapp.kit.text import body, isolate, quiet
 from fieldapp.kit.times import local_time, past_words
 from fieldapp.services.filed import Filed
@@ -57,6 +57,7 @@ def home_screen(state: FieldState) -> ft.View:
             _status(state),
             *trying.shown(),
             *device_warnings(state),
+            *_messages(state),
             *_unfinished(state, trying),
             *_due(state, trying),
             *([_enrol_hint(state, lambda: set_later(True))] if local and not later else []),
@@ -103,6 +104,16 @@ def _status(state: FieldState) -> ft.Control:
         count = t("Nothing waits.")
     words = " ".join(filter(None, (network_words(t, delivery.network), count)))
     return status_line(state, _NETWORK_ICONS[delivery.network], words)
+
+
+def _messages(state: FieldState) -> list[ft.Control]:
+    """Lead to what the centre wrote; nothing of it stands here."""
+    unread = state.open.messages.unread
+    if not unread:
+        return []
+    words = state.tn("{n} new message from the centre", "{n} new messages from the centre", unread)
+    to = bound(state.go, Screen.MESSAGES)
+    return [notice(state, words, icon=ft.Icons.MAIL_OUTLINED, on_click=to, identifier="messages")]
 
 
 def _other_order(state: FieldState, trying: Trying, mode: Mode) -> ft.Control:

@@ -9,6 +9,7 @@ from fieldapp.kit.dialogs import use_confirm
 from fieldapp.kit.interface import bound
 from fieldapp.kit.layout import list_row, section
 from fieldapp.kit.names import network_words
+from fieldapp.kit.notices import notice
 from fieldapp.kit.passphrase_change import PassphraseWords, use_passphrase_form
 from fieldapp.services.settings import Work
 from fieldapp.services.shelf import MOST_NOTEBOOKS
@@ -16,6 +17,7 @@ from fieldapp.ui.parts.frame import framed
 from fieldapp.ui.parts.standing import standing_words
 from fieldapp.ui.parts.trying import Trying, use_trying
 from fieldapp.ui.state import FieldState, Screen
+from sync.downstream import DevicePolicy
 
 
 @component
@@ -61,7 +63,10 @@ def _device(state: FieldState, trying: Trying) -> list[ft.Control]:
     )
     sent = _row(state, t("Sent from here"), t("How far each record has come"), Screen.OUTBOX, "outbox")
     cases = _row(state, t("My cases"), t("Who you are in touch with"), Screen.CASES, "cases")
-    return [enrolled, send, sent, cases, shared_device(state)]
+    unread = state.open.messages.unread
+    new = tn("{n} new", "{n} new", unread) if unread else t("What the centre wrote to you")
+    messages = _row(state, t("Messages"), new, Screen.MESSAGES, "messages")
+    return [enrolled, send, sent, messages, cases, shared_device(state)]
 
 
 @component
@@ -115,7 +120,19 @@ def _choices(state: FieldState, trying: Trying) -> list[ft.Control]:
 
 
 def _timing(state: FieldState, trying: Trying) -> list[ft.Control]:
-    return lock_choices(state, trying, state.change_settings, state.open.book.settings)
+    limits = state.open.book.orders.policy
+    limited = [] if limits is None else [_limits(state, limits)]
+    return [*limited, *lock_choices(state, trying, state.change_settings, state.open.book.settings)]
+
+
+def _limits(state: FieldState, limits: DevicePolicy) -> ft.Control:
+    words = state.t(
+        "Your centre locks this device after at most {idle} seconds without a tap and {hidden} seconds in the "
+        "background. The shorter time counts.",
+        idle=limits.idle_seconds,
+        hidden=limits.background_seconds,
+    )
+    return notice(state, words)
 
 
 def _passphrase_rows(state: FieldState) -> list[ft.Control]:

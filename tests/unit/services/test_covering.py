@@ -162,15 +162,8 @@ async def test_bodies_of_a_long_mixed_session_have_three_lengths_one_head_and_no
         )
         for request in watcher.requests
     }
-    assert heads == {
-        (
-            ("accept", "*/*"),
-            ("accept-encoding", "identity"),
-            ("connection", "keep-alive"),
-            ("host", "relay.example"),
-            ("user-agent", USER_AGENT),
-        )
-    }
+    assert len(heads) == 1, "one head for all: nothing tells installations or kinds of content apart"
+    assert ("user-agent", USER_AGENT) in heads.pop()
     used: dict[str, set[bytes]] = {}
     for drops in watcher.drops:
         for request in drops:

@@ -11,6 +11,7 @@ from sync import (
     certificate,
     chain,
     code,
+    downstream,
     enrolment,
     envelope,
     header,
@@ -207,6 +208,25 @@ def test_enrolment_layout() -> None:
 def test_receipt_kinds() -> None:
     assert {word(row[0]) for row in rows(TEXT, "## 7.", "kind")} == {kind.value for kind in ReceiptKind}
     assert f"1 to {receipts.MAX_ITEMS} items" in TEXT
+
+
+def test_bodies_from_a_centre() -> None:
+    written = {
+        word(row[0]): set(word(row[1]).strip("{}").split(", "))
+        for row in rows(TEXT, "### 7.1 Other bodies", "type")
+    }
+    bodies = {
+        "DIRECTORY": downstream.DirectoryNotice(1, bytes(32)),
+        "POLICY": downstream.DevicePolicy(1, 1, 0, 1, 60, 0),
+        "MESSAGE": downstream.Message(1, "Intake", "made-up text"),
+        "SAFE_CONTACT_UPDATE": downstream.RulesUpdate(bytes(16), 1, b"", 1, "Intake", {}),
+        "WIPE": downstream.WipeOrder(bytes(16), bytes(16), 1),
+        "REKEY": downstream.Rekey(1),
+    }
+    assert {name: set(body.to_value()) for name, body in bodies.items()} == written
+    assert {MsgType[name] for name in written} < ALLOWED_TYPES[SenderKind.DESK]
+    assert f"{downstream.MAX_TEXT} printable" in TEXT
+    assert f"at most {downstream.WIPE_LIFETIME // protocol.DAY} days ahead" in TEXT
 
 
 def test_chain_outcomes() -> None:

@@ -14,9 +14,9 @@ from fieldapp.kit.buttons import primary_button
 from fieldapp.kit.fields import note_field, text_field
 from fieldapp.kit.interface import bound
 from fieldapp.kit.text import quiet
+from fieldapp.kit.windows import NEVER, SAFE, chosen_never, chosen_safe, window_options
 from fieldapp.ui.parts.screening import open_screening, step_screen, use_draft_text
 from fieldapp.ui.parts.screening_steps import move
-from fieldapp.ui.parts.windows import NEVER, SAFE, chosen_never, chosen_safe, window_options
 from fieldapp.ui.state import FieldState, Place, Screen
 
 
