@@ -109,6 +109,4 @@ def test_a_desk_tells_a_device(
     app.ask("cases")
     window.wait_text("marble")
     walk_the_device(window)
-    if phone:
-        window.click("back")
     change_rules(window)
