@@ -91,7 +91,7 @@ def change_rules(window: AppWindow) -> None:
     window.by_id("change-rules").scroll_into_view_if_needed()
     window.shot("telling-8-record")
     window.click("change-rules")
-    window.wait_text("the more careful count")
+    window.wait_text("the more careful ones count")
     window.shot("telling-9-rules")
     window.by_id("send-rules").scroll_into_view_if_needed()
     window.click("send-rules")

@@ -61,8 +61,8 @@ def _editor(state: DeskState, key: bytes, reach: Reach) -> ft.View:
     row = state.row(key)
     name = row_name(t, row) if row else t("Contact rules")
     hint = t(
-        "The device shows them at its next contact. If its worker changed them meanwhile, both are shown there and the "
-        "more careful count until the worker chooses."
+        "The device shows them at its next contact. If its worker has changed them meanwhile, both are shown there, and "
+        "the more careful ones count until the worker chooses."
     )
     allowed = {"voicemail": rules.voicemail, "sms": rules.sms}
     content = [

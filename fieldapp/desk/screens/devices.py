@@ -69,7 +69,7 @@ def _device(state: DeskState, row: DeviceRow, chosen: bool) -> ft.Control:
         *_warnings(state, row),
         fact_line(state, t("Enrolled"), enrolled),
         fact_line(state, t("Last heard"), seen),
-        fact_line(state, t("Records so far"), str(row.highest_seq)),
+        fact_line(state, t("Highest number"), str(row.highest_seq)),
         *([fact_line(state, t("Missing numbers"), gaps_words(t, row.gaps))] if row.gaps else []),
     ]
 
