@@ -239,8 +239,8 @@ async def test_the_pin_of_the_newest_directory_holds_for_what_waits(
     for relay in (Relay(URL, "cd" * 32), moved):
         newer = replace(trust, directory=replace(trust.directory, relay=relay))
         await notebook.book.save_trust(newer)
-        await Delivery(notebook.book, relays).once()
-    # Sealed without a pin: the same address takes the new pin; what was for the old address stays with it.
+        await Delivery(notebook.book, relays, notebook.contacts.take).once()
+    # Sealed without a pin: the same address takes the new pin, and what waits moves along with the centre.
     assert asked == [Relay(URL, "cd" * 32), moved]
 
 
