@@ -1,8 +1,4 @@
-"""How comparable systems lost or leaked data, as behaviour of this device.
-
-Told elsewhere: a lost answer makes one record (test_delivery), fifty failures and then success (test_delivery, here with
-covers too), an answer in the relay's place marks nothing as stored (test_delivery), a wrong clock (test_ageing).
-"""
+"""More of how other systems lost or leaked records, played on a device. `docs/failure-stories.md` lists every story's test."""
 
 import contextlib
 import os
@@ -84,26 +80,6 @@ async def test_story_1_a_crash_while_finishing_leaves_a_draft_or_a_sealed_record
         assert not any(CANARY.encode() in entry.envelope for entry, _ in notebook.book.on_the_way)
     await gate.lock()
     assert not any(CANARY.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-
-
-async def test_story_2_what_cannot_be_encrypted_is_not_sent_and_says_why(
-    notebook: Notebook, centre: ScriptedCentre, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A recipient without a usable key must never become a record without encryption."""
-    from fieldapp.services import sealing
-    from sync.errors import SealRefused
-
-    def refuse(*_: object, **__: object) -> None:
-        raise SealRefused("prekey")
-
-    monkeypatch.setattr(sealing, "seal", refuse)
-    record = await screen(notebook)
-    assert notebook.book.stage(record) is Stage.LOCAL
-    assert isinstance(notebook.book.blocked[record.record_id], SealRefused)
-    assert notebook.book.on_the_way == ()
-    monkeypatch.undo()
-    await notebook.book.seal_waiting()
-    assert notebook.book.stage(record) is Stage.SEALED
 
 
 async def test_story_6_a_record_is_not_with_the_centre_until_every_part_is_opened(
