@@ -1,4 +1,4 @@
-"""More of how other systems lost or leaked records, played on a device. `docs/failure-stories.md` lists every story's test."""
+"""More of how other systems lost or leaked records, played on a device; `docs/failure-stories.md` lists every story."""
 
 import contextlib
 import os
