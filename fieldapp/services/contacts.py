@@ -42,7 +42,7 @@ class CentreRules:
     """Rules that the centre sent: their version there, when (seconds), who, and whether the worker has to choose.
 
     `contact` is kept while it is `open`; afterwards it is in the case, or was put aside. `applied`: `rules_hash` of what
-    replaced the worker's rules, b"" when nothing did.
+    replaced the worker's rules, b"" when nothing did. `taken_at`: when this device heard of them.
     """
 
     version: int
@@ -51,6 +51,7 @@ class CentreRules:
     open: bool = False
     contact: SafeContact | None = field(default=None, repr=False)
     applied: bytes = b""
+    taken_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ class Contacts:
         What was `begun` is replaced by the filed record in the same transaction: it has its id.
         """
         case = self._cases.get(case.id, case)  # the centre may have said something meanwhile
-        answered = replace(case.from_centre, open=False, contact=None) if case.from_centre else None
+        answered = self._answered(case, begun)
         changed = replace(case, contact=contact, rules_version=case.rules_version + 1, from_centre=answered)
         body = cast(Mapping[str, Value], case_contact_body(case.id, contact))
         record = Filed(
@@ -188,6 +189,14 @@ class Contacts:
             self._unfinished.drop([begun])
         self._book.changes.ring()
         return changed
+
+    def _answered(self, case: Case, begun: OpenRules | None) -> CentreRules | None:
+        """Return the centre's word after the worker set rules: answered, unless it came while these were being typed."""
+        said = case.from_centre
+        if said is None or begun is None or said.taken_at < begun.started:
+            return replace(said, open=False, contact=None) if said else None
+        theirs = case.in_question or (case.contact if self.is_by_centre(case) else None)
+        return replace(said, open=theirs is not None, contact=theirs, applied=b"")
 
     async def take(self, update: RulesUpdate) -> None:
         """Take in what the centre says about a case of this device, once. VaultError: it is to be said again.
@@ -214,6 +223,7 @@ class Contacts:
             open=conflict,
             contact=contact if conflict else None,
             applied=b"" if conflict else rules_hash(update.contact),
+            taken_at=self._book.clock.now(),
         )
         await self._save(replace(case, from_centre=said, contact=case.contact if conflict else contact))
 
@@ -347,6 +357,7 @@ def _centre_body(case_id: bytes, said: CentreRules) -> dict[str, object]:
         "contact": None if said.contact is None else case_contact_body(case_id, said.contact),
         "open": said.open,
         "role": said.role,
+        "taken_at": said.taken_at,
         "version": said.version,
     }
 
@@ -362,6 +373,7 @@ def _read_centre(body: object) -> CentreRules | None:
         open=body["open"] is True,
         contact=None if contact is None else parse_safe_contact_body(contact)[1],
         applied=bytes.fromhex(str(body["applied"])),
+        taken_at=int(str(body["taken_at"])),
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from fieldapp.codec import case_contact_body
 from fieldapp.domain.contact import Channel, ContactRules, Permission, SafeContact, SafeWindow, Window
+from fieldapp.domain.unfinished import OpenRules
 from fieldapp.services.contacts import Case
 from fieldapp.services.gate import Gate
 from fieldapp.services.listening import News, listen
@@ -219,6 +220,22 @@ async def test_two_changes_of_the_same_rules_both_stay_until_the_worker_chooses(
     newest = notebook.contacts.history(case.id)[0]
     assert newest.content
     assert newest.content["number"] == "theirs", "and the centre hears which one holds"
+
+
+async def test_rules_that_came_while_the_worker_was_typing_are_not_overwritten_unseen(
+    notebook: Notebook, centre: ScriptedCentre, desk: CentreClient, clock: FixedClock
+) -> None:
+    case = await begin(notebook, "first", clock)
+    first, theirs, mine = (contact(n, clock=clock) for n in ("first", "theirs", "mine"))
+    begun = OpenRules(b"b" * 16, case.id, clock.now(), mine)
+    clock.advance(60)
+    await say(centre, desk, notebook, MsgType.SAFE_CONTACT_UPDATE, update(case, 1, theirs, first))
+    held = await notebook.contacts.set_rules(case, mine, begun=begun)
+    assert (held.contact, held.in_question) == (mine, theirs)
+    clock.advance(60)
+    later = OpenRules(b"c" * 16, case.id, clock.now(), mine)
+    held = await notebook.contacts.set_rules(held, theirs, begun=later)
+    assert (held.contact, held.in_question) == (theirs, None)
 
 
 async def test_rules_for_a_case_that_is_not_here_or_that_name_another_change_nothing(
