@@ -95,7 +95,7 @@ def change_rules(window: AppWindow) -> None:
     window.shot("telling-9-rules")
     window.by_id("send-rules").scroll_into_view_if_needed()
     window.click("send-rules")
-    window.wait_text("Now and within 24 hours")
+    window.by_id("open-record").wait_for(state="attached")
 
 
 @pytest.mark.browser
