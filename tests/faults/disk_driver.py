@@ -23,7 +23,7 @@ from typing import Any
 
 from fieldapp.domain.instrument import Answer
 from fieldapp.domain.screening import FinishChoice, FinishKind, Mode
-from fieldapp.services.filing import Book
+from fieldapp.services.keeping import DeviceBook
 from fieldapp.services.listening import News
 from fieldapp.services.notebook import Notebook
 from fieldapp.services.settings import Settings, Work
@@ -52,7 +52,7 @@ def unlock(folder: Path, stretched: bytes) -> Vault:
 
 
 async def notebook_of(vault: Vault) -> Notebook:
-    return Notebook(await Book.open(vault, StorageWorker(), CLOCK, SystemIds()), RelayClient)
+    return Notebook(await DeviceBook.open(vault, StorageWorker(), CLOCK, SystemIds()), RelayClient)
 
 
 def state_of(notebook: Notebook) -> State:
