@@ -160,10 +160,10 @@ async def test_records_are_in_the_order_of_their_numbers_whatever_the_clock_says
         made.append((await screen(notebook)).record_id)
         await notebook.delivery.send_now()
         await notebook.delivery.once()
-    # In those years the same bytes were offered again.
+    # In those years the same bytes were offered again, and what nobody had opened was sealed anew as a second version.
     by_number = {one.header.seq: one for one in await centre.pull(desk)}
     arrived = [by_number[seq] for seq in sorted(by_number)]
-    assert [one.header.record_id for one in arrived[::2]] == made
+    assert [one.header.record_id for one in arrived if one.header.rec_ver == 1][::2] == made
     ledger = ChainLedger()
     for one in arrived:
         verdict = ledger.record(one.header.seq, one.opened.hash, one.header.prev_hash)
