@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fieldapp.bootstrap import field_gate
+from fieldapp.config import Config
 from fieldapp.domain.screening import FinishChoice, FinishKind, Mode
 from fieldapp.services.covering import IDLE_LEAST, IDLE_MORE, MOST_DROPS, Covering
 from fieldapp.services.filed import Filed, Stage
@@ -284,3 +286,7 @@ def test_a_clock_that_jumps_back_never_silences_covers_for_longer_than_their_wai
     covering.is_time(after)
     assert covering.next_sync is not None
     assert covering.next_sync - after <= IDLE_LEAST + IDLE_MORE
+
+
+def test_the_app_that_people_run_covers_what_it_sends(tmp_path: Path) -> None:
+    assert field_gate(Config(tmp_path))._covering is not None
