@@ -18,7 +18,8 @@ from sync.relay.drops import Drop, Outcome, _store
 from sync.relay.quotas import DEFAULT_QUOTA
 from sync.relay.schema import stream
 from sync.relay.settings import database_url
-from tests.relay.harness import START, envelope, run
+from tests.fakes.postgres import PostgresServer
+from tests.relay.harness import START, envelope, relay, run
 
 CENTRE, KEY, BOX = b"c" * 16, b"k" * 32, b"b" * 16
 SIGNER = Signer(KEY, CENTRE, True)
@@ -217,3 +218,22 @@ def test_every_connection_waits_for_the_disk_and_gives_up_on_the_stuck(postgres_
         found = {name: connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in wanted}
     engine.dispose()
     assert found == wanted
+
+
+def test_a_server_that_restarted_is_found_again(postgres_url: str, postgres_server: PostgresServer) -> None:
+    async def scenario() -> None:
+        async with relay(postgres_url) as r:
+            centre = await r.centre()
+            (token,) = await centre.tokens(1)
+            body = envelope()
+            postgres_server.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            )
+            answers = [(await r.drop(centre.box, token, body)).status_code for _ in range(12)]
+            assert set(answers) <= {503, 201, 200}
+            assert answers.count(201) == 1
+            assert answers[-1] == 200
+            assert (await centre.desk.page(centre.box)).bodies == [body]
+
+    run(scenario())
