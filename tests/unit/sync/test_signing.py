@@ -183,6 +183,7 @@ def test_without_the_old_quorum_no_rotation_is_published() -> None:
         (Quorum.ROOT, True),
         (Quorum.FORMER_ROOT, False),
     ]
+    assert not proposal.complete
     refused("threshold", proposal.blob)
 
 
