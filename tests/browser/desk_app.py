@@ -17,7 +17,7 @@ from sync import enrolment as protocol
 from sync.client import CentreClient, RelayClient
 from sync.code import EnrolmentCode
 from sync.primitives import SigningKey
-from sync.protocol import GAP_ALERT_AFTER, Withheld
+from sync.protocol import DAY, GAP_ALERT_AFTER, Withheld
 from sync.relay.app import register_centre
 from tests.fakes import desk_cases
 from tests.relay.harness import FakeClock, Relay, relay
@@ -126,9 +126,15 @@ async def main(page: ft.Page) -> None:
 
 
 def answer(line: str) -> str:
-    """Play somebody: ``register``, ``cases``, ``wrongs``, ``hello``; ``off`` and ``on`` cut the network and mend it."""
+    """Play somebody: ``register``, ``cases``, ``wrongs``, ``hello``; ``off`` and ``on`` cut the network and mend it.
+
+    After ``later``, four months have gone by.
+    """
     if line in ("off", "on"):
         getattr(_STAGE.network, line)()
+        return "done"
+    if line == "later":
+        _STAGE.clock.now += 130 * DAY
         return "done"
     play: Callable[[], Awaitable[None]] = getattr(_STAGE, line)
     task: asyncio.Task[None] = asyncio.ensure_future(play())
