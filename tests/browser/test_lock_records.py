@@ -6,6 +6,7 @@ What arrives on the websocket is read as well: nothing may be sent that is only 
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import WebSocket
 
 from tests.browser.conftest import WATCH_SOCKETS, AppProcess, AppWindow, OpenApp
@@ -136,19 +137,20 @@ class Device:
         raise AssertionError("it never happened")
 
 
-def test_reloads_and_dropped_sockets_never_show_a_record_to_who_comes_next(
-    start_app: Callable[[str], AppProcess], open_window: OpenApp
+@pytest.mark.parametrize("event", ["reload", "drop"])
+def test_neither_reloads_nor_dropped_sockets_show_a_record_to_who_comes_next(
+    start_app: Callable[[str], AppProcess], open_window: OpenApp, event: str
 ) -> None:
     app = start_app("tests.browser.field_app")
     device = Device(app, open_window(app.url))
     device.reload()  # what was typed here only went out; from now on it comes over the wire
     device.resume()
-    for interrupted in range(2 * ROUNDS):
+    for _ in range(ROUNDS):
         device.show_the_note()
         sessions = device.counts()[0] + 1
-        if interrupted < ROUNDS:
-            device.drop(sessions)
-        else:
+        if event == "reload":
             device.reload()
+        else:
+            device.drop(sessions)
         device.assert_locked(sessions)
         device.resume()
