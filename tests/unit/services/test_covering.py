@@ -223,6 +223,19 @@ async def test_a_cover_never_goes_before_a_record_and_none_follows_when_the_rela
     assert {r.content for r in watcher.drops[-1][:2]} == envelopes
 
 
+async def test_covers_that_wait_never_hold_up_a_record_that_is_not_urgent_either(
+    hidden: Notebook, network: Switchable, clock: FixedClock
+) -> None:
+    await hidden.book.seal_covers([1, 1, 1, 1, 1, 1])
+    record = await quiet(hidden)
+    clock.advance(MAX_DELAY)
+    watcher = Watcher(network)
+    await hidden.delivery.once()
+    (envelope,) = {e.envelope for e, _ in hidden.book.on_the_way if e.record_id == record.record_id}
+    assert watcher.drops[0][0].content == envelope
+    assert hidden.book.stage(record) is Stage.STORED
+
+
 async def test_a_record_that_is_not_urgent_waits_up_to_half_an_hour_and_send_now_does_not(
     hidden: Notebook, clock: FixedClock
 ) -> None:
