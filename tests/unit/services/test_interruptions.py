@@ -265,9 +265,10 @@ async def test_settings_that_cannot_be_written_do_not_undo_a_set_up_device(
 ) -> None:
     from fieldapp.services.filing import Book
 
-    (gate._directory / "v.hdr").rename(gate._directory / "old.hdr")
-    (gate._directory / "v.db").unlink()
-    (gate._directory / "v.box").unlink()
+    folder = gate.shelf.folder
+    (folder / "v.hdr").rename(folder / "old.hdr")
+    (folder / "v.db").unlink()
+    (folder / "v.box").unlink()
     await gate.lock()
 
     async def refuse(self: Book, settings: Settings) -> None:
