@@ -63,6 +63,9 @@ Scheme = Literal["light", "dark"]
 LOOKS: Final[list[tuple[bool, Scheme]]] = [(True, "light"), (True, "dark"), (False, "light"), (False, "dark")]
 """(phone, scheme): every screen of a walk is photographed in all four."""
 
+SHORT_LOOKS: Final = LOOKS if os.environ.get("FIELDAPP_LONG") else [LOOKS[0], LOOKS[3]]
+"""Both widths and both schemes, in all four pairs only in the long form: for long walks beside the main way."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark everything in this folder as a browser test."""

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.browser.conftest import LOOKS, AppProcess, OpenApp, Scheme
+from tests.browser.conftest import SHORT_LOOKS, AppProcess, OpenApp, Scheme
 from tests.browser.test_notebooks import set_up
 
 
-@pytest.mark.parametrize(("phone", "scheme"), LOOKS)
+@pytest.mark.parametrize(("phone", "scheme"), SHORT_LOOKS)
 def test_what_the_worker_is_told(
     start_app: Callable[[str], AppProcess], open_window: OpenApp, phone: bool, scheme: Scheme
 ) -> None:

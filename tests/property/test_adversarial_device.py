@@ -20,7 +20,7 @@ import pytest
 
 from fieldapp.domain.instrument import Answer
 from fieldapp.domain.screening import FinishChoice, FinishKind, Mode
-from fieldapp.services.filing import Book
+from fieldapp.services.keeping import DeviceBook
 from fieldapp.services.notebook import Notebook
 from fieldapp.services.worker import StorageWorker
 from fieldapp.system import SystemIds
@@ -61,7 +61,7 @@ def template() -> Iterator[Template]:
         vault = create(device, PASSPHRASE, NoKeystore(), FLOOR, now=START)
 
         async def join() -> None:
-            book = await Book.open(vault, StorageWorker(), FixedClock(), SystemIds())
+            book = await DeviceBook.open(vault, StorageWorker(), FixedClock(), SystemIds())
             await book.join(centre.member(), centre.trust, [struct.pack("<I28x", n) for n in range(400)])
             await book.close()
 
@@ -196,7 +196,7 @@ class Schedule:
     async def unlock(self) -> None:
         now = self.clock.now()
         vault: Vault = UnlockAttempt.begin(self.work, NoKeystore(), now).finish(self.template.stretched, now)
-        book = await Book.open(vault, StorageWorker(), self.clock, SystemIds())
+        book = await DeviceBook.open(vault, StorageWorker(), self.clock, SystemIds())
         self.notebook = Notebook(book, lambda relay: RelayClient(relay, transport=self.relay))
 
     async def lock(self) -> None:

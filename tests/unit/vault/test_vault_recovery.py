@@ -304,7 +304,7 @@ class CuttingKeystore(MemoryKeystore):
 
 
 @pytest.mark.parametrize("where", ["keystore", "before", "torn", "after"])
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("number", range(4))
 def test_a_power_cut_leaves_the_old_door_or_the_new_one(
     code: str,
     directory: Path,
