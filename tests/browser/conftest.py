@@ -7,6 +7,7 @@ Screenshots go to ``shots/``, which git ignores; look at them after a change.
 Without chromium these tests are skipped, unless ``FIELDAPP_BROWSER=required`` is set: then they fail.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from typing import Any, Final, Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SHOTS: Final = ROOT / "shots"
@@ -146,6 +148,11 @@ class AppWindow:
         part = part.and_(self.page.locator("[flt-tappable]")).last
         part.wait_for(state="attached", timeout=PATIENCE)
         part.dispatch_event("click")
+
+    def press_if_there(self, identifier: str) -> None:
+        """Press a part that may go away by itself at any moment."""
+        with contextlib.suppress(PlaywrightTimeout):
+            self.by_id(identifier).dispatch_event("click", timeout=3000)
 
     def fill(self, label: str, value: str) -> None:
         """Type `value` into the field with this accessible name, replacing what is there."""

@@ -1,0 +1,17 @@
+"""The longest tests begin first, so that none of them is still running alone when all others are done."""
+
+from typing import Final
+
+import pytest
+
+LONGEST: Final = ("test_kill_field", "test_journey", "test_lock_records", "test_desk_alerts", "test_disk")
+"""Modules, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Move what takes longest to the front; the rest keeps its order."""
+
+    def rank(item: pytest.Item) -> int:
+        return LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST)
+
+    items.sort(key=rank)
