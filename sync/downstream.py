@@ -5,6 +5,7 @@ Each is a canonical JSON object of exactly the fields named there. A body that i
 read. What a body may change is decided by the device: a version that is not higher than the one in force is ignored.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
@@ -26,19 +27,19 @@ _HASH: Final = 32
 _LONGEST_LOCK: Final = 3600
 
 
-class Downstream:
+class Downstream(ABC):
     """What all bodies share: canonical bytes, and strict reading of them."""
 
     __slots__ = ()
 
+    @abstractmethod
     def to_value(self) -> dict[str, Value]:
         """Return the object that is the body."""
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def from_fields(cls, fields: Fields) -> Self:
         """Read the object; CanonicalError."""
-        raise NotImplementedError
 
     def to_bytes(self) -> bytes:
         """Encode the body; CanonicalError for values out of their range, so that no reader has to refuse it."""
