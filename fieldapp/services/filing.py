@@ -5,7 +5,7 @@ committed on the storage thread, then shown in memory, then told to the screens;
 the disk. Finishing is one transaction: record state, sealed envelopes, chain, tokens.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final, Self
 
@@ -18,7 +18,7 @@ from fieldapp.services.filed import Filed, Stage
 from fieldapp.services.hearing import effect_of
 from fieldapp.services.kinds import Kind
 from fieldapp.services.listening import News
-from fieldapp.services.mail import MAX_KEPT, Letter
+from fieldapp.services.mail import Letter, beyond_room
 from fieldapp.services.membership import Membership, Standing, standing_in
 from fieldapp.services.orders import Orders, in_force
 from fieldapp.services.parts import bodies_of
@@ -478,7 +478,7 @@ class Book:
         )
         tokens = (*self._tokens, *news.drop_tokens)
         letters = {(one := Letter.of(*message)).id: one for message in news.messages}
-        outdated = _outdated({**self.letters, **letters})
+        outdated = beyond_room({**self.letters, **letters})
         with self._vault.transaction(now) as tx:
             # What shrinks comes first: in a full vault it makes the room for the rest.
             for record in effect.filed.values():
@@ -503,12 +503,6 @@ class Book:
         self._entries = {key: pair for key, pair in entries.items() if key not in effect.gone}
         kept = {**self.letters, **letters}
         self.letters = {key: letter for key, letter in kept.items() if key not in outdated}
-
-
-def _outdated(letters: Mapping[bytes, Letter]) -> frozenset[bytes]:
-    """Return the messages that make room for newer ones: what was read first, then the oldest."""
-    order = sorted(letters.values(), key=lambda letter: (not letter.read_at, letter.at, letter.id))
-    return frozenset(letter.id for letter in order[: max(0, len(order) - MAX_KEPT)])
 
 
 def _put(tx: Transaction, record_id: bytes, kind: Kind, payload: bytes) -> None:

@@ -1,5 +1,6 @@
 """One message of the centre, as the vault keeps it. It has no other place: no notification, no list of the system."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -60,6 +61,12 @@ class Letter:
             about=fields.binary("about"),
             read_at=fields.number("read_at"),
         )
+
+
+def beyond_room(letters: Mapping[bytes, Letter]) -> frozenset[bytes]:
+    """Return the messages that make room for newer ones: what was read first, then the oldest."""
+    order = sorted(letters.values(), key=lambda letter: (not letter.read_at, letter.at, letter.id))
+    return frozenset(letter.id for letter in order[: max(0, len(order) - MAX_KEPT)])
 
 
 def letter_id(env_hash: bytes) -> bytes:
