@@ -31,6 +31,16 @@ def said(app: Field) -> str:
     return " ".join([*app.screen.texts(), *errors])
 
 
+async def open_with(app: Field, code: str) -> None:
+    """Use a sheet on the lock screen, with a new passphrase."""
+    await app.press("forgotten")
+    await app.screen.fill("Code", code)
+    await app.press("recover-next")
+    await app.screen.fill("Passphrase", NEW)
+    await app.screen.fill("The same once more", NEW)
+    await app.press("passphrase-choose")
+
+
 async def make_a_sheet(app: Field) -> str:
     await app.press("settings", "sheet", "sheet-make")
     code = shown_code(app)
@@ -49,12 +59,7 @@ async def test_a_forgotten_passphrase_is_not_the_end(tmp_path: Path) -> None:
         await app.press("new-screening", "alone-yes")
         code = await _to_settings(app)
         await locked(app)
-        await app.press("forgotten")
-        await app.screen.fill("Code", code)
-        await app.press("recover-next")
-        await app.screen.fill("Passphrase", NEW)
-        await app.screen.fill("The same once more", NEW)
-        await app.press("passphrase-choose")
+        await open_with(app, code)
         await app.screen.wait_for(lambda: app.state.notebook is not None)
         await app.rest()
         assert app.state.place.screen is Screen.SHEET
@@ -77,12 +82,7 @@ async def test_a_code_that_is_not_on_the_newest_sheet_opens_nothing(tmp_path: Pa
         await app.press("back")
         await make_a_sheet(app)
         await locked(app)
-        await app.press("forgotten")
-        await app.screen.fill("Code", old)
-        await app.press("recover-next")
-        await app.screen.fill("Passphrase", NEW)
-        await app.screen.fill("The same once more", NEW)
-        await app.press("passphrase-choose")
+        await open_with(app, old)
         await app.screen.wait_for(lambda: "This code does not open it" in said(app))
         assert app.state.notebook is None
         await app.press("back")
@@ -113,11 +113,6 @@ async def test_locking_forgets_a_code_that_was_not_tested(tmp_path: Path) -> Non
         code = shown_code(app)
         await locked(app)
         assert code not in app.screen.texts()
-        await app.press("forgotten")
-        await app.screen.fill("Code", code)
-        await app.press("recover-next")
-        await app.screen.fill("Passphrase", NEW)
-        await app.screen.fill("The same once more", NEW)
-        await app.press("passphrase-choose")
+        await open_with(app, code)
         await app.screen.wait_for(lambda: "This code does not open it" in said(app))
         assert app.state.notebook is None
