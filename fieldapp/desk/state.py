@@ -87,8 +87,8 @@ class DeskState(Places[Screen], Interface):
         return self.centre
 
     def leaving(self) -> None:
-        """Close the record that is open, and give up an enrolment that is under way."""
-        self.record = None
+        """Close the record that is open, withdraw what was asked, and give up an enrolment that is under way."""
+        self.record = self.asking = None
         if self.gate.enrolment is not None and self.centre is not None:
             self.centre.devices.cancel(self.gate.enrolment)
         self.gate.enrolment = None

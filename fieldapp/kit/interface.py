@@ -8,6 +8,7 @@ their own state and pass it as the first argument to every component and kit par
 import contextvars
 import inspect
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import flet as ft
@@ -44,12 +45,27 @@ def bound(handler: Callable[..., Any], *args: Any) -> Handler:
     return handle
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked before something that cannot be undone, see `Interface.ask`.
+
+    `yes` and `no` name what will happen ("Finish", "Go back"), never only yes and no. `danger` colours `yes`.
+    """
+
+    title: str
+    words: str
+    yes: str
+    no: str
+    on_yes: Handler
+    danger: bool = False
+
+
 class Interface(ft.Observable):
     """Presentation state of one session; components that receive it re-render when it changes.
 
     `veiled` blanks every screen; `ended` says that another window took over; `trouble` that a handler failed
     (see `boundary`); `roomy` that a list and what is chosen in it fit side by side; `cover` is the gesture that
-    hides everything at once, set while something is unlocked.
+    hides everything at once, set while something is unlocked; `asking` is the question in place of the screen.
     """
 
     def __init__(
@@ -70,6 +86,7 @@ class Interface(ft.Observable):
         self.veiled: bool = False
         self.ended: bool = False
         self.trouble: bool = False
+        self.asking: Question | None = None
         self.cover: Callable[[], Awaitable[None]] | None = None
         self._arrow: Handler | None = None
         self._choose_theme(text_scale)
@@ -125,6 +142,18 @@ class Interface(ft.Observable):
         """
         if not self.veiled:
             await bound(self._arrow or otherwise)()
+
+    def ask(self, question: Question) -> None:
+        """Show `question` in place of the screen until it is answered; locking and leaving the place withdraw it."""
+        self.asking = question
+
+    async def decide(self, question: Question, *, yes: bool) -> None:
+        """Take the question away, and do what it was about if the answer is `yes`. A second tap does nothing."""
+        if self.asking is not question:
+            return
+        self.asking = None
+        if yes:
+            await bound(question.on_yes)()
 
     def attach(self, page: ft.Page) -> None:
         """Follow the window's width and the device's brightness, and set the page's own look."""

@@ -3,18 +3,20 @@
 What the eye reads stands at the top, what the thumb does at the bottom. One primary action a screen. On
 every unlocked screen the cover button is in the same place, the top right corner, and a long press on the
 bottom edge covers as well. While the interface is veiled, `screen` returns a blank view whatever it was given:
-the tree then holds nothing of a record.
+the tree then holds nothing of a record. A question (`Interface.ask`) is shown in place of the screen that asks it.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import flet as ft
 
-from fieldapp.kit.buttons import Look, icon_button, pressable
-from fieldapp.kit.interface import Handler, Interface
+from fieldapp.kit.buttons import Look, danger_button, icon_button, pressable, primary_button, secondary_button
+from fieldapp.kit.interface import Handler, Interface, Question, bound
 from fieldapp.kit.notices import Urgency, notice
 from fieldapp.kit.text import body, quiet
+from fieldapp.kit.text import question as large
 from fieldapp.kit.theme import Width
 
 
@@ -80,12 +82,44 @@ def shell(ui: Interface, route: str, draw: Callable[[bool], ft.Control], *, unlo
         return _plain_view(ui, route, [])
     covers = unlocked and ui.cover is not None
     edge = [_cover_edge(ui)] if covers else []
+    drawn = _or_question(ui, draw(covers), covers)
     return ft.View(
         route=route,
         padding=0,
         spacing=0,
         bgcolor=ui.theme.palette.paper,
-        controls=[ft.SafeArea(ft.Column([draw(covers), *edge], spacing=0, expand=True), expand=True)],
+        controls=[ft.SafeArea(ft.Column([drawn, *edge], spacing=0, expand=True), expand=True)],
+    )
+
+
+def _or_question(ui: Interface, drawn: ft.Control, covers: bool) -> ft.Control:
+    """Return what a screen has `drawn`, or the question that is asked in its place.
+
+    A question is no dialog of Flet's: a dialog is a route of its own in Flutter's navigator, and when the view below it
+    is replaced at the same moment (locking does that) Flet 1.0.5 can lose hold of it: it stays above the lock screen
+    (`docs/adr/0029`). The screen itself waits unseen: it cannot be pressed, reached by Tab or read out.
+    """
+    asking = ui.asking
+    # Always the same tree, so that what was typed on the screen stays. Without opacity Flutter draws nothing and tells
+    # screen readers nothing; an `ft.Semantics` around everything would run the texts of a screen together.
+    waits = asking is not None
+    below = ft.Container(drawn, opacity=0.0 if waits else 1.0, disabled=waits, ignore_interactions=waits)
+    layers: list[ft.Control] = [below]
+    if asking is not None:
+        layers.append(_question(ui, asking, covers))
+    return ft.Stack(layers, fit=ft.StackFit.EXPAND, expand=True)
+
+
+def _question(ui: Interface, asking: Question, covers: bool) -> ft.Control:
+    yes, no = (bound(partial(ui.decide, asking, yes=answer)) for answer in (True, False))
+    button = danger_button if asking.danger else primary_button
+    bottom = [
+        button(ui, asking.yes, yes, identifier="confirm-yes"),
+        secondary_button(ui, asking.no, no, identifier="confirm-no"),
+    ]
+    bar = top_bar(ui, "", None, no, (), covers)
+    return _centred(
+        ui, column(ui, bar, [large(ui, asking.title), body(ui, asking.words)], bottom), wide=False
     )
 
 

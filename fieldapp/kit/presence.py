@@ -119,7 +119,7 @@ class Presence:
         self._unlocked = False
         self._locking = True
         self._ui.veiled = True
-        self._ui.cover = None
+        self._ui.cover = self._ui.asking = None
         try:
             await self._on_lock()
         except Exception as error:

@@ -75,8 +75,6 @@ class Palette:
     serious: Tone
     concern: Tone
     focus: str
-    scrim: str
-    """What lies over the screen behind a dialog: ``#AARRGGBB``."""
 
 
 LIGHT: Final = Palette(
@@ -93,7 +91,6 @@ LIGHT: Final = Palette(
     serious=Tone(solid="#A66A12", on_solid="#FFFFFF", soft="#F6E9CF", ink="#77490A"),
     concern=Tone(solid="#1F6F6B", on_solid="#FFFFFF", soft="#DCEBE9", ink="#185A57"),
     focus="#591F6F6B",
-    scrim="#801B2430",
 )
 
 DARK: Final = Palette(
@@ -110,7 +107,6 @@ DARK: Final = Palette(
     serious=Tone(solid="#DDB065", on_solid="#2A1C05", soft="#3D3219", ink="#EBC788"),
     concern=Tone(solid="#6FBDB6", on_solid="#0E2422", soft="#1D3B3B", ink="#8ED0CA"),
     focus="#666FBDB6",
-    scrim="#B3080B10",
 )
 
 
@@ -162,7 +158,6 @@ class Theme:
     """The list of a desk, beside what is chosen in it."""
     alone_width: float = 760
     """The same where nothing stands beside it."""
-    dialog_width: float = 480
     code_side: float = 280
     """A code that a camera reads from half a metre."""
 
@@ -176,7 +171,7 @@ class Theme:
         return round(height * (1 + (self.scale - 1) * 0.5))
 
     def material(self) -> ft.Theme:
-        """Return the Material theme that Flet's own controls (fields, menus, dialogs) draw with."""
+        """Return the Material theme that Flet's own controls (fields, menus) draw with."""
         p = self.palette
         still = ft.PageTransitionTheme.NONE
         return ft.Theme(

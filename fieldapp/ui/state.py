@@ -105,8 +105,8 @@ class FieldState(places.Places[Screen], Interface):
     # --- Where the worker is ---------------------------------------------------------------------------
 
     def leaving(self) -> None:
-        """Settle what could be taken back."""
-        self.undo = None
+        """Settle what could be taken back, and withdraw what was asked."""
+        self.undo = self.asking = None
 
     def back(self) -> None:
         """Return to the place before; whoever comes home has nothing open any more."""
@@ -116,7 +116,7 @@ class FieldState(places.Places[Screen], Interface):
 
     def home(self) -> None:
         """Return to the home screen."""
-        self.screening = self.reach = self.unsaved = self.undo = None
+        self.screening = self.reach = self.unsaved = self.undo = self.asking = None
         self.places = (Place(Screen.HOME),)
 
     # --- What is open ----------------------------------------------------------------------------------

@@ -114,6 +114,8 @@ class AppWindow:
         self.page = page
         self.page.set_default_timeout(PATIENCE)
         self.name = name
+        self._told: list[bytes] = []
+        self.page.on("websocket", lambda socket: socket.on("framesent", self._note))
 
     def open(self, url: str) -> None:
         """Go to `url` and wait until the app can be driven."""
@@ -155,16 +157,37 @@ class AppWindow:
             self.by_id(identifier).dispatch_event("click", timeout=3000)
 
     def fill(self, label: str, value: str) -> None:
-        """Type `value` into the field with this accessible name, replacing what is there."""
+        """Type `value` into the field with this accessible name, replacing what is there.
+
+        Done when the app has been told: on a busy machine a field may show letters that Flutter never heard of.
+        """
         field = self.page.get_by_label(label).last
+        if field.input_value() == value:
+            return
+        self._told.clear()
         for attempt in range(1, 6):
+            if attempt > 1:
+                # Flutter hears of a field that has the focus already only when it gets it anew.
+                field.evaluate("field => field.blur()")
+                self.page.wait_for_timeout(PAUSE_BEFORE_TYPING)
             field.click(force=True)
             self.page.wait_for_timeout(PAUSE_BEFORE_TYPING * attempt)
-            field.fill(value)
-            self.page.wait_for_timeout(PAUSE_BEFORE_TYPING)
-            if field.input_value() == value:
+            if field.input_value() != value or not self._was_told(value, seconds=0):
+                field.fill(value)
+            if self._was_told(value, seconds=attempt) and field.input_value() == value:
                 return
         raise AssertionError(f"the field {label} does not take what is typed")
+
+    def _was_told(self, value: str, *, seconds: float) -> bool:
+        """Wait until the client has sent `value` to the app; False when it does not within `seconds`."""
+        for _ in range(int(seconds * 20)):
+            if any(value.encode() in frame for frame in self._told):
+                return True
+            self.page.wait_for_timeout(50)
+        return any(value.encode() in frame for frame in self._told)
+
+    def _note(self, frame: bytes | str) -> None:
+        self._told.append(frame if isinstance(frame, bytes) else frame.encode())
 
     def wait_text(self, words: str, *, seconds: float = PATIENCE / 1000) -> None:
         """Wait until `words` are somewhere on the screen."""

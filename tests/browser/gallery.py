@@ -5,8 +5,7 @@ import flet as ft
 from fieldapp.kit import answer_bar, buttons, fields, layout, notices, text
 from fieldapp.kit.answer_bar import AnswerName, Option
 from fieldapp.kit.boundary import component, install_error_handler
-from fieldapp.kit.dialogs import use_confirm
-from fieldapp.kit.interface import Interface
+from fieldapp.kit.interface import Interface, Question
 from fieldapp.kit.notices import Level, Urgency
 from fieldapp.kit.reveal import hold_to_reveal
 from fieldapp.kit.theme import ThemeChoice
@@ -26,7 +25,6 @@ class Gallery(Interface):
         self.when: str = ""
         self.language_choice = "en"
         self.name = ARABIC_NAME
-        self.asked = False
         self.confirmed = 0
 
     def show(self, name: str) -> None:
@@ -38,12 +36,19 @@ class Gallery(Interface):
     def answered(self, name: AnswerName) -> None:
         self.answer = name
 
-    def ask(self) -> None:
-        self.asked = True
+    def finish(self) -> None:
+        self.ask(
+            Question(
+                "Finish this screening?",
+                "Afterwards you can add, but not change.",
+                "Finish",
+                "Go back",
+                self.confirm,
+            )
+        )
 
-    def close(self, *, yes: bool) -> None:
-        self.asked = False
-        self.confirmed += yes
+    def confirm(self) -> None:
+        self.confirmed += 1
 
     async def hide(self) -> None:
         self.shown = "home"
@@ -60,16 +65,6 @@ def gallery_screen(state: Gallery) -> ft.View:
         "notices": all_notices,
         "desk": desk,
     }
-    use_confirm(
-        state,
-        state.asked,
-        title="Finish this screening?",
-        words="Afterwards you can add, but not change.",
-        yes="Finish",
-        no="Go back",
-        on_yes=lambda: state.close(yes=True),
-        on_no=lambda: state.close(yes=False),
-    )
     return pages[state.shown](state)
 
 
@@ -166,7 +161,7 @@ def question(state: Gallery) -> ft.View:
         ],
         step=layout.Progress(5, 20),
         on_back=lambda: state.show("home"),
-        actions=[buttons.icon_button(state, ft.Icons.TRANSLATE_ROUNDED, "Show the sentence", state.ask)],
+        actions=[buttons.icon_button(state, ft.Icons.TRANSLATE_ROUNDED, "Show the sentence", state.finish)],
         bottom=[
             *([notices.act_now_bar(state, lambda: state.show("result"))] if yes else []),
             *([follow_up] if yes else []),
@@ -204,8 +199,8 @@ def result(state: Gallery) -> ft.View:
         on_back=lambda: state.show("home"),
         bottom=[
             notices.status_line(state, ft.Icons.LOCK_OUTLINED, "Not yet at the centre."),
-            buttons.primary_button(state, "Finish", state.ask, identifier="finish"),
-            buttons.quiet_button(state, "Raise the level, with a reason", state.ask),
+            buttons.primary_button(state, "Finish", state.finish, identifier="finish"),
+            buttons.quiet_button(state, "Raise the level, with a reason", state.finish),
         ],
     )
 
@@ -254,8 +249,8 @@ def form(state: Gallery) -> ft.View:
         bottom=[
             ft.Row(
                 [
-                    buttons.secondary_button(state, "Later", state.ask, expand=True),
-                    buttons.primary_button(state, "Save", state.ask, expand=True),
+                    buttons.secondary_button(state, "Later", state.finish, expand=True),
+                    buttons.primary_button(state, "Save", state.finish, expand=True),
                 ],
                 spacing=state.theme.gap,
             )
@@ -270,14 +265,14 @@ def all_notices(state: Gallery) -> ft.View:
         [
             notices.notice(state, "Sending this is not an alarm."),
             notices.notice(state, "The rules for this contact have expired.", urgency=Urgency.WARNING),
-            notices.act_now_bar(state, state.ask),
+            notices.act_now_bar(state, state.finish),
             notices.error_notice(
                 state,
                 "The relay did not answer.",
                 "Everything is safe on this device.",
                 "Trying again automatically. You can continue.",
                 action="Try now",
-                on_click=state.ask,
+                on_click=state.finish,
             ),
             notices.empty_state(
                 state,
@@ -285,10 +280,10 @@ def all_notices(state: Gallery) -> ft.View:
                 "Nothing waits",
                 "What you finish appears here until the centre has opened it.",
                 action="New screening",
-                on_click=state.ask,
+                on_click=state.finish,
             ),
             notices.progress(state, "Opening. This takes a second."),
-            buttons.danger_button(state, "Erase this device", state.ask),
+            buttons.danger_button(state, "Erase this device", state.finish),
             buttons.primary_button(state, "Not available", None),
         ],
         title="Notices",

@@ -73,11 +73,18 @@ class FakeClient(Connection):
         """Called by Flet on disconnect; there is nothing to free."""
 
 
-def walk(node: object, seen: set[int] | None = None, *, hidden: bool = True) -> Iterator[ft.BaseControl]:
-    """Yield every control below `node` in drawing order, through the bodies of components; `hidden` ones too."""
+def walk(
+    node: object, seen: set[int] | None = None, *, hidden: bool = True, disabled: bool = True
+) -> Iterator[ft.BaseControl]:
+    """Yield every control below `node` in drawing order, through the bodies of components.
+
+    With `hidden` also what is not visible, with `disabled` also what cannot be pressed, with all that they hold.
+    """
     seen = set() if seen is None else seen
     if isinstance(node, ft.BaseControl):
         if id(node) in seen or not (hidden or getattr(node, "visible", True)):
+            return
+        if not disabled and getattr(node, "disabled", False):
             return
         seen.add(id(node))
         yield node
@@ -85,13 +92,13 @@ def walk(node: object, seen: set[int] | None = None, *, hidden: bool = True) -> 
         for spec in dataclasses.fields(node):
             drawn = spec.name == "_b" or not spec.metadata.get("skip")
             if drawn and spec.name != "_parent":
-                yield from walk(getattr(node, spec.name, None), seen, hidden=hidden)
+                yield from walk(getattr(node, spec.name, None), seen, hidden=hidden, disabled=disabled)
     elif isinstance(node, list | tuple | set):
         for item in node:
-            yield from walk(item, seen, hidden=hidden)
+            yield from walk(item, seen, hidden=hidden, disabled=disabled)
     elif isinstance(node, dict):
         for item in node.values():
-            yield from walk(item, seen, hidden=hidden)
+            yield from walk(item, seen, hidden=hidden, disabled=disabled)
 
 
 def held_text(node: object) -> str:
@@ -162,20 +169,14 @@ class FakeSession:
         """Return the visible view."""
         return [control for control in walk(self.page.views) if isinstance(control, ft.View)][-1]
 
-    def dialogs(self) -> list[ft.AlertDialog]:
-        """Return the open dialogs, which lie above every view."""
-        dialogs = (control for control in walk(self.page._dialogs) if isinstance(control, ft.AlertDialog))
-        return [dialog for dialog in dialogs if dialog.open]
-
     def find(self, kind: type[ControlT], root: object = None, **properties: object) -> list[ControlT]:
-        """Return the controls of `kind` with these `properties`, in open dialogs and the visible view.
+        """Return the controls of `kind` with these `properties` in the visible view.
 
         What is not `visible`, with all that it holds, is not on the screen.
         """
-        places = [root] if root is not None else [*self.dialogs(), self.top()]
         return [
             control
-            for control in walk(places, hidden=False)
+            for control in walk(root if root is not None else self.top(), hidden=False)
             if isinstance(control, kind)
             and all(getattr(control, name, None) == value for name, value in properties.items())
         ]
@@ -220,8 +221,10 @@ class FakeSession:
         wanted = words_or_identifier
         marked = [
             self._clickable(mark)[0]
-            for mark in self.find(ft.Semantics)
-            if wanted in (mark.identifier, mark.label) and self._clickable(mark)
+            for mark in walk(self.top(), hidden=False, disabled=False)
+            if isinstance(mark, ft.Semantics)
+            and wanted in (mark.identifier, mark.label)
+            and self._clickable(mark)
         ]
         shown = [
             control
@@ -234,7 +237,12 @@ class FakeSession:
         return found[0]
 
     def _clickable(self, root: object) -> list[ft.BaseControl]:
-        return [control for control in self.find(ft.BaseControl, root) if getattr(control, "on_click", None)]
+        place = root if root is not None else self.top()
+        return [
+            control
+            for control in walk(place, hidden=False, disabled=False)
+            if getattr(control, "on_click", None)
+        ]
 
     async def fill(self, label: str, value: str) -> None:
         """Type `value` into the one text field labelled `label`."""

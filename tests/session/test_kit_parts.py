@@ -7,11 +7,11 @@ from pathlib import Path
 import flet as ft
 import pytest
 
-from fieldapp.kit import answer_bar, buttons, fields
+from fieldapp.kit import answer_bar, buttons, fields, layout
 from fieldapp.kit.answer_bar import Option
 from fieldapp.kit.boundary import component
 from fieldapp.kit.hooks import use_once
-from fieldapp.kit.interface import Interface, bound
+from fieldapp.kit.interface import Interface, Question, bound
 from fieldapp.kit.notices import progress
 from fieldapp.kit.theme import DARK, LIGHT, ThemeChoice, Width
 from tests.browser import gallery
@@ -154,23 +154,78 @@ async def test_the_veil_takes_everything_off_every_screen() -> None:
             await session.settle()
             assert session.texts()
             ui.veiled = True
-            ui.asked = True
+            ui.ask(Question("Erase?", "Made-up words.", "Erase", "Keep", ui.finish))
             await session.settle()
             assert session.texts() == []
             assert session.find(ft.TextField) == []
             ui.veiled = False
-            ui.asked = False
+            ui.asking = None
 
 
-async def test_a_dialog_asks_before_something_is_final() -> None:
+async def ask_to_finish(session: FakeSession) -> None:
+    await session.press("screening")
+    await session.press("answer-yes")
+    await session.press("act-now")
+    await session.press("finish")
+    assert "Finish this screening?" in session.texts()
+
+
+async def test_a_question_asks_before_something_is_final() -> None:
     async with FakeSession(gallery.main) as session:
-        await session.press("screening")
-        await session.press("answer-yes")
-        await session.press("act-now")
-        await session.press("finish")
-        assert "Finish this screening?" in session.texts()
+        await ask_to_finish(session)
         await session.press("confirm-no")
         assert "Finish this screening?" not in session.texts()
+        await session.press("finish")
+        await session.press("confirm-yes")
+        assert "Finish this screening?" not in session.texts()
+
+
+async def test_what_lies_below_a_question_can_neither_be_pressed_nor_read_out() -> None:
+    async with FakeSession(gallery.main) as session:
+        await ask_to_finish(session)
+        with pytest.raises(AssertionError, match="0 things to press"):
+            session.pressable("finish")
+        (hidden,) = session.find(ft.Container, opacity=0.0)
+        assert hidden.ignore_interactions
+        assert any(text.value == "Act within 24 hours" for text in walk(hidden) if isinstance(text, ft.Text))
+        assert not session.find(ft.Semantics, hidden, identifier="confirm-yes")
+        await session.press("confirm-no")
+        assert session.find(ft.Container, opacity=0.0) == []
+        session.pressable("finish")
+
+
+async def test_the_back_gesture_declines_a_question() -> None:
+    done: list[str] = []
+    ui = Interface()
+
+    @component
+    def some_screen(ui: Interface) -> ft.View:
+        return layout.screen(ui, "/", [], title="Below", on_back=lambda: done.append("left"))
+
+    def main(page: ft.Page) -> None:
+        ui.attach(page)
+        page.render_views(lambda: [some_screen(ui)])
+
+    async with FakeSession(main) as session:
+        ui.ask(Question("Erase?", "All of it.", "Erase", "Keep", lambda: done.append("erased")))
+        await session.settle()
+        assert "Erase?" in session.texts()
+        await ui.press_arrow(lambda: done.append("system"))
+        await session.settle()
+        assert done == []
+        assert "Erase?" not in session.texts()
+        await ui.press_arrow(lambda: done.append("system"))
+        assert done == ["left"]
+
+
+async def test_a_second_tap_on_yes_does_nothing_more() -> None:
+    done: list[str] = []
+    ui = Interface()
+    question = Question("Erase?", "All of it.", "Erase", "Keep", lambda: done.append("erased"))
+    ui.ask(question)
+    await ui.decide(question, yes=True)
+    await ui.decide(question, yes=True)
+    assert done == ["erased"]
 
 
 async def test_a_hidden_word_is_in_the_tree_only_while_it_is_held() -> None:
@@ -234,6 +289,8 @@ BANNED_CALLS = {
     "ft.Clipboard": "nothing is ever copied",
     "ft.component": "boundary.component catches errors",
     "ft.IconButton": "buttons.icon_button has a name",
+    "ft.AlertDialog": "a dialog can stay above the lock screen: Interface.ask",
+    "ft.use_dialog": "a dialog can stay above the lock screen: Interface.ask",
     "print": "only the commands speak on the terminal",
 }
 MAKERS = {"fields.py", "buttons.py", "boundary.py"}
@@ -251,6 +308,8 @@ def offences(tree: ast.AST, place: str, name: str) -> Iterator[str]:
                 yield f"{called}: {BANNED_CALLS[called]}"
         if isinstance(node, ast.Attribute) and node.attr in ("clipboard", "set_clipboard"):
             yield "nothing is ever copied"
+        if isinstance(node, ast.Attribute) and node.attr in ("show_dialog", "overlay"):
+            yield "what lies above the views can stay above the lock screen"
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
             if "random" in names:
@@ -284,6 +343,9 @@ def test_screens_use_the_kit() -> None:
         "ft.Text('→ next')",
         "ft.Text('x', color='#1B2430')",
         "@x\ndef f():\n    ft.IconButton()",
+        "ft.use_dialog(ft.AlertDialog())",
+        "page.show_dialog(x)",
+        "page.overlay.append(x)",
     ],
 )
 def test_the_lint_sees_each_offence(code: str) -> None:

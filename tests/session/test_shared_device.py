@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import flet as ft
 import pytest
 
 from fieldapp.services.shelf import MOST_NOTEBOOKS
@@ -75,3 +76,29 @@ async def test_the_question_can_be_declined_and_four_are_enough(
         monkeypatch.setattr(type(app.gate.shelf), "notebooks", every)
         await app.press("back", "settings")
         assert any("All four are in use." in text for text in app.screen.texts())
+
+
+@pytest.mark.parametrize("leave", ["lock", "inactive", "back"])
+async def test_a_question_goes_with_the_screen_that_asked_it(tmp_path: Path, leave: str) -> None:
+    async with open_field(tmp_path) as app:
+        await app.press("settings", "add-notebook")
+        assert "Add a notebook for a colleague?" in app.screen.texts()
+        if leave == "lock":
+            await app.state.presence.lock()
+            await app.rest()
+            assert app.state.asking is None
+            assert not any("colleague" in text for text in app.screen.texts())
+            await app.unlock()
+        elif leave == "inactive":
+            await app.screen.lifecycle(ft.AppLifecycleState.INACTIVE)
+            assert app.screen.texts() == []
+            await app.screen.lifecycle(ft.AppLifecycleState.HIDE)
+            assert app.screen.texts() == []
+            await app.screen.lifecycle(ft.AppLifecycleState.RESUME)
+            assert "Add a notebook for a colleague?" in app.screen.texts()
+            await app.press("confirm-no")
+        else:
+            await app.press("back")
+            assert app.state.place.screen is Screen.SETTINGS
+        assert "Add a notebook for a colleague?" not in app.screen.texts()
+        assert app.gate.shelf.chosen == 1

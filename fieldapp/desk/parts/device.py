@@ -1,7 +1,5 @@
 """One device: its standing, and the decisions about it, each asked once more in plain words before it counts."""
 
-from dataclasses import dataclass
-
 import flet as ft
 
 from fieldapp.desk.alert_words import gaps_words
@@ -11,8 +9,7 @@ from fieldapp.desk.state import DeskState, Screen
 from fieldapp.desk.words import agency_words, device_state_words, trouble_notice
 from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import danger_button, secondary_button
-from fieldapp.kit.dialogs import use_confirm
-from fieldapp.kit.interface import Handler, bound
+from fieldapp.kit.interface import Handler, Question, bound
 from fieldapp.kit.notices import Urgency, notice
 from fieldapp.kit.panes import Pane
 from fieldapp.kit.text import body, isolate, quiet
@@ -93,26 +90,14 @@ def _chain(state: DeskState, row: DeviceRow) -> list[ft.Control]:
     return lines
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """What is asked before a decision counts."""
-
-    title: str
-    words: str
-    yes: str
-    danger: bool = False
-
-
 @component
 def decisions(state: DeskState, row: DeviceRow) -> ft.Control:
     """Offer what can be decided about a device, and ask before it counts."""
     t, trying = state.t, use_trying(state, trouble_notice)
-    asked, set_asked = ft.use_state("")
     devices = state.open.devices
 
-    async def decide(kind: str) -> None:
-        set_asked("")
-        match RulingKind(kind):
+    async def decide(kind: RulingKind) -> None:
+        match kind:
             case RulingKind.SUSPENDED:
                 await devices.suspend(row.device_id)
             case RulingKind.TRUSTED:
@@ -120,18 +105,9 @@ def decisions(state: DeskState, row: DeviceRow) -> ft.Control:
             case RulingKind.REVOKED:
                 await devices.revoke(row.device_id)
 
-    question = _question(state, row, RulingKind(asked or RulingKind.TRUSTED))
-    use_confirm(
-        state,
-        bool(asked),
-        title=question.title,
-        words=question.words,
-        yes=question.yes,
-        no=t("Go back"),
-        on_yes=trying.of(decide, asked),
-        on_no=lambda: set_asked(""),
-        danger=question.danger,
-    )
+    def ask(kind: RulingKind) -> Handler:
+        return bound(state.ask, _question(state, row, kind, trying.of(decide, kind)))
+
     said = trying.shown()
     if row.state is DeviceState.REVOKED:
         again = t(
@@ -143,7 +119,7 @@ def decisions(state: DeskState, row: DeviceRow) -> ft.Control:
         first = secondary_button(
             state,
             t("Resume"),
-            lambda: set_asked(RulingKind.TRUSTED),
+            ask(RulingKind.TRUSTED),
             icon=ft.Icons.PLAY_ARROW_ROUNDED,
             identifier="resume",
         )
@@ -152,13 +128,11 @@ def decisions(state: DeskState, row: DeviceRow) -> ft.Control:
         first = secondary_button(
             state,
             t("Suspend"),
-            lambda: set_asked(RulingKind.SUSPENDED),
+            ask(RulingKind.SUSPENDED),
             icon=ft.Icons.PAUSE_ROUNDED,
             identifier="suspend",
         )
-    withdraw = danger_button(
-        state, t("Withdraw for good"), lambda: set_asked(RulingKind.REVOKED), identifier="withdraw"
-    )
+    withdraw = danger_button(state, t("Withdraw for good"), ask(RulingKind.REVOKED), identifier="withdraw")
     return ft.Column(
         [*said, *hint, first, withdraw],
         spacing=state.theme.gap,
@@ -166,29 +140,33 @@ def decisions(state: DeskState, row: DeviceRow) -> ft.Control:
     )
 
 
-def _question(state: DeskState, row: DeviceRow, kind: RulingKind) -> _Question:
+def _question(state: DeskState, row: DeviceRow, kind: RulingKind, on_yes: Handler) -> Question:
     t, name = state.t, isolate(row.name)
     match kind:
         case RulingKind.SUSPENDED:
-            return _Question(
+            return Question(
                 t("Suspend {name}?", name=name),
                 t(
                     "From now on its records are shown here with a mark. When the device hears of it, it keeps what its "
                     "worker records and sends nothing new until you resume. Nothing is deleted. You can take this back."
                 ),
                 t("Suspend"),
+                t("Go back"),
+                on_yes,
             )
         case RulingKind.TRUSTED:
-            return _Question(
+            return Question(
                 t("Resume {name}?", name=name),
                 t(
                     "Do this when you know who holds the device. When the device hears of it, it sends what waited, "
                     "in order."
                 ),
                 t("Resume"),
+                t("Go back"),
+                on_yes,
             )
         case RulingKind.REVOKED:
-            return _Question(
+            return Question(
                 t("Withdraw {name} for good?", name=name),
                 t(
                     "Its records up to number {n} stay. What it sends after that is kept in the quarantine, where you "
@@ -197,5 +175,7 @@ def _question(state: DeskState, row: DeviceRow, kind: RulingKind) -> _Question:
                     n=row.highest_seq,
                 ),
                 t("Withdraw for good"),
+                t("Go back"),
+                on_yes,
                 danger=True,
             )

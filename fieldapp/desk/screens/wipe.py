@@ -12,9 +12,8 @@ from fieldapp.desk.state import DeskState
 from fieldapp.desk.words import trouble_notice
 from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import danger_button, primary_button
-from fieldapp.kit.dialogs import use_confirm
 from fieldapp.kit.fields import password_field, text_field, typed
-from fieldapp.kit.interface import Handler
+from fieldapp.kit.interface import Handler, Question, bound
 from fieldapp.kit.layout import card
 from fieldapp.kit.notices import Urgency, notice
 from fieldapp.kit.panes import Pane
@@ -30,7 +29,6 @@ Parts = tuple[list[ft.Control], list[ft.Control]]
 def wipe_screen(state: DeskState) -> ft.View:
     """Show how far the order for the device of this place is, and the next step."""
     t, trying = state.t, use_trying(state, trouble_notice)
-    asked, set_asked = ft.use_state(False)
     folder, set_folder = ft.use_state("")
     words, set_words = ft.use_state("")
     about = state.place.about
@@ -39,7 +37,6 @@ def wipe_screen(state: DeskState) -> ft.View:
         return framed(state, Pane(t("Devices"), [], on_back=state.back))
 
     async def order() -> None:
-        set_asked(False)
         await state.open.wiping.order(row.device_id)
 
     async def confirm() -> None:
@@ -47,19 +44,16 @@ def wipe_screen(state: DeskState) -> ft.View:
         await state.open.wiping.confirm(row.device_id, medium, words)
         set_words("")
 
-    use_confirm(
-        state,
-        asked,
+    question = Question(
         title=t("Order to erase {name}?", name=isolate(row.name)),
         words=t("Nothing happens before a second person has signed. An order runs out after 28 days."),
         yes=t("Order it"),
         no=t("Go back"),
         on_yes=trying.of(order),
-        on_no=lambda: set_asked(False),
         danger=True,
     )
     wipe = state.open.wiping.row(row.device_id)
-    content, bottom = _begin(state, lambda: set_asked(True))
+    content, bottom = _begin(state, bound(state.ask, question))
     if wipe is not None and wipe.state is WipeState.ORDERED:
         fields = [
             text_field(state, t("Folder on the key holder's medium"), folder, typed(set_folder)),

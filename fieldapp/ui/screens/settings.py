@@ -5,8 +5,7 @@ import flet as ft
 from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import secondary_button
 from fieldapp.kit.choices import appearance_choices, lock_choices, setting_chips
-from fieldapp.kit.dialogs import use_confirm
-from fieldapp.kit.interface import bound
+from fieldapp.kit.interface import Question, bound
 from fieldapp.kit.layout import list_row, section
 from fieldapp.kit.names import network_words
 from fieldapp.kit.notices import notice
@@ -74,15 +73,7 @@ def shared_device(state: FieldState) -> ft.Control:
     """Offer a notebook for a colleague, after saying that this one is locked for it."""
     t, shelf = state.t, state.gate.shelf
     trying = use_trying(state)
-    asked, set_asked = ft.use_state(False)
-
-    async def add() -> None:
-        set_asked(False)
-        await state.add_notebook()
-
-    use_confirm(
-        state,
-        asked,
+    question = Question(
         title=t("Add a notebook for a colleague?"),
         words=t(
             "Yours is locked now, and stays as it is: what waits in it is sent when you open it again. Then your "
@@ -90,8 +81,7 @@ def shared_device(state: FieldState) -> ft.Control:
         ),
         yes=t("Lock mine, and add one"),
         no=t("Go back"),
-        on_yes=trying.of(add),
-        on_no=lambda: set_asked(False),
+        on_yes=trying.of(state.add_notebook),
     )
     count, own = len(shelf.notebooks), t("This is notebook {n}.", n=shelf.chosen)
     if count == MOST_NOTEBOOKS:
@@ -102,7 +92,7 @@ def shared_device(state: FieldState) -> ft.Control:
         state,
         t("Add a notebook for a colleague"),
         " ".join((own, words)) if count > 1 else words,
-        on_click=lambda: set_asked(True),
+        on_click=bound(state.ask, question),
         identifier="add-notebook",
     )
     return ft.Column(
