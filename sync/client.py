@@ -250,10 +250,10 @@ class CentreClient(RelayClient):
         if hex_field(answer, "cursor", ITEM_ID_SIZE) != cursor:
             raise RelayRefused(Refusal.ANSWER)
 
-    async def post(self, shard: int, envelope: bytes) -> None:
-        """Put a downstream envelope into the device shard 0 to 15."""
+    async def post(self, shard: int, envelope: bytes) -> str:
+        """Put a downstream envelope into the device shard 0 to 15; return the relay's id for it (hex)."""
         answer = await self._signed("POST", f"/v1/shard/{shard}", envelope)
-        hex_field(answer.json(), "id", ITEM_ID_SIZE)
+        return hex_field(answer.json(), "id", ITEM_ID_SIZE)
 
     async def change_tokens(
         self,

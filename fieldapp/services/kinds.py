@@ -35,3 +35,4 @@ class Kind(IntEnum):
     CASE_RULES = 61
     TOLD = 62
     WIPE_ORDER = 63
+    POSTED = 72

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from fieldapp.domain.ids import Clock
 from fieldapp.services.changes import Changes
 from fieldapp.services.desk.draft import Draft
-from fieldapp.services.desk.envelopes import Arrival, Outgoing
+from fieldapp.services.desk.envelopes import Arrival, Outgoing, Posted
 from fieldapp.services.desk.events import OwnEvent
 from fieldapp.services.desk.records import (
     DeskIdentity,
@@ -49,6 +49,7 @@ _READERS: Final[dict[Kind, Callable[[bytes], DeskRecord]]] = {
     Kind.CURSOR: Progress.from_bytes,
     Kind.ACKNOWLEDGEMENT: Marks.from_bytes,
     Kind.OUTGOING: Outgoing.from_bytes,
+    Kind.POSTED: Posted.from_bytes,
     Kind.ISSUED: Issued.from_bytes,
     Kind.SIGNING: Draft.from_bytes,
     Kind.RECEIVED: Arrival.from_bytes,
@@ -163,6 +164,11 @@ class DeskBook:
     def outgoing(self) -> list[Outgoing]:
         """What devices are still to be sent, each device's in order."""
         return sorted(self._all(Kind.OUTGOING, Outgoing), key=lambda item: (item.device_id, item.seq))
+
+    @property
+    def posted(self) -> list[Posted]:
+        """What the relay has for devices and may have to be given again, in no particular order."""
+        return self._all(Kind.POSTED, Posted)
 
     @property
     def events(self) -> list[OwnEvent]:

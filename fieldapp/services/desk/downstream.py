@@ -1,7 +1,8 @@
 """From a desk to its devices: receipts and tokens, sealed in the transaction that they report, then sent.
 
 Every desk has one chain of envelopes to every device. Sealed envelopes wait in the vault, so a crash or a relay that
-does not answer delays a receipt and never loses it. A relay may get one twice: the device knows its number.
+does not answer delays a receipt and never loses it. A relay may get one twice: the device knows its number. What only
+this desk could say again is kept for as long as the relay keeps it (`services.desk.repair`).
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from fieldapp.services.desk.book import DeskBook
-from fieldapp.services.desk.envelopes import Outgoing
+from fieldapp.services.desk.envelopes import Outgoing, Posted
 from fieldapp.services.desk.records import DeskRecord, EnrolledDevice
 from sync import receipts
 from sync.answers import Refusal
@@ -25,6 +26,9 @@ from sync.receipts import ReceiptItem, ReceiptKind, opened_proof, received_proof
 
 _STOP: Final = frozenset({Refusal.CAPTIVE_PORTAL, Refusal.BUSY, Refusal.SERVER, Refusal.UNAUTHORIZED})
 """Answers that say nothing about one envelope: the rest need not be tried now."""
+
+KEPT_FREE: Final = 512
+"""Cells of the vault that copies of what was sent must leave free for records."""
 
 
 def statement(kind: ReceiptKind, opened: OpenedHeader, at: int) -> ReceiptItem:
@@ -50,17 +54,18 @@ class Voice:
 
 
 def seal_for_device(
-    book: DeskBook, device: EnrolledDevice, msg_type: MsgType, body: bytes
+    book: DeskBook, device: EnrolledDevice, msg_type: MsgType, body: bytes, *, kept: bool = True
 ) -> tuple[EnrolledDevice, Outgoing]:
     """Seal a body as the next envelope of this desk's chain to `device`; returns what to commit together.
 
+    `kept`: the device cannot know that it is missing, so it stays here when it has been sent.
     SealRefused when there is no prekey by which the device can be reached.
     """
     identity = book.identity
     prekey = BoxKeyPair.from_secret(identity.prekey_secret).public
     voice = Voice(identity.desk_id, identity.signing, device.down_seq, device.down_prev, prekey)
     sealed = seal_as(book, voice, device, msg_type, body)
-    waiting = Outgoing(device.device_id, device.shard, device.down_seq + 1, sealed.envelope)
+    waiting = Outgoing(device.device_id, device.shard, device.down_seq + 1, sealed.envelope, msg_type, kept)
     return replace(device, down_seq=waiting.seq, down_prev=sealed.hash), waiting
 
 
@@ -106,7 +111,8 @@ def seal_receipts(
 ) -> list[DeskRecord]:
     """Seal statements for several devices (by device id), as few envelopes as possible; returns what to commit.
 
-    A device that cannot be reached gets none, and that holds nobody else up.
+    A device that cannot be reached gets none, and that holds nobody else up. RECEIVED and OPENED are said again when the
+    device offers again what it did not hear of; ACTED comes when it has nothing left to offer, so that is kept.
     """
     records: list[DeskRecord] = []
     for device_id, device in devices.items():
@@ -115,8 +121,10 @@ def seal_receipts(
         current = device
         try:
             for start in range(0, len(items), receipts.MAX_ITEMS):
-                body = receipts.encode(items[start : start + receipts.MAX_ITEMS])
-                current, envelope = seal_for_device(book, current, MsgType.RECEIPT, body)
+                batch = items[start : start + receipts.MAX_ITEMS]
+                kept = any(item.kind is ReceiptKind.ACTED for item in batch)
+                body = receipts.encode(batch)
+                current, envelope = seal_for_device(book, current, MsgType.RECEIPT, body, kept=kept)
                 waiting.append(envelope)
         except SealRefused:
             current, waiting = device, []
@@ -145,12 +153,15 @@ class Sender:
 
     async def _post(self, item: Outgoing) -> bool:
         try:
-            await self._client.post(item.shard, item.envelope)
+            mark = await self._client.post(item.shard, item.envelope)
         except RelayRefused as error:
             if error.reason in _STOP:
                 raise
             return False
-        await self._book.write((), [item])
+        now, room = self._book.clock.now(), self._book.room > KEPT_FREE
+        kept = [Posted(item, now)] if item.kept and room else []
+        progress = replace(self._book.progress, mark=mark, mark_shard=item.shard)
+        await self._book.write([*kept, progress], [item])
         return True
 
 

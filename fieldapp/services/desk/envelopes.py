@@ -1,4 +1,4 @@
-"""The envelopes in a desk's vault: what came in, as it came, and what is still to go out."""
+"""The envelopes in a desk's vault: what came in, as it came, what is still to go out, and what the relay has of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,12 +17,18 @@ _NO_JSON: Final = frozenset({MsgType.CHUNK, MsgType.COVER})
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A sealed envelope for a device that the relay does not have yet; `seq` is its number in our chain to it."""
+    """A sealed envelope for a device that the relay does not have yet; `seq` is its number in our chain to it.
+
+    `msg_type` is None for one that an early release sealed. `kept`: it stays in the vault after the relay has it, so that
+    a relay that loses it can be given it again.
+    """
 
     device_id: bytes
     shard: int
     seq: int
     envelope: bytes = field(repr=False)
+    msg_type: MsgType | None = None
+    kept: bool = True
 
     kind = Kind.OUTGOING
 
@@ -33,15 +39,71 @@ class Outgoing:
 
     def to_bytes(self) -> bytes:
         """Encode: a line of canonical JSON, then the envelope."""
-        return join_envelope(
-            {"device_id": self.device_id.hex(), "seq": self.seq, "shard": self.shard, "v": 1}, self.envelope
-        )
+        meta: dict[str, Value] = {
+            "device_id": self.device_id.hex(),
+            "kept": self.kept,
+            "msg_type": self.msg_type or 0,
+            "seq": self.seq,
+            "shard": self.shard,
+            "v": 1,
+        }
+        return join_envelope(meta, self.envelope)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Outgoing":
         """Read what `to_bytes` made; CanonicalError when it is damaged."""
         fields, envelope = split_envelope(data)
-        return cls(fields.binary("device_id", 16), fields.number("shard"), fields.number("seq", 1), envelope)
+        waiting = cls(
+            fields.binary("device_id", 16), fields.number("shard"), fields.number("seq", 1), envelope
+        )
+        if "kept" not in fields.names():
+            return waiting
+        return replace(waiting, msg_type=_type_of(fields), kept=fields.flag("kept"))
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """An envelope for a device that the relay has since `at` (seconds), as the desk keeps it (`services.desk.repair`)."""
+
+    waiting: Outgoing
+    at: int
+
+    kind = Kind.POSTED
+
+    @property
+    def vault_id(self) -> bytes:
+        """One for each envelope."""
+        return vault_id(self.kind, self.waiting.device_id + self.waiting.seq.to_bytes(8, "little"))
+
+    def to_bytes(self) -> bytes:
+        """Encode: a line of canonical JSON, then the envelope."""
+        meta: dict[str, Value] = {
+            "at": self.at,
+            "device_id": self.waiting.device_id.hex(),
+            "msg_type": self.waiting.msg_type or 0,
+            "seq": self.waiting.seq,
+            "shard": self.waiting.shard,
+            "v": 1,
+        }
+        return join_envelope(meta, self.waiting.envelope)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Posted":
+        """Read what `to_bytes` made; CanonicalError when it is damaged."""
+        fields, envelope = split_envelope(data)
+        waiting = Outgoing(
+            fields.binary("device_id", 16),
+            fields.number("shard"),
+            fields.number("seq", 1),
+            envelope,
+            _type_of(fields),
+        )
+        return cls(waiting, fields.number("at"))
+
+
+def _type_of(fields: Fields) -> MsgType | None:
+    number = fields.number("msg_type")
+    return next((kind for kind in MsgType if kind == number), None)
 
 
 @dataclass(frozen=True, slots=True)

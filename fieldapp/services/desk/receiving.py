@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import secrets
 from collections import Counter
+from dataclasses import replace
 from typing import Final
 
 from fieldapp.errors import FieldappError
@@ -16,7 +17,7 @@ from fieldapp.services.desk.book import DeskBook
 from fieldapp.services.desk.downstream import Sender
 from fieldapp.services.desk.judging import PageJudge
 from fieldapp.services.desk.publishing import Publishing
-from fieldapp.services.desk.records import Progress
+from fieldapp.services.desk.repair import Repair
 from fieldapp.services.desk.telling import Telling
 from fieldapp.services.desk.tokens import Tokens
 from fieldapp.services.desk.upkeep import ask_for_signatures, destroy_old_prekeys
@@ -49,6 +50,7 @@ class Receiving:
         self._publishing = publishing
         self._telling = telling
         self._sender = Sender(book, client)
+        self._repair = Repair(book, client, publishing)
         self._told = ""
         self._looked_again = False
         self._turn = asyncio.Lock()
@@ -105,14 +107,20 @@ class Receiving:
         await destroy_old_prekeys(self._book)
         await ask_for_signatures(self._book)
         await self._publishing.publish()
-        await self._sender.flush()
+        await self._send()
         await self._look_again()
         more = True
         while more:
             more = await self._pull_page()
+        await self._repair.once()
         await self._tokens.refill()
         await self._telling.announce()
-        await self._sender.flush()
+        await self._send()
+
+    async def _send(self) -> None:
+        if self._book.outgoing:
+            await self._repair.ask()
+            await self._sender.flush()
 
     async def _pull_page(self) -> bool:
         """Pull, commit, then move the relay's cursor; returns whether more is there."""
@@ -128,19 +136,23 @@ class Receiving:
         try:
             return await self._client.box(box, cursor)
         except RelayRefused as error:
-            if error.reason not in _RESTORED or not cursor:
+            if error.reason not in _RESTORED:
                 raise
             # The relay was restored from a backup: give it back what it lost, and read everything again. What is
-            # known is a duplicate.
+            # known is a duplicate. What devices should hear follows when their records are in.
             await self._publishing.publish(again=True)
-            return await self._client.box(box)
+            page = await self._client.box(box)
+            await self._repair.doubt()
+            await self._book.write([replace(self._book.progress, cursor="")])
+            return page
 
     async def _store(self, page: Page) -> None:
         async with self._book.turn:
             judge = await self._book.worker.run(PageJudge, self._book)
             judged = await self._book.worker.run(judge.judge, page.envelopes)
             counted = Counter(self._book.progress.counted) + judged.counted
-            await self._book.write([*judged.records, Progress(page.cursor, counted)])
+            progress = replace(self._book.progress, cursor=page.cursor, counted=counted)
+            await self._book.write([*judged.records, progress])
 
     async def _tell(self, cursor: str) -> None:
         """Let the relay delete what is committed here; if that fails now, the next pass says so again."""

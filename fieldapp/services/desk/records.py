@@ -311,10 +311,17 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the box was read: written together with what was read. `counted`: refused arrivals by reason."""
+    """How far the box was read: written together with what was read. `counted`: refused arrivals by reason.
+
+    `mark` is the relay's id (hex) of what was posted to a device last, in the shard `mark_shard`, "" for none known: as
+    long as the relay knows it, it lost nothing that this desk said. `doubt`: it may have lost something.
+    """
 
     cursor: str = ""
     counted: Mapping[str, int] = field(default_factory=dict)
+    mark: str = ""
+    mark_shard: int = 0
+    doubt: bool = False
 
     kind = Kind.CURSOR
 
@@ -325,14 +332,31 @@ class Progress:
 
     def to_bytes(self) -> bytes:
         """Encode as canonical JSON."""
-        return canonical.dumps({"counted": dict(self.counted), "cursor": self.cursor, "v": 1})
+        return canonical.dumps(
+            {
+                "counted": dict(self.counted),
+                "cursor": self.cursor,
+                "doubt": self.doubt,
+                "mark": self.mark,
+                "mark_shard": self.mark_shard,
+                "v": 1,
+            }
+        )
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Progress":
         """Read what `to_bytes` made; CanonicalError when it is damaged."""
         fields = Fields.parse(data)
         counted = fields.object("counted")
-        return cls(fields.text("cursor"), {name: counted.number(name) for name in counted.names()})
+        read = cls(fields.text("cursor"), {name: counted.number(name) for name in counted.names()})
+        if "mark" not in fields.names():  # written by an early release
+            return read
+        return replace(
+            read,
+            mark=fields.text("mark"),
+            mark_shard=fields.number("mark_shard"),
+            doubt=fields.flag("doubt"),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,9 @@ class Wiping:
                 second_prev=sealed.hash,
             )
             # Its number among what waits for this device: behind everything of our own chain.
-            waiting = Outgoing(device_id, device.shard, _SECOND_CHAIN + signed.second_seq, sealed.envelope)
+            waiting = Outgoing(
+                device_id, device.shard, _SECOND_CHAIN + signed.second_seq, sealed.envelope, MsgType.WIPE
+            )
             await self._book.write([waiting, signed])
         self._wake()
 
