@@ -1,7 +1,9 @@
 """Every test that speaks of the store runs on a SQLite file and on a real PostgreSQL."""
 
 import secrets
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -42,3 +44,24 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return str(tmp_path / "relay.db")
     url: str = request.getfixturevalue("postgres_url")
     return url
+
+
+@dataclass
+class Copies:
+    """A database, and a copy of it as it is now: what a backup of a relay that stands still gives."""
+
+    database: str
+    copy: Callable[[], str]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def copies(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Copies]:
+    if request.param == "sqlite":
+        path, other = tmp_path / "relay.db", tmp_path / "copy.db"
+        yield Copies(str(path), lambda: str(shutil.copy(path, other)))
+        return
+    server = request.getfixturevalue("postgres_server")
+    names = [f"relay_{secrets.token_hex(8)}" for _ in range(2)]
+    yield Copies(server.create(names[0]), lambda: str(server.create(names[1], names[0])))
+    for name in names:
+        server.drop(name)

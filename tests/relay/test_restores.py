@@ -2,37 +2,14 @@
 
 import asyncio
 import secrets
-import shutil
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from sync.relay.__main__ import main
+from tests.relay.conftest import Copies
 from tests.relay.harness import START, Centre, FakeClock, Relay, envelope, parse_page, relay, run
-
-
-@dataclass
-class Copies:
-    """A database, and a copy of it as it is now: what a backup of a relay that stands still gives."""
-
-    database: str
-    copy: Callable[[], str]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def copies(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Copies]:
-    if request.param == "sqlite":
-        path, other = tmp_path / "relay.db", tmp_path / "copy.db"
-        yield Copies(str(path), lambda: str(shutil.copy(path, other)))
-        return
-    server = request.getfixturevalue("postgres_server")
-    names = [f"relay_{secrets.token_hex(8)}" for _ in range(2)]
-    yield Copies(server.create(names[0]), lambda: str(server.create(names[1], names[0])))
-    for name in names:
-        server.drop(name)
 
 
 @dataclass
