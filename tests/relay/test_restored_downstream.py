@@ -3,6 +3,9 @@
 The real desk services and the real device services meet at a real relay, whose database is put back to a real copy.
 """
 
+import os
+import random
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -32,6 +35,8 @@ from sync.relay.app import declare_restored, register_centre
 from tests.relay.conftest import Copies
 from tests.relay.harness import FakeClock, relay, run
 from tests.unit.centre.desk import NOW, PASSPHRASE, DeskClock, founded
+
+SCHEDULES = 200 if os.environ.get("FIELDAPP_LONG") else 4
 
 
 class Wire(httpx.AsyncBaseTransport):
@@ -134,30 +139,36 @@ Part = Callable[[Scene], Awaitable[None]]
 """What happens while one relay stands."""
 
 
+async def staged(stack: AsyncExitStack, database: str, folder: Path, first: Part) -> Scene:
+    """Give a desk with an enrolled device after the first part, for which a relay stood."""
+    copytree(founded()[0], folder / "centre")
+    clock, wire = FakeClock(NOW), Wire()
+    centre = await opened(folder / "centre", clock, wire)
+    scene = Scene(folder / "centre", clock, wire, centre)
+    async with served(scene, database):
+        # This relay knows nothing but the key: the desk makes it what the one of the template was.
+        await register_centre(database, centre.centre_id, centre.desk_key, "Made-up centre")
+        await scene.centre.receiving.once()
+        await stack.enter_async_context(enrolled(scene))
+        await first(scene)
+    return scene
+
+
 def played(copies: Copies, folder: Path, *parts: Part, restored: bool = True) -> None:
     """Play parts: behind the first one the database is copied, before the last one that copy is put in its place."""
 
-    template, _ = founded()
+    founded()
 
     async def whole() -> None:
-        copytree(template, folder / "centre")
-        clock, wire = FakeClock(NOW), Wire()
         async with AsyncExitStack() as stack:
-            centre = await opened(folder / "centre", clock, wire)
-            scene = Scene(folder / "centre", clock, wire, centre)
-            async with served(scene, copies.database):
-                # This relay knows nothing but the key: the desk makes it what the one of the template was.
-                await register_centre(copies.database, centre.centre_id, centre.desk_key, "Made-up centre")
-                await scene.centre.receiving.once()
-                await stack.enter_async_context(enrolled(scene))
-                await parts[0](scene)
+            scene = await staged(stack, copies.database, folder, parts[0])
             copy = copies.copy()
             for part in parts[1:-1]:
                 async with served(scene, copies.database):
                     await part(scene)
             async with served(scene, copy if restored else copies.database):
                 scene.wire.posted.clear()
-                clock.now += repair.LOOK_EVERY
+                scene.clock.now += repair.LOOK_EVERY
                 await parts[-1](scene)
             await scene.centre.lock()
 
@@ -377,3 +388,70 @@ def test_copies_give_way_to_records(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         say,
         restored=False,
     )
+
+
+@pytest.mark.parametrize("seed", range(SCHEDULES))
+def test_whenever_the_relay_is_put_back_each_word_is_heard_once(tmp_path: Path, seed: int) -> None:
+    """Copies are made and put back at any moment, also several times; the desk is locked, and time passes."""
+    dice = random.Random(seed)
+    database, backup = str(tmp_path / "relay.db"), str(tmp_path / "copy.db")
+    said: list[str] = []
+
+    async def say(scene: Scene) -> None:
+        said.append(f"made up {len(said)}")
+        await scene.centre.telling.message(scene.phone, said[-1])
+        if dice.random() < 0.7:
+            await scene.centre.receiving.once()
+
+    async def look(scene: Scene) -> None:
+        await dice.choice((scene.centre.receiving.once, scene.notebook.delivery.once))()
+
+    async def fail(scene: Scene) -> None:
+        method, part = dice.choice((("GET", "/v1/shard/"), ("POST", "/v1/shard/"), ("GET", "/v1/box/")))
+        scene.wire.fails = lambda request: request.method == method and part in request.url.path
+        await scene.centre.receiving.once()
+        scene.wire.fails = lambda _request: False
+
+    async def wait(scene: Scene) -> None:
+        scene.clock.now += dice.choice((60, repair.LOOK_EVERY, DAY))
+
+    async def some_steps(scene: Scene) -> None:
+        for _ in range(dice.randint(1, 4)):
+            await dice.choice((say, say, look, look, fail, wait, Scene.restart))(scene)
+            assert set(scene.messages) <= set(said)
+            assert len(set(scene.messages)) == len(scene.messages)
+
+    async def begin(scene: Scene) -> None:
+        await scene.carry()
+
+    async def put_back(_scene: Scene) -> None:
+        for old in tmp_path.glob("relay.db*"):
+            old.unlink()
+        shutil.copy(backup, database)
+
+    async def copy_it(_scene: Scene) -> None:
+        shutil.copy(database, backup)
+
+    async def whole() -> None:
+        async with AsyncExitStack() as stack:
+            scene = await staged(stack, database, tmp_path, begin)
+            await copy_it(scene)
+            for _ in range(5):
+                async with served(scene, database):
+                    await some_steps(scene)
+                await dice.choice((copy_it, put_back))(scene)
+            async with served(scene, database):
+                for _ in range(2):
+                    scene.clock.now += repair.LOOK_EVERY
+                    await scene.carry()
+                assert scene.messages == sorted(said)
+                numbers = [device.down_seq for device in scene.book.devices]
+                scene.wire.posted.clear()
+                scene.clock.now += repair.LOOK_EVERY
+                await scene.carry()
+                assert scene.wire.posted == []
+                assert [device.down_seq for device in scene.book.devices] == numbers
+            await scene.centre.lock()
+
+    founded()
+    run(whole())
