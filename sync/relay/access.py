@@ -71,7 +71,9 @@ async def signed(request: Request, limit: int = 0) -> tuple[Signer, bytes]:
         raise Refusal(401)
     body = await read_body(request, limit, services.settings)
     message = signed_bytes(request.method, host, _target(request), body, credentials.nonce)
-    signer = await services.nonces.spend(credentials) if verify(credentials, message) else None
+    if not verify(credentials, message):
+        raise Refusal(401)
+    signer = await services.nonces.spend(credentials, changes=request.method != "GET")
     if signer is None:
         raise Refusal(401)
     return signer, body

@@ -143,10 +143,15 @@ class Nonces:
         slots = range(now - NONCE_LIFETIME // _SLOT_SECONDS, now + 1)
         return any(hmac.compare_digest(mac, self._mac(random, slot)) for slot in slots)
 
-    async def spend(self, credentials: Credentials) -> Signer | None:
-        """Note durably that the nonce was used; return whose the key is, None for an unknown key or a used nonce."""
+    async def spend(self, credentials: Credentials, *, changes: bool = True) -> Signer | None:
+        """Note that the nonce was used; return whose the key is, None for an unknown key or a used nonce.
+
+        Durable for a request that `changes` something. For one that only reads, a power cut within the nonce's minute
+        may make it good once more, which gives whoever repeats the request what it gave before.
+        """
+        note = self._database.write if changes else self._database.note
         hashed = nonce_hash(credentials.nonce)
-        return await self._database.write(_spend, credentials.key, hashed, day_number(self._clock()))
+        return await note(_spend, credentials.key, hashed, day_number(self._clock()))
 
     def _slot(self) -> int:
         return int(self._clock() // _SLOT_SECONDS)

@@ -19,6 +19,8 @@ BUSY_WAIT: Final = 10
 """Seconds that a transaction waits for another one before it gives up."""
 READ_ONLY: Final = "relay_read_only"
 """Execution option of a connection that only reads."""
+FLEETING: Final = "relay_fleeting"
+"""Execution option of a connection whose commits may be lost with the power, and with nothing else."""
 
 _SCRUB_WAIT_MS: Final = 100
 _SQLITE_PRAGMAS: Final = (
@@ -120,6 +122,7 @@ class PostgreSQL:
             url, **_common(connections), isolation_level="READ COMMITTED", connect_args=connect
         )
         event.listen(engine, "connect", _apply_settings)
+        event.listen(engine, "begin", _relax)
         return engine
 
     def lock(self, connection: Connection) -> None:
@@ -169,8 +172,17 @@ def _apply_pragmas(connection: Any, _record: object) -> None:
 def _begin(connection: Connection) -> None:
     # A deferred transaction that turns into a writer fails at once when another process wrote meanwhile;
     # IMMEDIATE waits its turn. Single reads need no transaction.
-    if not connection.get_execution_options().get(READ_ONLY, False):
+    options = connection.get_execution_options()
+    if not options.get(READ_ONLY, False):
+        # Said every time, so that no transaction inherits what another one could do without.
+        level = "NORMAL" if options.get(FLEETING, False) else "FULL"
+        connection.exec_driver_sql(f"PRAGMA synchronous={level}")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _relax(connection: Connection) -> None:
+    if connection.get_execution_options().get(FLEETING, False):
+        connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
 
 
 def _apply_settings(connection: Any, _record: object) -> None:

@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from sync.relay.backends import READ_ONLY, backend_of
+from sync.relay.backends import FLEETING, READ_ONLY, backend_of
 from sync.relay.migrations import migrate
 from sync.relay.settings import database_url
 
@@ -42,6 +42,7 @@ class Database:
         self._backend = backend_of(url)
         self._engine = self._backend.engine(url, CONNECTIONS)
         self._reading = self._engine.execution_options(**{READ_ONLY: True})
+        self._noting = self._engine.execution_options(**{FLEETING: True})
         self._writer = ThreadPoolExecutor(1, "relay-writer")
         self._readers = ThreadPoolExecutor(_READERS, "relay-reader")
 
@@ -74,10 +75,21 @@ class Database:
         An exception undoes all of it; a failure of the database is raised as StoreUnavailableError. Who loses a race
         against another process runs again and sees what the other wrote.
         """
+        return await self._write(self._engine, lambda connection: work(connection, *args, **kwargs))
 
+    async def note(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Do the same, but wait for no disk: every process sees it at once, and only a power cut can undo it.
+
+        For what does not matter a minute later.
+        """
+        return await self._write(self._noting, lambda connection: work(connection, *args, **kwargs))
+
+    async def _write(self, engine: Engine, work: Callable[[Connection], T]) -> T:
         def once() -> T:
-            with self._engine.begin() as connection:
-                return work(connection, *args, **kwargs)
+            with engine.begin() as connection:
+                return work(connection)
 
         def run() -> T:
             with _unavailable():

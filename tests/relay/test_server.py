@@ -344,6 +344,7 @@ def test_every_connection_is_durable_and_erases_what_it_deletes(tmp_path: Path) 
             return {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in wanted}
 
         assert await database.read(settings) == wanted
+        assert await database.note(settings) == wanted | {"synchronous": 1}
         assert await database.write(settings) == wanted
         await database.close()
 
