@@ -14,6 +14,7 @@ from sync.relay.database import Database
 from sync.relay.group import GroupCommit
 from sync.relay.limits import (
     COMMIT_PAUSE,
+    ENVELOPE_LENGTHS,
     LOOK_UP_PAUSE,
     MAX_DROPS_PER_COMMIT,
     USED_TOKEN_DAYS,
@@ -83,8 +84,11 @@ class Drops:
         self._lookups = GroupCommit(self._look_up, MAX_DROPS_PER_COMMIT, LOOK_UP_PAUSE)
         self._commits = GroupCommit(self._commit, MAX_DROPS_PER_COMMIT, COMMIT_PAUSE)
 
-    async def knows(self, token_hash: bytes) -> bool:
-        """Say whether a token exists, used or not: asked before the first byte of a body is read."""
+    async def before_body(self, token_hash: bytes) -> Outcome | None:
+        """Judge a token before the first byte of a body is read: REFUSED, FULL, or None to read on.
+
+        FULL only where not even the smallest envelope has room, and never for a used token, which needs none.
+        """
         return await self._lookups.submit(token_hash)
 
     async def store(self, drop: Drop) -> Result:
@@ -96,9 +100,9 @@ class Drops:
         await self._lookups.drain()
         await self._commits.drain()
 
-    async def _look_up(self, hashes: Sequence[bytes]) -> list[bool]:
-        known = await self._database.read(_known, set(hashes))
-        return [entry in known for entry in hashes]
+    async def _look_up(self, hashes: Sequence[bytes]) -> list[Outcome | None]:
+        known = await self._database.read(_known, set(hashes), self._quota)
+        return [known.get(entry, Outcome.REFUSED) for entry in hashes]
 
     async def _commit(self, drops: Sequence[Drop]) -> list[Result]:
         return await self._database.write(_store, drops, self._quota, day_number(self._clock()))
@@ -110,9 +114,14 @@ def forget_used(connection: Connection, now: float) -> None:
     connection.execute(delete(drop_token).where(drop_token.c.used_day < oldest))
 
 
-def _known(connection: Connection, hashes: set[bytes]) -> set[bytes]:
-    query = select(drop_token.c.token_hash).where(drop_token.c.token_hash.in_(hashes))
-    return set(connection.execute(query).scalars())
+def _known(connection: Connection, hashes: set[bytes], quota: Quota) -> dict[bytes, Outcome | None]:
+    """Return the tokens that there are; FULL for an unused one whose centre has no room for any envelope."""
+    used = drop_token.c.receipt.is_not(None).label("used")
+    query = select(drop_token.c.token_hash, drop_token.c.centre_id, used)
+    rows = connection.execute(query.where(drop_token.c.token_hash.in_(hashes))).all()
+    rooms = quotas.room(connection, {row.centre_id for row in rows}, BOX, quota)
+    full = {centre_id for centre_id, left in rooms.items() if not left.take(min(ENVELOPE_LENGTHS))}
+    return {row.token_hash: Outcome.FULL if row.centre_id in full and not row.used else None for row in rows}
 
 
 def _store(connection: Connection, drops: Sequence[Drop], quota: Quota, day: int) -> list[Result]:

@@ -45,6 +45,7 @@ from sync.relay.quotas import FULL_RETRY_SECONDS
 from sync.relay.streams import CursorBehindError, CursorUnknownError
 from sync.relay.web import Refusal, bytes_response, json_response, read_body
 
+_REFUSED: Final = {Outcome.REFUSED: 403, Outcome.CONFLICT: 409, Outcome.FULL: 507}
 _DIRECTIONS: Final[dict[str, Direction]] = {"up": "up", "down": "down"}
 
 
@@ -63,19 +64,22 @@ async def drop(request: Request) -> Response:
     services = services_of(request)
     hashed = bearer(request, DROP_SCHEME)
     box = decode_hex(request.path_params["box"], BOX_ID_SIZE)
-    if hashed is None or box is None or not await services.drops.knows(hashed):
+    if hashed is None or box is None:
         raise Refusal(403)
+    early = await services.drops.before_body(hashed)
+    if early is not None:
+        raise _refused(early)
     body = await read_body(request, MAX_BODY, services.settings)
     if len(body) not in ENVELOPE_LENGTHS:
         raise Refusal(400)
     result = await services.drops.store(Drop(hashed, box, body))
-    if result.outcome is Outcome.REFUSED:
-        raise Refusal(403)
-    if result.outcome is Outcome.CONFLICT:
-        raise Refusal(409)
-    if result.outcome is Outcome.FULL:
-        raise Refusal(507, FULL_RETRY_SECONDS)
+    if result.outcome in _REFUSED:
+        raise _refused(result.outcome)
     return json_response({"id": result.item_id.hex()}, 201 if result.outcome is Outcome.STORED else 200)
+
+
+def _refused(outcome: Outcome) -> Refusal:
+    return Refusal(_REFUSED[outcome], FULL_RETRY_SECONDS if outcome is Outcome.FULL else 0)
 
 
 async def box_page(request: Request) -> Response:

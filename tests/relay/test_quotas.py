@@ -1,13 +1,14 @@
 """What a centre may have stored: refused with a word of its own, token unspent, and counted exactly."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from sync.relay.quotas import FULL_RETRY_SECONDS, Quota
 from sync.relay.schema import item, stream
-from tests.relay.harness import Relay, envelope, relay, run
+from tests.relay.harness import Relay, b64, envelope, relay, run
 
 
 def counted(connection: Connection) -> tuple[int, int]:
@@ -51,6 +52,26 @@ def test_a_full_centre_is_told_so_and_the_same_drop_goes_when_there_is_room_agai
             await assert_exact_count(r)
             assert (await r.drop(centre.box, tokens[refused], bodies[refused])).status_code == 201
             assert (await centre.desk.page(centre.box)).bodies == [bodies[refused]]
+
+    run(scenario())
+
+
+def test_a_full_centre_is_told_before_its_body_is_read(database: str) -> None:
+    async def scenario() -> None:
+        async with relay(database, quota=Quota(1, 10**9)) as r:
+            centre = await r.centre()
+            tokens = await centre.tokens(2)
+            assert (await r.drop(centre.box, tokens[0], envelope())).status_code == 201
+            sent: list[bytes] = []
+
+            async def body() -> AsyncIterator[bytes]:
+                sent.append(envelope())
+                yield sent[0]
+
+            headers = {"Authorization": f"Drop {b64(tokens[1])}"}
+            answer = await r.client.post(f"/v1/drop/{centre.box}", content=body(), headers=headers)
+            assert (answer.status_code, sent) == (507, [])
+            assert answer.headers["retry-after"] == str(FULL_RETRY_SECONDS)
 
     run(scenario())
 
