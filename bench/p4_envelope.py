@@ -81,7 +81,7 @@ class Pair:
 
 @asynccontextmanager
 async def _ours(_directory: Path) -> AsyncIterator[Operation]:
-    pair = _pair()
+    pair = made_pair()
 
     async def once() -> Sample:
         start = time.thread_time()
@@ -99,7 +99,7 @@ async def _ours(_directory: Path) -> AsyncIterator[Operation]:
 
 @asynccontextmanager
 async def _floor(_directory: Path) -> AsyncIterator[Operation]:
-    pair = _pair()
+    pair = made_pair()
     with recording() as sealing:
         envelope = pair.seal()
     with recording() as receiving:
@@ -160,7 +160,8 @@ def replay(calls: Calls) -> None:
             call()
 
 
-def _pair() -> Pair:
+def made_pair() -> Pair:
+    """Make a device with a finished screening, and a desk that knows it."""
     policy = Policy(1, 0, 1, 60, {"default": ROLES})
     roles = {name: RolePlan(f"Made-up {name}", "centre") for name in ROLES}
     centre = found(CentrePlan("Made-up centre", "https://relay.example", policy=policy, roles=roles), START)

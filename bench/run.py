@@ -17,7 +17,7 @@ import click
 if __name__ == "__main__":  # run as a file: the packages lie one folder up
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import machine, p1_save, p2_unlock, p3_tap, p4_envelope, p5_relay, p6_link, p8_postgres
+from bench import machine, p1_save, p2_unlock, p3_tap, p4_envelope, p5_peers, p5_relay, p6_link, p8_postgres
 from bench.harness import Bench, Cell, Kind, Result, Spread, run
 
 BENCHES: Final[Mapping[str, Callable[..., Bench | None]]] = {
@@ -28,10 +28,14 @@ BENCHES: Final[Mapping[str, Callable[..., Bench | None]]] = {
     "P4": p4_envelope.bench,
     "P5": p5_relay.bench,
     "P5p": p5_relay.bench_pull,
+    "P5c": p5_peers.bench,
     "P6": p6_link.bench,
     "P8": p8_postgres.bench,
     "P8t": p8_postgres.bench_processes,
 }
+
+MISSING: Final = {"P5c": "node with the peer's packages in FIELDAPP_BENCH_NODE"}
+"""What a bench needs that is not there when it is skipped; chromium for all others."""
 
 
 @click.command()
@@ -55,7 +59,7 @@ def main(only: tuple[str, ...], rounds: int, short: bool, as_json: bool, folder:
     for name in only or tuple(BENCHES):
         bench = BENCHES[name](short=short)
         if bench is None:
-            skipped.append(f"{name} skipped: there is no chromium")
+            skipped.append(f"{name} skipped: there is no {MISSING.get(name, 'chromium')}")
             continue
         results.append(asyncio.run(run(bench, 1 if short else rounds, folder)))
         if not as_json:

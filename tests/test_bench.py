@@ -15,8 +15,8 @@ from bench.run import BENCHES, main, table
 from tests.browser.conftest import chromium_path
 
 
-# P3 needs a browser and has a test of its own, P6 counts too; P8t is made of the parts of P8.
-@pytest.mark.parametrize("name", [name for name in BENCHES if name not in ("P3", "P6", "P8t")])
+# P3 needs a browser and has a test of its own, P6 counts too; P8t is made of the parts of P8; P5c needs a peer.
+@pytest.mark.parametrize("name", [name for name in BENCHES if name not in ("P3", "P6", "P8t", "P5c")])
 def test_a_bench_does_its_work(name: str, tmp_path: Path) -> None:
     bench = BENCHES[name](short=True)
     assert bench is not None
@@ -66,6 +66,13 @@ def test_the_link_is_slow_far_and_loses_by_count() -> None:
     asyncio.run(scenario())
 
 
+def test_a_peer_that_is_not_installed_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FIELDAPP_BENCH_NODE", raising=False)
+    done = CliRunner().invoke(main, ["--short", "--only", "P5c"])
+    assert done.exit_code == 0, done.output
+    assert done.output.startswith("P5c skipped: there is no node with")
+
+
 @pytest.mark.browser
 def test_a_tap_is_measured_in_a_browser(tmp_path: Path) -> None:
     chromium_path()
@@ -82,7 +89,7 @@ def test_the_driver_prints_json() -> None:
 
 
 def test_the_floor_makes_every_call_that_an_envelope_makes() -> None:
-    pair = p4_envelope._pair()
+    pair = p4_envelope.made_pair()
     with p4_envelope.recording() as sealing:
         envelope = pair.seal()
     with p4_envelope.recording() as receiving:
