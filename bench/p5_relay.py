@@ -4,8 +4,7 @@ Ours is the relay as it runs: single-use tokens, idempotency, quota, durable bef
 commit), a signed request with a fresh nonce for each page. The floor stores and gives out the same bytes and checks
 nothing, one POST = one commit. Both run in a process of their own under the same server.
 
-PouchDB with crypto-pouch and Etebase, which the goal also names, were measured once (see bench/README.md) and are not
-run here.
+PouchDB, which the goal also names, is `bench.p5_peers`; Etebase could not be installed (see bench/README.md).
 """
 
 import asyncio

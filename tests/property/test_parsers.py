@@ -24,6 +24,7 @@ from fieldapp.assets import instrument_for
 from fieldapp.codec import contact_body, draft_body, parse_draft
 from fieldapp.domain.contact import Channel, ContactEvent, Direction, Outcome, SeenBy, contact_alarm
 from fieldapp.errors import CodecError
+from fieldapp.services.desk.envelopes import Outgoing, Posted
 from fieldapp.services.desk.reading import validate
 from fieldapp.vault import FLOOR, VaultDamaged
 from fieldapp.vault.attempts import AttemptRecord
@@ -36,6 +37,7 @@ from sync.certificate import Certificate, verify_certificate
 from sync.chain import ChainLedger, Gap
 from sync.code import EnrolmentCode
 from sync.directory import Directory, verify_directory
+from sync.downstream import DevicePolicy, DirectoryNotice, Message, Rekey, RulesUpdate, WipeOrder
 from sync.enrolment import Answer, Hello, ReadToken
 from sync.envelope import parse_body
 from sync.errors import (
@@ -243,6 +245,8 @@ ANSWER = Answer(
 CERTIFICATE = Certificate(
     SenderKind.DEVICE, CODE.centre_id, b"d" * 16, KEY.public, HELLO.first_prekey, NOW, "police", ("intake",)
 )
+POSTED = Posted(Outgoing(b"d" * 16, 3, 7, b"made up envelope", MsgType.MESSAGE), NOW)
+RULES = RulesUpdate(b"c" * 16, 2, b"b" * 32, NOW, "Intake", {"id": "00" * 16, "made_up": ["x", 1]})
 
 
 def bodies(kind: MsgType) -> list[bytes]:
@@ -278,6 +282,17 @@ BOUNDARIES: Final = {
         [TokenRefill((b"t" * 32,), (ReadToken(1, b"r" * 32),), NOW).to_bytes()],
         REJECTED,
     ),
+    "message": Boundary(
+        Message.from_bytes, [Message(NOW, "Intake", "made up", b"r" * 16).to_bytes()], REJECTED
+    ),
+    "rules of a case": Boundary(RulesUpdate.from_bytes, [RULES.to_bytes()], REJECTED),
+    "order to wipe": Boundary(
+        WipeOrder.from_bytes, [WipeOrder(b"o" * 16, b"d" * 16, NOW).to_bytes()], REJECTED
+    ),
+    "policy": Boundary(DevicePolicy.from_bytes, [DevicePolicy(2, 2, 5, 1, 60, 0).to_bytes()], REJECTED),
+    "notice": Boundary(DirectoryNotice.from_bytes, [DirectoryNotice(2, b"d" * 32).to_bytes()], REJECTED),
+    "rekey": Boundary(Rekey.from_bytes, [Rekey(NOW).to_bytes()], REJECTED),
+    "what was posted": Boundary(Posted.from_bytes, [POSTED.to_bytes()], (CanonicalError,), False),
     "gap closed": Boundary(
         GapClosed.from_bytes, [GapClosed(b"s" * 16, Gap(2, 4), "made up").to_bytes()], REJECTED
     ),
