@@ -3,8 +3,8 @@
 Only text, whole numbers, true/false, null, lists and tables with keys ``[a-z0-9_]+``; the canonical JSON
 bytes are made by ``sync.canonical``. Keys of the instrument therefore travel in lower case (``s04t``).
 Every body carries ``v``; every key is always present, except for ``open_override`` and ``open_finish`` of a draft, which
-are there while something is half chosen at the end. Reading is strict: an unknown version or key, a
-wrong type or an impossible value raises CodecError that names the field and never shows its content.
+are there while something is half chosen at the end, and for ``attachments``. Reading is strict: an unknown version
+or key, a wrong type or an impossible value raises CodecError that names the field and never shows its content.
 
 ==================  ==============================================================================
 draft               everything, for this device's vault only
@@ -12,10 +12,12 @@ screening body      answers, context and the result, without identity and contac
 identity body       who the person is, for matching
 safe-contact body   how the person can be reached
 contact body        one logged contact with its alarm
+attachments         a key of the screening and the contact body, absent when no files belong to it
 unfinished body     a contact or rules that are half typed, for this device's vault only
 ==================  ==============================================================================
 """
 
+from fieldapp.codec_attachments import attachment_body, attachments_field, read_attachment
 from fieldapp.codec_contacts import ContactReport, contact_body, parse_contact_body
 from fieldapp.codec_fields import VERSION, Body
 from fieldapp.codec_reading import (
@@ -41,6 +43,8 @@ __all__ = [
     "ContactReport",
     "Instruments",
     "ScreeningReport",
+    "attachment_body",
+    "attachments_field",
     "case_contact_body",
     "contact_body",
     "draft_body",
@@ -51,6 +55,7 @@ __all__ = [
     "parse_safe_contact_body",
     "parse_screening_body",
     "parse_unfinished",
+    "read_attachment",
     "safe_contact_body",
     "screening_body",
     "unfinished_body",

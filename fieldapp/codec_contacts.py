@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fieldapp.codec_attachments import read_attachments
 from fieldapp.codec_fields import (
     VERSION,
     Body,
@@ -16,6 +17,7 @@ from fieldapp.codec_fields import (
     read_moment,
     wall_text,
 )
+from fieldapp.domain.attachment import Attachment
 from fieldapp.domain.contact import (
     AlarmCause,
     Channel,
@@ -42,6 +44,7 @@ class ContactReport:
 
     event: ContactEvent
     claimed: ContactAlarm | None
+    attachments: tuple[Attachment, ...] = ()
 
     @property
     def alarm(self) -> ContactAlarm | None:
@@ -171,8 +174,9 @@ def parse_contact_body(data: object) -> ContactReport:
             reason=fields.text("reason", longest=MAX_NOTE, empty=True),
         )
     alarm = None if fields.null("alarm") else _read_alarm(fields.table("alarm"))
+    attachments = read_attachments(fields)
     fields.done()
-    return ContactReport(event, alarm)
+    return ContactReport(event, alarm, attachments)
 
 
 def _read_alarm(table: Fields) -> ContactAlarm:

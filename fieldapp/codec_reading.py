@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from fieldapp.codec_attachments import read_attachments
 from fieldapp.codec_contacts import (
     read_safe_contact,
 )
@@ -18,6 +19,7 @@ from fieldapp.codec_fields import (
     read_id,
     read_pair,
 )
+from fieldapp.domain.attachment import Attachment
 from fieldapp.domain.contact import SafeContact
 from fieldapp.domain.instrument import Answer, Instrument
 from fieldapp.domain.judgement import MAX_REASON, OpenOverride, Override, OverrideCause
@@ -51,6 +53,7 @@ class ScreeningReport:
     screening: Screening
     result: TriageResult
     rule_version: int
+    attachments: tuple[Attachment, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -82,8 +85,9 @@ def parse_screening_body(data: object, instruments: Instruments) -> ScreeningRep
         screening = _read_core(fields, instruments, Identity(), None, "")
     if screening.ended is None or screening.finish is None:
         fields.fail("ended", "a screening that was sent is finished")
+    attachments = read_attachments(fields)
     fields.done()
-    return ScreeningReport(screening, result, version)
+    return ScreeningReport(screening, result, version, attachments)
 
 
 def parse_identity_body(data: object) -> tuple[bytes, Identity]:

@@ -8,6 +8,7 @@
     │   └── InstrumentError       ... the instrument in particular
     ├── ScreeningError            a change that the screening or its instrument does not allow
     ├── ContactError              a contact or a safe-contact rule that makes no sense
+    ├── AttachmentError           a list of files that no record can have
     └── CodecError                a stored or received body does not have the agreed form
 
 The vault adds its own branch in ``fieldapp.vault.errors``. A message names the field that is wrong
@@ -48,6 +49,10 @@ class ScreeningError(FieldappError):
 
 class ContactError(FieldappError):
     """A contact or a safe-contact rule makes no sense, for example a window without length."""
+
+
+class AttachmentError(FieldappError):
+    """A file, or a list of files, that no record can have."""
 
 
 class CodecError(FieldappError):

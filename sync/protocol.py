@@ -114,6 +114,7 @@ class Reason(StrEnum):
     BODY_PADDING = "body_padding"
     BODY_FORM = "body_form"
     SCHEMA = "schema"
+    CHUNK = "chunk"
     RECIPIENTS = "recipients"
 
 
@@ -128,6 +129,7 @@ SIGNED_REASONS: Final = frozenset(
         Reason.BODY_PADDING,
         Reason.BODY_FORM,
         Reason.SCHEMA,
+        Reason.CHUNK,
         Reason.RECIPIENTS,
     }
 )

@@ -266,8 +266,10 @@ class Contacts:
             outcome=entry.outcome.value,
             withheld=case.withheld,
             content=cast(Mapping[str, Value], contact_body(event, alarm)),
+            attachments=self._unfinished.attachments.of(event.id),
         )
-        filed = await self._book.file(record)
+        filed = await self._book.file(record, self._unfinished.attachments.filing(record))
+        self._unfinished.attachments.forget_list(event.id)
         if begun:
             self._unfinished.drop([begun])
         return filed, alarm

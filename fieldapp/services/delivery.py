@@ -108,6 +108,7 @@ class Delivery:
             for e, meta in self._book.on_the_way
             if meta.state is outbox.OutboxState.SEALED and self._book.record(e.record_id)
         }
+        records |= {record.record_id for record in self._book.with_pieces_to_come}
         local = sum(1 for r in self._book.filed if not r.sealed and r.keep_until is None)
         return len(records) + local
 
@@ -127,7 +128,7 @@ class Delivery:
         """
         async with self._turn:
             before = self.network
-            for upkeep in (self._book.tidy, self._book.seal_waiting):
+            for upkeep in (self._book.tidy, self._book.seal_waiting, self._book.seal_chunks):
                 with contextlib.suppress(VaultError):  # a full disk must not hold up what is sealed already
                     await upkeep()
             silent = await self._push()
@@ -189,7 +190,7 @@ class Delivery:
         """Drop what is due, urgent first, and covers behind it; returns the relays that need not be asked more now."""
         now = self._book.clock.now()
         due = [(entry, meta) for entry, meta in self._book.on_the_way if outbox.is_due(meta, now)]
-        due.sort(key=lambda pair: (not pair[1].urgent, pair[0].record_id == NO_RECORD, pair[1].seq))
+        due.sort(key=lambda pair: (self._rank(pair), pair[1].seq))
         self._more_due = False
         if self._covering is None:
             return await self._drop(due)
@@ -197,11 +198,20 @@ class Delivery:
             return {}
         drops = self._covering.drops(len(due))
         silent = await self._drop(due[:drops])
-        self._more_due = len(due) > MOST_DROPS and not silent
+        self._more_due = bool(len(due) > MOST_DROPS or self._book.with_pieces_to_come) and not silent
         if not silent:
             self._covering.synced(now)
             silent = await self._drop(await self._covers(drops - len(due)))
         return silent
+
+    def _rank(self, pair: Outgoing) -> int:
+        """Return the turn of an envelope: what is urgent, other records, pieces of files, covers."""
+        entry, meta = pair
+        if self._book.is_chunk(meta.env_hash):
+            return 2
+        if meta.urgent:
+            return 0
+        return 3 if entry.record_id == NO_RECORD else 1
 
     async def _covers(self, count: int) -> list[Outgoing]:
         """Seal covers and return them; none when the disk refuses, for they must not hold up what follows."""

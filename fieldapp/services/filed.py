@@ -6,11 +6,16 @@ sealed later by exactly the same path.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import IntEnum, StrEnum
+from typing import Final, cast
 
+from fieldapp.codec import attachment_body, read_attachment
+from fieldapp.domain.attachment import Attachment
+from fieldapp.domain.strict import Fields as Table
+from fieldapp.errors import CodecError
 from sync import canonical
 from sync.canonical import Value
 from sync.fields import Fields, hex_list
@@ -42,9 +47,15 @@ class Stage(IntEnum):
     """A person at the centre has opened it."""
 
 
+WITHDRAWAL: Final = 0xFFFF_FFFF
+"""In place of the index of a piece: the envelope that says that the rest of a file will not come."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One envelope of a record: its type, its chain hash (32), and whether it is provably opened.
+
+    Of a piece of a file also `file_id` (16 bytes, b"" for every other part) and its `index`.
 
     `opened_proof` (32) is what a desk must show that says it opened or acted on it, also long after the envelope is
     gone from the outbox.
@@ -54,6 +65,8 @@ class Part:
     env_hash: bytes
     opened_proof: bytes = field(repr=False)
     opened: bool = False
+    file_id: bytes = b""
+    index: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +91,10 @@ class Filed:
     acted_at: int = 0
     sealed_at: int = 0
     """When its present envelopes were sealed; 0 before, and for what an early release sealed."""
+    attachments: tuple[Attachment, ...] = ()
+    """The files that travel beside it; their pieces are sealed one by one, after the record."""
+    withdrawn: tuple[bytes, ...] = ()
+    """Ids of the files that were cancelled after sealing: no more pieces of them are sealed."""
 
     @property
     def sealed(self) -> bool:
@@ -85,14 +102,36 @@ class Filed:
         return bool(self.parts)
 
     @property
+    def own_parts(self) -> tuple[Part, ...]:
+        """Its envelopes without those of its files."""
+        return tuple(part for part in self.parts if not part.file_id)
+
+    @property
+    def chunk_parts(self) -> tuple[Part, ...]:
+        """The envelopes of its files."""
+        return tuple(part for part in self.parts if part.file_id)
+
+    @property
+    def unsealed_pieces(self) -> tuple[tuple[Attachment, int], ...]:
+        """What of its files has no envelope yet, in order; for a cancelled file that is at most its WITHDRAWAL."""
+        if not self.attachments:
+            return ()
+        sealed = {(part.file_id, part.index) for part in self.chunk_parts}
+        wanted = ((file, index) for file in self.attachments for index in self._wanted(file))
+        return tuple((file, index) for file, index in wanted if (file.id, index) not in sealed)
+
+    def _wanted(self, file: Attachment) -> Iterable[int]:
+        return (WITHDRAWAL,) if file.id in self.withdrawn else range(len(file.pieces))
+
+    @property
     def urgent(self) -> bool:
         """Whether it is sent without a random delay."""
         return self.band in ("NOW", "24H")
 
     def with_opened(self, env_hash: bytes, at: int) -> "Filed":
-        """Mark one part as opened; the record is opened when all its parts are."""
+        """Mark one part as opened; the record is opened when all its parts are, and every piece of its files."""
         parts = tuple(replace(p, opened=True) if p.env_hash == env_hash else p for p in self.parts)
-        done = all(part.opened for part in parts)
+        done = all(part.opened for part in parts) and not self.unsealed_pieces
         return replace(self, parts=parts, opened_at=(self.opened_at or at) if done else 0)
 
     def without_content(self) -> "Filed":
@@ -124,8 +163,20 @@ class Filed:
                 "version": self.version,
                 "what": self.what.value,
                 "withheld": self.withheld,
+                **self._files(),
             }
         )
+
+    def _files(self) -> dict[str, Value]:
+        """Return what is stored of its files: nothing when there are none, as early releases wrote it."""
+        if not self.attachments:
+            return {}
+        return {
+            "attachments": [cast(Value, attachment_body(file)) for file in self.attachments],
+            "part_files": [part.file_id.hex() for part in self.parts],
+            "part_indices": [part.index for part in self.parts],
+            "withdrawn": hex_list(self.withdrawn),
+        }
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Filed":
@@ -138,11 +189,15 @@ class Filed:
         fields = Fields(value)
         content = value.get("content")
         kept = fields.text("keep_until")
+        files = fields.items("attachments") if "attachments" in value else []
+        count = len(fields.items("part_types"))
         parts = zip(
             fields.items("part_types"),
             fields.binaries("part_hashes", 32),
             fields.binaries("part_proofs", 32),
             fields.items("part_opened"),
+            [bytes.fromhex(str(f)) for f in fields.items("part_files")] if files else [b""] * count,
+            [int(str(i)) for i in fields.items("part_indices")] if files else [0] * count,
             strict=True,
         )
         return cls(
@@ -159,8 +214,10 @@ class Filed:
             withheld=fields.number("withheld"),
             version=fields.number("version", 1),
             content=content if isinstance(content, dict) else None,
-            parts=tuple(Part(MsgType(int(str(t))), h, p, bool(opened)) for t, h, p, opened in parts),
+            parts=tuple(Part(MsgType(int(str(t))), h, p, bool(o), f, i) for t, h, p, o, f, i in parts),
             opened_at=fields.number("opened_at"),
             acted_at=fields.number("acted_at"),
             sealed_at=fields.number("sealed_at") if "sealed_at" in value else 0,
+            attachments=tuple(read_attachment(Table(file, "attachments", CodecError)) for file in files),
+            withdrawn=fields.binaries("withdrawn", 16) if files else (),
         )

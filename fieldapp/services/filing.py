@@ -159,9 +159,11 @@ class Book:
         # A part that nobody opened and that is not on its way was lost with a damaged outbox: sealed is all it is.
         steps = [
             STATES.index(OutboxState.OPENED if part.opened else states.get(part.env_hash, OutboxState.SEALED))
-            for part in record.parts
+            for part in record.own_parts
         ]
-        return Stage(min(int(Stage.SEALED) + min(steps), int(Stage.OPENED)))
+        # A record counts as opened only with all its files; until then it is with the centre.
+        most = Stage.RECEIVED if record.attachments else Stage.OPENED
+        return Stage(min(int(Stage.SEALED) + min(steps), int(most)))
 
     def last_reason(self, record: Filed) -> str:
         """Why the last attempt to send a part of this record failed (a word of RelayRefused), or ""."""
@@ -208,9 +210,9 @@ class Book:
         self.changes.ring()
         return filed
 
-    async def refile(self, record: Filed) -> Filed:
+    async def refile(self, record: Filed, also: Change | None = None) -> Filed:
         """File a record that was kept here once more, with another choice; one that is sealed stays as it is."""
-        filed = await self._worker.run(self._refile, record)
+        filed = await self._worker.run(self._refile, record, also)
         self.outgoing.ring()
         self.changes.ring()
         return filed
@@ -300,7 +302,7 @@ class Book:
         """Tell whether a part that nobody has opened is not on its way either: its cells were damaged."""
         if not self.outbox_readable or record.opened_at:
             return False
-        return any(not part.opened and part.env_hash not in on_the_way for part in record.parts)
+        return any(not part.opened and part.env_hash not in on_the_way for part in record.own_parts)
 
     def _commit(self, change: Change) -> None:
         """Write what the worker or the centre has changed."""
@@ -323,9 +325,9 @@ class Book:
             return self._filed[record.record_id]
         return self._seal_or_keep(record, also)
 
-    def _refile(self, record: Filed) -> Filed:
+    def _refile(self, record: Filed, also: Change | None) -> Filed:
         known = self._filed.get(record.record_id)
-        return known if known and known.sealed else self._seal_or_keep(record, None)
+        return known if known and known.sealed else self._seal_or_keep(record, also)
 
     def _seal_or_keep(self, record: Filed, also: Change | None) -> Filed:
         try:
@@ -341,7 +343,8 @@ class Book:
         if record is None or not self._waits(record, self._on_the_way()):
             return False  # somebody else was quicker
         if record.sealed:
-            record = replace(record, parts=(), version=record.version + 1)
+            # The pieces of its files are good as they are: what binds them to the record is its id and its list.
+            record = replace(record, parts=record.chunk_parts, version=record.version + 1)
         try:
             return self._seal_and_write(record, None).sealed
         except _CANNOT_SEAL as error:

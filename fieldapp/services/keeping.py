@@ -11,12 +11,13 @@ from typing import Final
 from fieldapp.domain.ids import Clock, Ids
 from fieldapp.services import ageing
 from fieldapp.services.changes import Changes
+from fieldapp.services.chunking import ChunkBook
 from fieldapp.services.contents import Contents
-from fieldapp.services.filing import Book, Change
+from fieldapp.services.filing import Change
 from fieldapp.services.kinds import Kind
 from fieldapp.services.mail import Letter
 from fieldapp.services.membership import Standing
-from fieldapp.services.sealing import NO_RECORD, NoDropToken, entry
+from fieldapp.services.sealing import NO_RECORD, TOKENS_FOR_RECORDS, NoDropToken, entry
 from fieldapp.services.worker import StorageWorker
 from fieldapp.vault.errors import OutboxFull, OutboxUnavailable, VaultFull, VaultLocked
 from fieldapp.vault.vault import Transaction, Vault
@@ -24,13 +25,11 @@ from sync import canonical, outbox
 from sync.downstream import WipeOrder
 from sync.errors import SealRefused
 
-TOKENS_FOR_RECORDS: Final = 12
-"""Drop tokens that covers never use: four screenings of three parts."""
 MAX_COVERS: Final = 12
 """Covers in the sealed outbox at a time: while the centre answers none, they must not fill it."""
 
 
-class DeviceBook(Book):
+class DeviceBook(ChunkBook):
     """The book of one unlocked device, with its upkeep."""
 
     def __init__(self, vault: Vault, worker: StorageWorker, clock: Clock, ids: Ids) -> None:
@@ -149,6 +148,7 @@ class DeviceBook(Book):
         centre (security: section 2.5), with a report that the order was carried out. VaultError: nothing was erased.
         """
         await self.seal_waiting()
+        await self.seal_chunks(everything=True)
         await self._worker.run(self._wipe, order)
         self.changes.ring()
 

@@ -16,6 +16,8 @@ class Kind(IntEnum):
     MESSAGE = 8
     DOWNSTREAM = 9
     UNFINISHED = 10
+    ATTACHED = 11
+    PIECE = 12
 
     CENTRE = 32
     RECEIVED = 33
@@ -27,6 +29,7 @@ class Kind(IntEnum):
     ACKNOWLEDGEMENT = 39
     OUTGOING = 40
     ISSUED = 41
+    CHUNK = 42
     RULING = 48
     OWN_EVENT = 49
     CLOSED_ALERT = 50

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from datetime import date
 
+from fieldapp.services.attaching import Attachments
 from fieldapp.services.contacts import Contacts
 from fieldapp.services.covering import Covering
 from fieldapp.services.delivery import Delivery, RelayFactory
@@ -25,8 +26,9 @@ class Notebook:
     ) -> None:
         """Use `Gate.create` or `Gate.unlock`."""
         self.book = book
-        self.screenings = Screenings(book)
-        self.unfinished = UnfinishedWork(book)
+        self.attachments = Attachments(book)
+        self.screenings = Screenings(book, attachments=self.attachments)
+        self.unfinished = UnfinishedWork(book, self.attachments)
         self.contacts = Contacts(book, self.unfinished, holidays)
         self.messages = Messages(book)
         self.enrolling = Enrolling(book, relays)
@@ -45,3 +47,4 @@ class Notebook:
             self.screenings.forget()
             self.contacts.forget()
             self.unfinished.forget()
+            self.attachments.forget()

@@ -25,7 +25,13 @@ def unsealed(filed: Iterable[Filed], entries: Entries) -> Unsealed:
     A record whose content was dropped at sealing keeps its envelopes: they still go their way, under the old identity.
     """
     again = {
-        record.record_id: replace(record, parts=(), version=record.version + 1)
+        record.record_id: replace(
+            record,
+            parts=(),
+            version=record.version + 1,
+            attachments=tuple(file for file in record.attachments if file.id not in record.withdrawn),
+            withdrawn=(),
+        )
         for record in filed
         if record.sealed and not record.opened_at and record.content is not None
     }

@@ -18,6 +18,7 @@ from fieldapp.domain.ids import handover_pair, new_alias
 from fieldapp.domain.instrument import Instrument
 from fieldapp.domain.screening import FinishChoice, FinishKind, Mode, Screening, start_screening
 from fieldapp.errors import FieldappError, ScreeningError
+from fieldapp.services.attaching import Attachments
 from fieldapp.services.filed import Filed, Stage, What
 from fieldapp.services.filing import Book, Damaged
 from fieldapp.services.kinds import Kind
@@ -29,8 +30,11 @@ from sync.canonical import Value, dumps
 class Screenings:
     """All screenings of one unlocked device."""
 
-    def __init__(self, book: Book, instrument: Instrument | None = None) -> None:
+    def __init__(
+        self, book: Book, instrument: Instrument | None = None, attachments: Attachments | None = None
+    ) -> None:
         self._book = book
+        self._attachments = attachments or Attachments(book)
         self._instrument = instrument or default_instrument()
         self._drafts: dict[bytes, Screening] = {}
         for record_id, body in book.stored(Kind.DRAFT).items():
@@ -84,14 +88,22 @@ class Screenings:
             if self._book.record(screening.id):
                 raise ScreeningError("This screening is finished already.")
             tx.put(screening.id, Kind.DRAFT, payload)
+            self._attachments.restore(tx, screening.id)
 
         await self._book.commit(change)
+        self._attachments.restored(screening.id)
         self._drafts = {**self._drafts, screening.id: screening}
 
     async def discard(self, screening_id: bytes) -> Screening:
         """Erase a draft and return it, so that the screen can offer to take that back with `save`."""
         screening = self._drafts[screening_id]
-        await self._book.commit(lambda tx: tx.erase(screening_id))
+
+        def erase(tx: Transaction) -> None:
+            tx.erase(screening_id)
+            self._attachments.erase(tx, screening_id)
+
+        await self._book.commit(erase)
+        self._attachments.dropped(screening_id)
         self._drafts = {key: draft for key, draft in self._drafts.items() if key != screening_id}
         self._book.changes.ring()
         return screening
@@ -104,7 +116,10 @@ class Screenings:
         """
         pair = handover_pair(self._book.ids, handover_words())
         finished = screening.finished(self._book.clock.now(), choice, pair)
-        record = await self._book.file(self._record(finished))
+        files = self._attachments.of(screening.id) if finished.carries_identity else ()
+        record = replace(self._record(finished), attachments=files)
+        record = await self._book.file(record, self._attachments.filing(record))
+        self._attachments.forget_list(screening.id)
         self._drafts = {key: draft for key, draft in self._drafts.items() if key != screening.id}
         return record
 
@@ -114,7 +129,9 @@ class Screenings:
         if record is None or record.content is None or record.sealed:
             raise FieldappError("This record is not kept on the device any more.")
         screening = replace(parse_draft(dict(record.content), instrument_for), finish=choice)
-        return await self._book.refile(self._record(screening))
+        files = record.attachments if screening.carries_identity else ()
+        filed = replace(self._record(screening), attachments=files)
+        return await self._book.refile(filed, self._attachments.leaving(record, filed))
 
     def forget(self) -> None:
         """Drop everything that was read: the notebook is being locked."""

@@ -26,6 +26,8 @@ STATES: Final = tuple(OutboxState)
 """The order gives the number of a state in the sealed outbox."""
 NO_RECORD: Final = bytes(16)
 """Stands in the sealed outbox in place of a record's id: a cover, or a report of the device itself."""
+TOKENS_FOR_RECORDS: Final = 12
+"""Drop tokens that covers and files never use: four screenings of three parts."""
 
 
 class NoDropToken(FieldappError):
@@ -50,6 +52,17 @@ class Body:
 
     msg_type: MsgType
     data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What is sealed of a file: the body of a chunk, and where it belongs. `index` may be `filed.WITHDRAWAL`."""
+
+    file_id: bytes
+    index: int
+    data: bytes = field(repr=False)
+    size_class: int | None = 3
+    """All pieces look alike, also the short last one."""
 
 
 class Sealer:
@@ -90,9 +103,27 @@ class Sealer:
         parts = zip(bodies, sealed, strict=True)
         return replace(
             record,
-            parts=tuple(Part(body.msg_type, one.hash, one.opened_proof) for body, one in parts),
+            parts=(
+                *(Part(body.msg_type, one.hash, one.opened_proof) for body, one in parts),
+                *record.chunk_parts,
+            ),
             sealed_at=self._now,
         )
+
+    def pieces(self, record: Filed, pieces: Sequence[Piece]) -> Filed:
+        """Seal pieces of a record's files, to be sent at once; returns it with these parts too. As `seal`."""
+        envelopes = [
+            _Envelope(
+                MsgType.CHUNK, one.data, record.record_id, record.version, record.withheld, one.size_class
+            )
+            for one in pieces
+        ]
+        sealed = self._all(envelopes, record.record_id, 0, urgent=False)
+        parts = tuple(
+            Part(MsgType.CHUNK, one.hash, one.opened_proof, file_id=piece.file_id, index=piece.index)
+            for piece, one in zip(pieces, sealed, strict=True)
+        )
+        return replace(record, parts=(*record.parts, *parts))
 
     def cover(self, size_class: int) -> None:
         """Seal one cover of this size: a member of the chain like every other, with nothing in it. NoDropToken."""

@@ -19,6 +19,7 @@ from typing import cast
 from fieldapp.codec import parse_unfinished, unfinished_body
 from fieldapp.domain.unfinished import OpenContact, OpenRules, Unfinished
 from fieldapp.errors import FieldappError
+from fieldapp.services.attaching import Attachments
 from fieldapp.services.filing import Book, Damaged
 from fieldapp.services.kinds import Kind
 from fieldapp.vault.errors import UnknownRecord
@@ -29,8 +30,9 @@ from sync.canonical import Value, dumps
 class UnfinishedWork:
     """All open contact logs and open changes of rules of one unlocked device."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, attachments: Attachments | None = None) -> None:
         self._book = book
+        self.attachments = attachments or Attachments(book)
         self._saved: dict[bytes, Unfinished] = {}
         for record_id, body in book.stored(Kind.UNFINISHED).items():
             try:
@@ -74,9 +76,12 @@ class UnfinishedWork:
             if newest is None or newest is self._saved.get(begun.id) or self._book.record(begun.id):
                 return
             tx.put(begun.id, Kind.UNFINISHED, dumps(cast(Value, unfinished_body(newest))))
+            self.attachments.restore(tx, begun.id)
             written.append(newest)
 
         await self._book.commit(write)
+        if written:
+            self.attachments.restored(begun.id)
         if begun.id in self._newest:  # neither filed nor locked away meanwhile
             self._saved = {**self._saved, **{one.id: one for one in written}}
 
@@ -92,10 +97,13 @@ class UnfinishedWork:
             if self._book.record(one.id) is None:
                 with contextlib.suppress(UnknownRecord):  # nothing of it was written yet
                     tx.erase(one.id)
+                self.attachments.erase(tx, one.id)
 
     def drop(self, begun: Iterable[Unfinished]) -> None:
         """Forget what was erased or filed."""
         gone = {one.id for one in begun}
+        for file_owner in gone:
+            self.attachments.dropped(file_owner)
         self._newest = {key: one for key, one in self._newest.items() if key not in gone}
         self._saved = {key: one for key, one in self._saved.items() if key not in gone}
 

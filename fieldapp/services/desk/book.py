@@ -5,7 +5,7 @@ Whoever reads state, decides, and writes holds `turn` meanwhile, so that two dec
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeVar
 
 from fieldapp.domain.ids import Clock
@@ -54,6 +54,7 @@ _READERS: Final[dict[Kind, Callable[[bytes], DeskRecord]]] = {
     Kind.SIGNING: Draft.from_bytes,
     Kind.RECEIVED: Arrival.from_bytes,
     Kind.QUARANTINED: Arrival.from_bytes,
+    Kind.CHUNK: Arrival.from_bytes,
     Kind.RULING: Ruling.from_bytes,
     Kind.OWN_EVENT: OwnEvent.from_bytes,
     Kind.CLOSED_ALERT: ClosedAlert.from_bytes,
@@ -65,6 +66,8 @@ _READERS: Final[dict[Kind, Callable[[bytes], DeskRecord]]] = {
 }
 """How each kind of a desk's records is read."""
 
+_ARRIVED: Final = (Kind.RECEIVED, Kind.QUARANTINED, Kind.CHUNK)
+"""Where an arrival may stand; each has one vault id, whatever was said about it."""
 _UNREADABLE: Final = (SyncError, ValueError)
 """What a damaged record raises."""
 
@@ -161,6 +164,15 @@ class DeskBook:
         return self._all(Kind.QUARANTINED, Arrival)
 
     @property
+    def chunks(self) -> Mapping[bytes, Arrival]:
+        """The pieces of files that were accepted, by vault id."""
+        return {
+            key: record
+            for key, record in self._records.get(Kind.CHUNK, {}).items()
+            if isinstance(record, Arrival)
+        }
+
+    @property
     def outgoing(self) -> list[Outgoing]:
         """What devices are still to be sent, each device's in order."""
         return sorted(self._all(Kind.OUTGOING, Outgoing), key=lambda item: (item.device_id, item.seq))
@@ -252,7 +264,7 @@ class DeskBook:
     def arrival(self, env_hash: bytes) -> Arrival | None:
         """Return an envelope by its chain hash, None when it is not here."""
         name = vault_id(Kind.RECEIVED, env_hash)
-        found = (self._records.get(kind, {}).get(name) for kind in (Kind.RECEIVED, Kind.QUARANTINED))
+        found = (self._records.get(kind, {}).get(name) for kind in _ARRIVED)
         return next((record for record in found if isinstance(record, Arrival)), None)
 
     def ledger(self, device_id: bytes) -> ChainLedger:
@@ -315,7 +327,7 @@ class DeskBook:
     def _remember(self, record: DeskRecord) -> None:
         if isinstance(record, Arrival):
             # What is judged anew keeps its id and may change its kind.
-            for kind in (Kind.RECEIVED, Kind.QUARANTINED):
+            for kind in _ARRIVED:
                 self._records.get(kind, {}).pop(record.vault_id, None)
             if record.linked and record.opened:
                 header = record.opened.header

@@ -123,8 +123,11 @@ class Arrival:
 
     @property
     def kind(self) -> Kind:
-        """Accepted or not."""
-        return Kind.QUARANTINED if self.reason else Kind.RECEIVED
+        """Accepted or not; pieces of files stand apart, so that the inbox need not look at them."""
+        if self.reason:
+            return Kind.QUARANTINED
+        chunk = self.header is not None and self.header.msg_type is MsgType.CHUNK
+        return Kind.CHUNK if chunk else Kind.RECEIVED
 
     @property
     def hash(self) -> bytes:

@@ -10,6 +10,7 @@ import pytest
 from sync import (
     certificate,
     chain,
+    chunk,
     code,
     downstream,
     enrolment,
@@ -75,7 +76,8 @@ def test_tags() -> None:
 
 
 def test_constants() -> None:
-    for heading, module, count in (("## 4.", protocol, 11), ("## 10.", outbox, 3), ("## 11.", protocol, 12)):
+    places = (("## 4.", protocol, 11), ("### 5.5", chunk, 3), ("## 10.", outbox, 3), ("## 11.", protocol, 12))
+    for heading, module, count in places:
         table = rows(TEXT, heading, "constant")
         assert len(table) == count
         for name, value in table:
