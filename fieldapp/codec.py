@@ -17,7 +17,12 @@ unfinished body     a contact or rules that are half typed, for this device's va
 ==================  ==============================================================================
 """
 
-from fieldapp.codec_attachments import attachment_body, attachments_field, read_attachment
+from fieldapp.codec_attachments import (
+    attachment_body,
+    attachments_field,
+    read_attachment,
+    read_attachments,
+)
 from fieldapp.codec_contacts import ContactReport, contact_body, parse_contact_body
 from fieldapp.codec_fields import VERSION, Body
 from fieldapp.codec_reading import (
@@ -56,6 +61,7 @@ __all__ = [
     "parse_screening_body",
     "parse_unfinished",
     "read_attachment",
+    "read_attachments",
     "safe_contact_body",
     "screening_body",
     "unfinished_body",

@@ -98,9 +98,7 @@ class Attachments:
     async def rename(self, owner: bytes, file_id: bytes, label: str) -> None:
         """Give a file a few words; VaultError."""
         words = label_of(label)
-        files = tuple(
-            replace(file, label=words) if file.id == file_id else file for file in self.of(owner)
-        )
+        files = tuple(replace(file, label=words) if file.id == file_id else file for file in self.of(owner))
         await self._change(owner, files, [])
 
     # --- Parts of somebody else's transaction ----------------------------------------------------------
@@ -163,9 +161,7 @@ class Attachments:
 
     # --- Inside ----------------------------------------------------------------------------------------
 
-    async def _change(
-        self, owner: bytes, files: tuple[Attachment, ...], gone: Sequence[Attachment]
-    ) -> None:
+    async def _change(self, owner: bytes, files: tuple[Attachment, ...], gone: Sequence[Attachment]) -> None:
         def change(tx: Transaction) -> None:
             if self._book.record(owner):
                 raise AttachmentError("This record is finished already.")

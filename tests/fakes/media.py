@@ -16,7 +16,9 @@ def picture(size: tuple[int, int] = (640, 480), form: str = "JPEG", orientation:
     exif = Image.Exif()
     exif[0x0110], exif[0xC62F], exif[0x0112] = SERIAL, SERIAL, orientation
     exif.get_ifd(0x8769)[0xA431] = SERIAL
-    exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 22.0, 11.5), 3: "E", 4: (4.0, 53.0, 42.5), 27: PLACE.encode()})
+    exif.get_ifd(0x8825).update(
+        {1: "N", 2: (52.0, 22.0, 11.5), 3: "E", 4: (4.0, 53.0, 42.5), 27: PLACE.encode()}
+    )
     out = io.BytesIO()
     icc = b"\0" * 36 + b"acsp" + b"\0" * 88 + SERIAL.encode()
     match form:
@@ -43,7 +45,11 @@ def noise(size: int, salt: int = 1) -> bytes:
 def wav(size: int = 2000) -> bytes:
     """A recording with a title beside its sound."""
     info = b"INFOISFT" + struct.pack("<I", len(SERIAL) + 1) + SERIAL.encode() + b"\0"
-    chunks = [(b"fmt ", struct.pack("<HHIIHH", 1, 1, 8000, 8000, 1, 8)), (b"LIST", info), (b"data", noise(size))]
+    chunks = [
+        (b"fmt ", struct.pack("<HHIIHH", 1, 1, 8000, 8000, 1, 8)),
+        (b"LIST", info),
+        (b"data", noise(size)),
+    ]
     body = b"".join(n + struct.pack("<I", len(c)) + c + bytes(len(c) % 2) for n, c in chunks)
     return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WAVE" + body
 
@@ -60,7 +66,10 @@ def flac(size: int = 2000) -> bytes:
     """A stream with a comment block."""
     comment = SERIAL.encode()
     blocks = [(0, bytes(34)), (4, comment), (6, PLACE.encode() * 3)]
-    heads = [bytes((k | (0x80 if i == 2 else 0),)) + len(c).to_bytes(3, "big") + c for i, (k, c) in enumerate(blocks)]
+    heads = [
+        bytes((k | (0x80 if i == 2 else 0),)) + len(c).to_bytes(3, "big") + c
+        for i, (k, c) in enumerate(blocks)
+    ]
     return b"fLaC" + b"".join(heads) + b"\xff\xf8" + noise(size)
 
 

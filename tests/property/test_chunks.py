@@ -10,7 +10,17 @@ from fieldapp.domain.attachment import Attachment, AttachmentKind
 from fieldapp.domain.strict import Fields
 from fieldapp.errors import CodecError
 from sync import chunk
-from sync.chunk import Chunk, Withdrawal, assemble, chunk_body, file_hash, is_listed, parse_chunk, piece_hash, split
+from sync.chunk import (
+    Chunk,
+    Withdrawal,
+    assemble,
+    chunk_body,
+    file_hash,
+    is_listed,
+    parse_chunk,
+    piece_hash,
+    split,
+)
 from sync.errors import EnvelopeRejected
 from sync.protocol import CHUNK_CAPACITY
 
@@ -71,8 +81,7 @@ def test_one_flipped_bit_or_a_cut_is_refused_in_form_or_by_the_list(data: st.Dat
         del body[data.draw(st.integers(0, len(body) - 1)) :]
     try:
         part = parse_chunk(bytes(body))
-    except EnvelopeRejected as error:
-        assert error.reason == "schema"
+    except EnvelopeRejected:
         return
     if isinstance(part, Chunk) and part.file_id == FILE_ID:
         assert not is_listed(part, len(whole), file_hash(whole), hashes(whole))
@@ -107,7 +116,13 @@ def test_a_withdrawal_has_exactly_one_form() -> None:
 def test_the_list_is_read_back_and_no_other_form_of_it() -> None:
     data = made(100_000)
     file = Attachment(
-        FILE_ID, AttachmentKind.PHOTO, "image/jpeg", "the door", len(data), file_hash(data), tuple(hashes(data))
+        FILE_ID,
+        AttachmentKind.PHOTO,
+        "image/jpeg",
+        "the door",
+        len(data),
+        file_hash(data),
+        tuple(hashes(data)),
     )
     body = attachment_body(file)
     assert read_attachment(Fields(body, "", CodecError)) == file

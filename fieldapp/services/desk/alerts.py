@@ -195,7 +195,7 @@ class Alerts:
         return frozenset(env_hash for marks in self._book.all_marks for env_hash in marks.receipted)
 
     def _arrival_times(self, device_id: bytes) -> list[tuple[int, int]]:
-        linked = (a for a in (*self._book.received, *self._book.quarantined) if a.linked and a.header)
+        linked = (a for a in self._book.all_arrivals if a.linked and a.header)
         return [(a.header.seq, a.arrived_at) for a in linked if a.header and a.header.sender_id == device_id]
 
     def _explained(self) -> Iterable[Alert]:

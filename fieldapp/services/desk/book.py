@@ -164,6 +164,11 @@ class DeskBook:
         return self._all(Kind.QUARANTINED, Arrival)
 
     @property
+    def all_arrivals(self) -> list[Arrival]:
+        """Everything that came and is kept, accepted or not, pieces of files as well."""
+        return [arrival for kind in _ARRIVED for arrival in self._all(kind, Arrival)]
+
+    @property
     def chunks(self) -> Mapping[bytes, Arrival]:
         """The pieces of files that were accepted, by vault id."""
         return {

@@ -29,6 +29,7 @@ from fieldapp.services.desk.inbox_rows import (
     row_of,
     unreadable_row,
 )
+from fieldapp.services.desk.pieces import FileState, Pieces
 from fieldapp.services.desk.records import DeskRecord, Marks
 from sync.errors import EnvelopeRejected
 from sync.protocol import Reason as Check
@@ -110,6 +111,7 @@ class OpenedRecord:
     agrees: bool
     sealed_seq: int
     earlier: tuple[ScreeningReport | ContactReport, ...] = field(default=())
+    files: tuple[FileState, ...] = ()
 
 
 class Inbox:
@@ -122,6 +124,7 @@ class Inbox:
         self._groups: dict[bytes, Group] = {}
         self._reads: dict[bytes, Read | None] = {}
         self._unreadable: dict[bytes, Arrival] = {}
+        self._pieces = Pieces(book)
 
     def rows(self, page: int = 0) -> InboxPage:
         """Return one page of the inbox, the most urgent first; a page beyond the end is the last one."""
@@ -137,7 +140,8 @@ class Inbox:
         async with self._book.turn:
             record = self._group(key)
             marks = self._book.marks(key)
-            fresh = [a for a in record.arrivals if a.hash not in marks.receipted]
+            own = [a for a in record.arrivals if a.hash not in marks.receipted]
+            fresh = [*own, *self._pieces.to_be_opened(record, marks)]
             if fresh:
                 now = self._book.clock.now()
                 opened = replace(
@@ -145,12 +149,23 @@ class Inbox:
                     receipted=(*marks.receipted, *(arrival.hash for arrival in fresh)),
                     opened_at=marks.opened_at or now,
                     opened_by=marks.opened_by or self._book.identity.desk_name,
-                    # What is new to the centre has to be taken on anew.
-                    acknowledged_at=0,
-                    acknowledged_by="",
                 )
+                if (
+                    own
+                ):  # what is new to the centre has to be taken on anew; the rest of a file is nothing new
+                    opened = replace(opened, acknowledged_at=0, acknowledged_by="")
                 await self._commit(opened, fresh, ReceiptKind.OPENED, now)
         return self._opened_record(record)
+
+    def content(self, key: bytes, file_id: bytes) -> bytes:
+        """Return a file of a record that somebody here has opened, verified and in memory only.
+
+        UnknownRow, NotOpenedYet; FileNotWhole while parts are missing.
+        """
+        record = self._group(key)
+        if not self._is_read(record, self._book.marks(key)):
+            raise NotOpenedYet("Nobody has opened this record yet.")
+        return self._pieces.content(record, file_id)
 
     def examine(self, env_hash: bytes) -> OpenedRecord:
         """Read what one envelope in quarantine says, for whoever has to judge it. NotExaminable when it cannot be read.
@@ -215,6 +230,7 @@ class Inbox:
     def forget(self) -> None:
         """Drop everything that was read: the desk is being locked."""
         self._groups, self._reads, self._unreadable = {}, {}, {}
+        self._pieces.forget()
 
     @staticmethod
     def _is_read(record: Group, marks: Marks) -> bool:
@@ -232,7 +248,8 @@ class Inbox:
         for record in groups.values():
             device = self._book.device(record.header.sender_id)
             ruling = self._book.ruling(record.header.sender_id)
-            row = row_of(record, device, self._book.marks(record.key), ruling)
+            marks = self._book.marks(record.key)
+            row = self._pieces.marked(row_of(record, device, marks, ruling), record, marks)
             earlier = aliases.get(record.continues, "") if record.continues else ""
             rows.append(replace(row, continues=earlier))
         return rows
@@ -273,7 +290,8 @@ class Inbox:
         return record
 
     def _opened_record(self, record: Group) -> OpenedRecord:
-        return _opened(next(row for row in self._record_rows() if row.key == record.key), record)
+        row = next(row for row in self._record_rows() if row.key == record.key)
+        return replace(_opened(row, record), files=self._pieces.files(record))
 
 
 def _opened(row: Row, record: Group) -> OpenedRecord:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from fieldapp.codec import ContactReport, ScreeningReport
+from fieldapp.domain.attachment import Attachment
 from fieldapp.domain.contact import SafeContact
 from fieldapp.domain.deadlines import acknowledge_by, counted_from, due_at
 from fieldapp.domain.judgement import effective
@@ -90,6 +91,10 @@ class Row:
     doubts: tuple[Doubt, ...] = ()
     reason: str = ""
     env_hash: bytes = b""
+    files: int = 0
+    """Photos, recordings and documents that belong to it."""
+    files_whole: int = 0
+    """How many of them are here with all their parts."""
 
     @property
     def suspect(self) -> bool:
@@ -173,6 +178,12 @@ class Group:
         """How the person can be reached, if that was sent."""
         part = self._part(MsgType.SAFE_CONTACT)
         return part if isinstance(part, SafeContact) else None
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The files that the newest version of the main part lists."""
+        part = self.main.part
+        return part.attachments if isinstance(part, ScreeningReport | ContactReport) else ()
 
     @property
     def earlier(self) -> tuple[ScreeningReport | ContactReport, ...]:

@@ -14,9 +14,19 @@ from fieldapp.services.desk.book import DeskBook
 from fieldapp.services.desk.downstream import by_id, seal_receipts, statement
 from fieldapp.services.desk.envelopes import Arrival
 from fieldapp.services.desk.inbox_rows import group_key
+from fieldapp.services.desk.pieces import (
+    CELLS_FOR_RECORDS,
+    CELLS_OF_A_PIECE,
+    NO_ROOM,
+    listed_in,
+    misfits,
+    record_key,
+    set_apart,
+)
 from fieldapp.services.desk.reading import validate
 from fieldapp.services.desk.records import DeskRecord, EnrolledDevice
 from fieldapp.services.desk.said import CoverLinks, Wipe
+from fieldapp.services.kinds import Kind
 from sync.canonical import Value
 from sync.certificate import Certificate, verify_certificate
 from sync.chain import ChainLedger, Link
@@ -55,6 +65,7 @@ class PageJudge:
         self._arrivals: dict[bytes, Arrival] = {}
         self._statements: dict[bytes, list[ReceiptItem]] = defaultdict(list)
         self._known = {arrival.vault_id for arrival in (*book.received, *book.quarantined) if arrival.opened}
+        self._known |= book.chunks.keys()
         self._unproven = {arrival.vault_id for arrival in book.quarantined if arrival.opened is None}
         self._counted: Counter[str] = Counter()
         self._covers: dict[tuple[bytes, int], CoverLinks] = {}
@@ -70,12 +81,15 @@ class PageJudge:
             for device_id, device in self._devices.items()
             if device_id in self._statements or device is not self._before[device_id]
         }
+        self._set_misfits_apart()
         answers = seal_receipts(self._book, touched, self._statements)
         kept: list[DeskRecord] = [*self._arrivals.values(), *self._covers.values(), *self._wipes.values()]
         return Judged([*kept, *answers], self._counted, len(self._arrivals))
 
     def _take(self, envelope: bytes, result: Result) -> None:
         match result:
+            case Accepted(opened, _, _, _) if opened.header.msg_type is MsgType.CHUNK:
+                self._take_piece(envelope, opened)
             case Accepted(opened, _, _, body):
                 if opened.header.msg_type is MsgType.COVER:
                     self._keep_cover(opened)
@@ -103,6 +117,38 @@ class PageJudge:
     def _keep(self, arrival: Arrival) -> None:
         if arrival.vault_id not in self._known:
             self._arrivals[arrival.vault_id] = arrival
+
+    def _take_piece(self, envelope: bytes, opened: OpenedHeader) -> None:
+        """Keep a piece of a file, unless that would take the room of records: then its device offers it again."""
+        if self._book.room - CELLS_OF_A_PIECE * (len(self._arrivals) + 1) < CELLS_FOR_RECORDS:
+            self._counted[NO_ROOM] += 1
+            return
+        reason = set_apart(opened)
+        self._keep(Arrival(envelope, self._now, reason or "", linked=True, opened=opened))
+        self._link(opened)
+        self._seen(opened)
+        self._acknowledge(opened)
+
+    def _set_misfits_apart(self) -> None:
+        """Set apart pieces that are not what their record lists, whichever of the two came first."""
+        fresh = [a for a in self._arrivals.values() if a.opened and not a.reason]
+        touched = {record_key(a.opened) for a in fresh if a.opened}
+        if not any(a.kind is Kind.CHUNK or a.body.get("attachments") for a in fresh):
+            return
+        everything = [*self._book.chunks.values(), *self._book.received, *fresh]
+        of_records: dict[bytes, list[Arrival]] = defaultdict(list)
+        for arrival in everything:
+            if arrival.opened and (key := record_key(arrival.opened)) in touched:
+                of_records[key].append(arrival)
+        for arrivals in of_records.values():
+            files = [
+                file
+                for arrival in arrivals
+                if arrival.header
+                for file in listed_in(arrival.header.msg_type, arrival.body)
+            ]
+            for apart in misfits(files, [a for a in arrivals if a.kind is Kind.CHUNK]):
+                self._arrivals[apart.vault_id] = apart
 
     def _keep_cover(self, opened: OpenedHeader) -> None:
         """Keep of a cover what the chain needs. Nobody has to read it: the machine that opened it says so."""

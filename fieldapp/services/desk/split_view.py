@@ -26,7 +26,7 @@ def split_views(book: DeskBook) -> tuple[SplitView, ...]:
     ours = {(trust.version, trust.dir_hash) for trust in book.published}
     strange = [
         (arrival.arrived_at, arrival.header)
-        for arrival in (*book.received, *book.quarantined)
+        for arrival in book.all_arrivals
         if arrival.header is not None and (arrival.header.dir_version, arrival.header.dir_hash) not in ours
     ]
     found: dict[tuple[bytes, int, bytes], SplitView] = {}

@@ -1,4 +1,4 @@
-"""What becomes of a chosen file: known by its content, made small, and nothing of camera, place or recorder left in it."""
+"""What becomes of a chosen file: known by its content, made small; nothing of camera, place or recorder left in it."""
 
 import io
 import struct
@@ -111,7 +111,15 @@ def test_what_cannot_be_stripped_safely_travels_as_it_is_and_says_so(data: bytes
 
 
 def test_the_content_decides_and_not_the_name_and_films_and_programs_are_refused() -> None:
-    for odd in (b"MZ\x90", b"<html>", b"PK\x03\x04", media.mp4(b"vide"), b"GIF89a", b"plain words", b"\x1aE\xdf\xa3"):
+    for odd in (
+        b"MZ\x90",
+        b"<html>",
+        b"PK\x03\x04",
+        media.mp4(b"vide"),
+        b"GIF89a",
+        b"plain words",
+        b"\x1aE\xdf\xa3",
+    ):
         assert refusal(odd + bytes(50)) is Refused.KIND
     assert refusal(media.mp4(b"vide") + media.mp4(b"soun")) is Refused.KIND  # a film with sound
 
