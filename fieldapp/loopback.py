@@ -43,6 +43,8 @@ HOST: Final = "127.0.0.1"
 LAUNCH_PARAMETER: Final = "k"
 SOCKET_PATH: Final = "/ws"
 SECONDS_TO_STOP: Final = 2
+LARGEST_MESSAGE: Final = 64 * 1024 * 1024
+"""Bytes of one message of the browser: a chosen photo comes in one."""
 
 REFUSED_PATHS: Final = ("/docs", "/redoc", "/openapi.json", "/oauth_callback", "/upload")
 """Endpoints of Flet and FastAPI that this app has no use for."""
@@ -342,6 +344,7 @@ async def serve(main: Callable[[ft.Page], Any], port: int = 0, *, name: str = "N
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=SECONDS_TO_STOP,
+        ws_max_size=LARGEST_MESSAGE,
     )
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]

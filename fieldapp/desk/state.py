@@ -73,6 +73,8 @@ class DeskState(Places[Screen], Interface):
         """The page of the alerts that is shown, as it was at the last change."""
         self.record: OpenedRecord | None = None
         """The record that its reader opened, at the places `Screen.RECORD` and `Screen.EVIDENCE` only."""
+        self.file: tuple[bytes, bytes] | None = None
+        """The file that is shown, by its id, with its bytes: in memory only, for as long as its record is open."""
         self.busy = False
         self.beat = 0
         """Grows when a service changed: components that show services read it, and so are drawn again."""
@@ -88,7 +90,7 @@ class DeskState(Places[Screen], Interface):
 
     def leaving(self) -> None:
         """Close the record that is open, withdraw what was asked, and give up an enrolment that is under way."""
-        self.record = self.asking = None
+        self.record = self.asking = self.file = None
         if self.gate.enrolment is not None and self.centre is not None:
             self.centre.devices.cancel(self.gate.enrolment)
         self.gate.enrolment = None
@@ -150,6 +152,14 @@ class DeskState(Places[Screen], Interface):
         if self.centre is centre and self.place == place:
             self.record = record
 
+    async def show_file(self, key: bytes, file_id: bytes) -> None:
+        """Put a file of the open record together and show it. Errors as `Inbox.content`."""
+        self.file = (file_id, self.open.inbox.content(key, file_id))
+
+    def hide_file(self) -> None:
+        """Drop the bytes of the file that was shown."""
+        self.file = None
+
     async def acknowledge(self, key: bytes) -> None:
         """Take a record on, and show who did and when. Errors as `Inbox.acknowledge`."""
         await self.open.inbox.acknowledge(key)
@@ -159,7 +169,7 @@ class DeskState(Places[Screen], Interface):
     async def forget(self) -> None:
         """Lock: drop keys, records and places. The kit's presence calls this, after it has blanked the screen."""
         self._unsubscribe()
-        self.centre = self.record = None
+        self.centre = self.record = self.file = None
         self.page, self.alerts = EMPTY_PAGE, NO_ALERTS
         self.places = (self._door(),)
         await self.gate.lock()

@@ -4,6 +4,7 @@ from typing import Final
 
 import flet as ft
 
+from fieldapp.domain.attachment import AttachmentKind
 from fieldapp.domain.contact import AlarmCause
 from fieldapp.domain.judgement import OverrideCause
 from fieldapp.domain.screening import Basis, FinishKind, Interpreter, Mode, ReasonNotAsked
@@ -155,6 +156,8 @@ def quarantine_words(t: Translator, reason: str) -> str:
             return t("The content is damaged or was exchanged on the way.")
         case Reason.BODY_FORM | Reason.SCHEMA:
             return t("The content is not in a form that this version can read.")
+        case Reason.CHUNK:
+            return t("A part of a file is not the one that its record lists. Ask the worker for the file.")
         case Reason.UNKNOWN_SENDER:
             return t("The sender is no device of this centre.")
         case Reason.TYPE_NOT_ALLOWED:
@@ -228,8 +231,29 @@ def parts_words(t: Translator, row: Row) -> str:
     parts = [
         t("name") if row.has_identity else "",
         t("safe contact") if row.has_safe_contact else "",
+        files_words(t, row),
     ]
     return ", ".join(filter(None, parts))
+
+
+def files_words(t: Translator, row: Row) -> str:
+    """Say how many files belong to a record, and whether some are still on the way; "" without any."""
+    if not row.files:
+        return ""
+    words = t.tn("{n} file", "{n} files", row.files)
+    missing = row.files - row.files_whole
+    return t("{files} ({n} still on the way)", files=words, n=missing) if missing else words
+
+
+def file_words(t: Translator, kind: AttachmentKind) -> str:
+    """Name a kind of file."""
+    match kind:
+        case AttachmentKind.PHOTO:
+            return t("Photo")
+        case AttachmentKind.AUDIO:
+            return t("Recording")
+        case AttachmentKind.DOCUMENT:
+            return t("Document")
 
 
 def state_words(t: Translator, row: Row, now: int) -> str:

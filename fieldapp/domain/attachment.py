@@ -48,6 +48,7 @@ MEDIA: Final[dict[str, AttachmentKind]] = {
     "application/pdf": AttachmentKind.DOCUMENT,
 }
 """Every type that travels. Photos are JPEG whatever they were before."""
+_NOT_STRIPPED: Final = frozenset({"audio/aac", "audio/mp4", "audio/ogg", "application/pdf"})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -64,6 +65,11 @@ class Attachment:
     size: int
     hash: bytes
     pieces: tuple[bytes, ...]
+
+    @property
+    def may_tell_more(self) -> bool:
+        """Whether an author, a place or a device may stand in the file: its kind cannot be stripped safely."""
+        return self.media in _NOT_STRIPPED
 
     def __post_init__(self) -> None:
         """Refuse a line that no file can have: AttachmentError."""

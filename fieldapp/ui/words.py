@@ -11,6 +11,7 @@ from fieldapp.kit.i18n import Translator
 from fieldapp.kit.interface import Interface
 from fieldapp.kit.troubles import Trouble, vault_trouble
 from fieldapp.kit.trying import EXPECTED
+from fieldapp.services.media import FileRefused, Refused
 from fieldapp.services.sealing import NoDropToken, SealedCopyLost
 from fieldapp.vault import errors as vault
 from sync.answers import Refusal
@@ -65,6 +66,8 @@ def trouble_of(t: Translator, error: Exception) -> Trouble:
             return Trouble(
                 t("This cannot be sent now."), _everything_is_safe(t), t("If it is urgent, call the centre.")
             )
+        case FileRefused():
+            return _of_file(t, error)
         case ContactError() | ScreeningError():
             return Trouble(
                 t("Something here is too long, missing, or does not fit together."),
@@ -184,6 +187,37 @@ def _of_enrolment(t: Translator, error: EnrolmentFailed) -> Trouble:
                 t("Enrolment stopped because an answer was not in order."),
                 safe,
                 t("Ask the clerk for a new code."),
+            )
+
+
+def _of_file(t: Translator, error: FileRefused) -> Trouble:
+    nothing = t("Nothing was added.")
+    match error.reason:
+        case Refused.EMPTY | Refused.UNREADABLE:
+            return Trouble(t("This file cannot be read."), nothing, t("Choose another one."))
+        case Refused.KIND:
+            return Trouble(
+                t("This kind of file cannot be added."),
+                nothing,
+                t("Photos can be JPEG, PNG or WebP; then there are sound recordings and PDF. No films."),
+            )
+        case Refused.TOO_LARGE:
+            return Trouble(
+                t("This file is too large."),
+                nothing,
+                t("A recording or document has at most 1 MB. Make it shorter, or send a photo of it."),
+            )
+        case Refused.TOO_MANY:
+            return Trouble(
+                t("There is no room for more with this record."),
+                nothing,
+                t("Remove one, or add it to another contact."),
+            )
+        case Refused.NO_ROOM:
+            return Trouble(
+                t("There is no room for more files on this device."),
+                nothing,
+                t("There will be when the centre has opened what was sent before."),
             )
 
 

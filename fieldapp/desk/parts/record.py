@@ -16,6 +16,7 @@ from fieldapp.desk.parts.answers import (
     wish_warnings,
 )
 from fieldapp.desk.parts.facts import fact_card, fact_line, plain_line
+from fieldapp.desk.parts.files import files_card
 from fieldapp.desk.parts.inbox_list import row_name, row_words
 from fieldapp.desk.parts.person import identity_card, reach_card
 from fieldapp.desk.state import DeskState, Screen
@@ -174,6 +175,7 @@ def _open(state: DeskState, row: Row, record: OpenedRecord, trying: Trying) -> l
         left += _screening(state, record, record.screening)
     if record.contact:
         left += _contact(state, record.contact)
+    left += files_card(state, record, trying)
     if record.identity:
         right.append(identity_card(state, record.identity))
     if record.safe_contact:
@@ -213,8 +215,8 @@ def _columns(state: DeskState, left: Sequence[ft.Control], right: Sequence[ft.Co
 def _newer(state: DeskState, row: Row, record: OpenedRecord, trying: Trying) -> list[ft.Control]:
     """Offer what arrived after this was opened; it is not shown, or called read, before somebody asks for it."""
 
-    def parts(of: Row) -> tuple[bool, bool, int]:
-        return of.has_identity, of.has_safe_contact, of.versions
+    def parts(of: Row) -> tuple[bool, bool, int, int]:
+        return of.has_identity, of.has_safe_contact, of.versions, of.files_whole
 
     if parts(row) == parts(record.row):
         return []

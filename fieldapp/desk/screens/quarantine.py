@@ -13,6 +13,7 @@ from fieldapp.kit.panes import Pane
 from fieldapp.kit.text import body, isolate, quiet
 from fieldapp.kit.times import local_time, moment_words
 from fieldapp.kit.trying import Trying, use_trying
+from fieldapp.services.desk.pieces import NO_ROOM
 from fieldapp.services.desk.quarantine import QuarantineRow
 
 MOST_ROWS = 100
@@ -67,12 +68,20 @@ def _row(state: DeskState, row: QuarantineRow, trying: Trying) -> ft.Control:
 
 def _counted(state: DeskState) -> list[ft.Control]:
     """Say how much came that nobody vouched for: it may be noise, or somebody who tries."""
-    count = sum(state.open.quarantine.counted.values())
+    counted = dict(state.open.quarantine.counted)
+    no_room = counted.pop(NO_ROOM, 0)
+    lines: list[ft.Control] = []
+    if no_room:
+        full = state.t(
+            "This desk is short of room: parts of files were not kept. Their devices offer them again."
+        )
+        lines.append(status_line(state, ft.Icons.INVENTORY_2_OUTLINED, full))
+    count = sum(counted.values())
     if not count:
-        return []
+        return lines
     words = state.tn(
         "{n} arrival was refused at once: it was no record of this centre.",
         "{n} arrivals were refused at once: they were no records of this centre.",
         count,
     )
-    return [status_line(state, ft.Icons.BLOCK_ROUNDED, words)]
+    return [*lines, status_line(state, ft.Icons.BLOCK_ROUNDED, words)]

@@ -46,4 +46,7 @@ def progress_words(state: FieldState, record: Filed) -> str:
         return (
             t("Opened {time}, acted on", time=opened) if record.acted_at else t("Opened {time}", time=opened)
         )
+    if stage is Stage.RECEIVED and record.attachments and all(part.opened for part in record.own_parts):
+        progress = book.progress(record)
+        return t("Opened; {n} of {total} parts of its files", n=progress.opened, total=progress.total)
     return stage_words(t, stage, book.standing)

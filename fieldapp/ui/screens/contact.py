@@ -29,6 +29,7 @@ from fieldapp.services.contacts import Case
 from fieldapp.services.filed import Filed
 from fieldapp.ui.parts.contact_log import KeptLog, begun, entry_of, first_log, hidden_notices, keep_log
 from fieldapp.ui.parts.distress import distress_card
+from fieldapp.ui.parts.files import files_part
 from fieldapp.ui.parts.frame import framed
 from fieldapp.ui.parts.keeping import Edit, altered, use_kept
 from fieldapp.ui.parts.names import band_words
@@ -218,6 +219,7 @@ def _next(
             *unsafe_notice(state, log, case),
             *([reason_field(state, log, kept)] if hidden else []),
             note,
+            files_part(state, log.id),
             *trying.shown(t("Saving.")),
         ],
         title=t("Log a contact"),

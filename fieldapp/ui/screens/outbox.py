@@ -26,6 +26,7 @@ from fieldapp.kit.text import body, heading, isolate, quiet
 from fieldapp.kit.times import local_time, past_words
 from fieldapp.services.filed import Filed, Part, Stage, What
 from fieldapp.services.membership import Standing
+from fieldapp.ui.parts.files import sent_files
 from fieldapp.ui.parts.frame import framed
 from fieldapp.ui.parts.names import band_words, level_of, part_words, what_words
 from fieldapp.ui.parts.records import progress_words, record_row
@@ -92,6 +93,7 @@ def record_screen(state: FieldState) -> ft.View:
             *_why_it_waits(state, record),
             section(state, t("On its way"), [card(state, _stages(state, record))]),
             *_handover(state, record),
+            *sent_files(state, record, trying),
             *_parts(state, record),
         ],
         title=t("Record"),
@@ -187,7 +189,7 @@ def _handover(state: FieldState, record: Filed) -> list[ft.Control]:
 def _parts(state: FieldState, record: Filed) -> list[ft.Control]:
     if record.what is not What.SCREENING or not record.parts:
         return []
-    rows = [_part(state, part) for part in record.parts]
+    rows = [_part(state, part) for part in record.own_parts]
     return [section(state, state.t("Sent in separate parts"), [card(state, rows)])]
 
 

@@ -18,6 +18,7 @@ from fieldapp.kit.notices import status_line
 from fieldapp.kit.text import body, quiet
 from fieldapp.kit.text import question as large
 from fieldapp.services.filed import Filed
+from fieldapp.ui.parts.files import files_part, left_behind
 from fieldapp.ui.parts.frame import ROUTE
 from fieldapp.ui.parts.screening import open_screening, step_screen, use_draft_text
 from fieldapp.ui.parts.screening_steps import begin
@@ -39,7 +40,7 @@ def finish_screen(state: FieldState) -> ft.View:
     if screening.mode is Mode.OFFICER:
         return step_screen(
             state,
-            trying.shown(),
+            [*trying.shown(), files_part(state, screening.id)],
             title=t("Finish"),
             bottom=[*_wish(state, screening), send_button(state, trying)],
         )
@@ -58,6 +59,8 @@ def finish_screen(state: FieldState) -> ft.View:
             choice_list(state, _kinds(state, screening), begun.kind, choose, identifier="finish"),
             *([_keep_until(state, begun.days)] if begun.kind is FinishKind.KEEP_UNTIL else []),
             *([_reason(state, why, on_why)] if begun.kind is FinishKind.SEND_WITHOUT_CONSENT else []),
+            *(left_behind(state, screening.id) if begun.kind is FinishKind.ADVICE_WITHOUT_IDENTITY else []),
+            files_part(state, screening.id, plain=screening.observing),
         ],
         title=t("Finish"),
         bottom=[
