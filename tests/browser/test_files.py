@@ -48,7 +48,8 @@ def test_a_photo_is_added_in_the_browser_and_seen_at_the_desk(open_window: OpenA
         shown = desk.page.locator('[flt-semantics-identifier^="show-"]').last
         desk.click(shown)
         desk.page.locator('[flt-semantics-identifier^="hide-"]').last.wait_for(state="attached")
-        desk.by_id("do-not").scroll_into_view_if_needed()
+        desk.page.mouse.move(850, 400)
+        desk.page.mouse.wheel(0, 420)
         desk.shot("files-at-the-desk")
     finally:
         demo.stop()

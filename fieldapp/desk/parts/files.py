@@ -21,6 +21,8 @@ from fieldapp.kit.trying import Trying
 from fieldapp.services.desk.inbox import OpenedRecord
 from fieldapp.services.desk.pieces import FileState
 
+PICTURE_HEIGHT: Final = 480
+"""Pixels: an upright photo stays on the screen as a whole."""
 _ENDINGS: Final = {
     "image/jpeg": "jpg",
     "audio/aac": "aac",
@@ -80,6 +82,7 @@ def _shown(state: DeskState, file: Attachment, data: bytes) -> ft.Control:
     if file.kind is AttachmentKind.PHOTO:
         picture = ft.Image(
             src=data,
+            height=PICTURE_HEIGHT,
             fit=ft.BoxFit.CONTAIN,
             gapless_playback=True,
             semantics_label=state.t("Photo"),

@@ -175,7 +175,8 @@ def _open(state: DeskState, row: Row, record: OpenedRecord, trying: Trying) -> l
         left += _screening(state, record, record.screening)
     if record.contact:
         left += _contact(state, record.contact)
-    left += files_card(state, record, trying)
+    # Behind the first card: a picture must not be looked for below twenty answers.
+    left[1:1] = files_card(state, record, trying)
     if record.identity:
         right.append(identity_card(state, record.identity))
     if record.safe_contact:
