@@ -20,6 +20,7 @@ from fieldapp.kit.text import body, heading, isolate, quiet
 from fieldapp.kit.trying import Trying
 from fieldapp.services.desk.inbox import OpenedRecord
 from fieldapp.services.desk.pieces import FileState
+from fieldapp.services.media.pictures import shape_of
 
 PICTURE_HEIGHT: Final = 480
 """Pixels: an upright photo stays on the screen as a whole."""
@@ -79,10 +80,11 @@ def _content(state: DeskState, record: OpenedRecord, found: FileState, trying: T
 
 
 def _shown(state: DeskState, file: Attachment, data: bytes) -> ft.Control:
-    if file.kind is AttachmentKind.PHOTO:
+    shape = shape_of(data) if file.kind is AttachmentKind.PHOTO else None
+    if shape is not None:
         picture = ft.Image(
             src=data,
-            height=PICTURE_HEIGHT,
+            height=PICTURE_HEIGHT if shape[1] > shape[0] else None,
             fit=ft.BoxFit.CONTAIN,
             gapless_playback=True,
             semantics_label=state.t("Photo"),

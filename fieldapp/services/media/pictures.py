@@ -19,6 +19,16 @@ _STEPS: Final = ((2048, 80), (2048, 65), (1600, 65), (1280, 60), (1024, 50), (80
 """Longest side in pixels, and JPEG quality: the first pair that fits is taken."""
 
 
+def shape_of(data: bytes) -> tuple[int, int] | None:
+    """Return width and height of a JPEG that can safely be shown, by its head alone; None for anything else."""
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as opened:
+            width, height = opened.size
+    except Exception:  # as in `redraw`
+        return None
+    return (width, height) if width * height <= MAX_PIXELS else None
+
+
 def redraw(data: bytes) -> bytes:
     """Return the picture as a JPEG without any metadata, at most 2048 pixels wide and high. Slow.
 

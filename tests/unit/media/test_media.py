@@ -81,6 +81,16 @@ def test_a_picture_that_claims_billions_of_pixels_is_refused_before_it_is_decode
     assert refusal(bomb) is Refused.TOO_LARGE
 
 
+def test_only_a_jpeg_of_a_sane_size_is_shown() -> None:
+    made = prepare(media.picture((300, 200))).data
+    assert pictures.shape_of(made) == (300, 200)
+    huge = made.replace(struct.pack(">HH", 200, 300), struct.pack(">HH", 60_000, 60_000))
+    assert huge != made
+    assert pictures.shape_of(huge) is None
+    assert pictures.shape_of(media.picture(form="PNG")) is None
+    assert pictures.shape_of(b"<svg/>") is None
+
+
 @pytest.mark.parametrize(
     ("data", "type_"),
     [
