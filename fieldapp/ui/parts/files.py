@@ -27,15 +27,15 @@ _ICONS = {
 
 
 @component
-def files_part(state: FieldState, owner: bytes, *, plain: bool = False) -> ft.Control:
+def files_part(state: FieldState, owner: bytes) -> ft.Control:
     """List the files of something unfinished (`owner` is its id), with one quiet way to add another.
 
-    `plain`: somebody may look on, so nothing is explained.
+    While only neutral words are shown, nothing is explained.
     """
     t, trying = state.t, use_trying(state)
     is_open, set_open = ft.use_state(False)
     label, set_label = ft.use_state("")
-    plain = plain or state.quiet
+    plain = state.quiet
     files = state.open.attachments.of(owner)
 
     async def keep(data: bytes) -> None:

@@ -40,7 +40,7 @@ def finish_screen(state: FieldState) -> ft.View:
     if screening.mode is Mode.OFFICER:
         return step_screen(
             state,
-            [*trying.shown(), files_part(state, screening.id)],
+            [*trying.shown(), *_files(state, screening)],
             title=t("Finish"),
             bottom=[*_wish(state, screening), send_button(state, trying)],
         )
@@ -60,7 +60,7 @@ def finish_screen(state: FieldState) -> ft.View:
             *([_keep_until(state, begun.days)] if begun.kind is FinishKind.KEEP_UNTIL else []),
             *([_reason(state, why, on_why)] if begun.kind is FinishKind.SEND_WITHOUT_CONSENT else []),
             *(left_behind(state, screening.id) if begun.kind is FinishKind.ADVICE_WITHOUT_IDENTITY else []),
-            files_part(state, screening.id, plain=screening.observing),
+            *_files(state, screening),
         ],
         title=t("Finish"),
         bottom=[
@@ -74,6 +74,11 @@ def _with(screening: Screening, **changes: object) -> Screening:
     """Keep what is chosen so far in the draft."""
     begun = screening.open_finish or OpenFinish()
     return screening.with_open_finish(replace(begun, **changes))  # type: ignore[arg-type]
+
+
+def _files(state: FieldState, screening: Screening) -> list[ft.Control]:
+    """Offer to add files, unless somebody looks on."""
+    return [] if screening.observing else [files_part(state, screening.id)]
 
 
 def _wish(state: FieldState, screening: Screening) -> list[ft.Control]:
