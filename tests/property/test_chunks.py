@@ -101,6 +101,8 @@ def test_swapped_missing_foreign_and_exchanged_pieces_are_never_assembled() -> N
     ):
         with pytest.raises(EnvelopeRejected):
             assemble(*listed, bad)
+    with pytest.raises(EnvelopeRejected):  # the file is as listed, its pieces are not
+        assemble(FILE_ID, len(data), file_hash(data), hashes(other), good)
     with pytest.raises(EnvelopeRejected):  # every piece is as listed, the file's hash is not
         assemble(FILE_ID, len(data), file_hash(other), hashes(data), good)
 

@@ -1,5 +1,6 @@
 """Files on the device: encrypted at once, counted against honest limits, gone with their draft, never lost to a tap."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -202,3 +203,33 @@ async def test_a_kept_record_is_sent_with_its_files(notebook: Notebook) -> None:
     sent = await notebook.screenings.release(filed.record_id, FinishChoice(FinishKind.SEND))
     assert sent.attachments == filed.attachments
     assert sent.sealed
+
+
+async def test_where_nothing_may_stay_readable_all_pieces_are_sealed_at_once_and_erased(
+    notebook: Notebook, gate: Gate, monkeypatch: pytest.MonkeyPatch, network: Switchable
+) -> None:
+    made = await begun(notebook)
+    await notebook.attachments.add(made.id, document(6))
+    network.off()
+    monkeypatch.setattr(type(notebook.book), "_write_only", lambda _book, _now: True)
+    filed = await notebook.screenings.finish(made, FinishChoice(FinishKind.SEND))
+    await notebook.delivery.once()
+    sealed = notebook.book.record(filed.record_id)
+    assert sealed
+    assert (sealed.content, len(sealed.chunk_parts)) == (None, 6)
+    assert not notebook.book.may_withdraw(sealed, sealed.attachments[0].id)
+    await notebook.delivery.once()
+    assert pieces(gate) == 0
+
+
+async def test_a_record_is_not_opened_while_pieces_of_it_are_not_even_sealed(notebook: Notebook) -> None:
+    made = await begun(notebook)
+    await notebook.attachments.add(made.id, document(1))
+    filed = await notebook.screenings.finish(made, FinishChoice(FinishKind.SEND))
+    now = notebook.book.clock.now()
+    for part in filed.parts:
+        filed = filed.with_opened(part.env_hash, now)
+    assert all(part.opened for part in filed.parts)
+    assert filed.opened_at == 0
+    alone = replace(filed, attachments=())
+    assert alone.with_opened(alone.parts[0].env_hash, now).opened_at == now
