@@ -152,7 +152,7 @@ def forced_word_screen(state: FieldState) -> ft.View:
     """Set, change or remove one of the two passphrases; the notebook's own passphrase is asked first."""
     t, trying, book = state.t, use_trying(state), state.open.book
     words = _words(t)
-    word = words[str(state.about(Screen.FORCED_WORD))]
+    word = words["wipe" if state.about(Screen.FORCED_WORD) == "wipe" else "second"]
     another = words["wipe" if word.kind is SlotKind.OPEN else "second"]
     own, set_own = ft.use_state("")
     other, set_other = ft.use_state("")
