@@ -17,7 +17,18 @@ import click
 if __name__ == "__main__":  # run as a file: the packages lie one folder up
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import machine, p1_save, p2_unlock, p3_tap, p4_envelope, p5_peers, p5_relay, p6_link, p8_postgres
+from bench import (
+    machine,
+    p1_save,
+    p2_unlock,
+    p3_tap,
+    p4_envelope,
+    p5_peers,
+    p5_relay,
+    p6_link,
+    p8_postgres,
+    p9_passphrases,
+)
 from bench.harness import Bench, Cell, Kind, Result, Spread, run
 
 BENCHES: Final[Mapping[str, Callable[..., Bench | None]]] = {
@@ -32,6 +43,7 @@ BENCHES: Final[Mapping[str, Callable[..., Bench | None]]] = {
     "P6": p6_link.bench,
     "P8": p8_postgres.bench,
     "P8t": p8_postgres.bench_processes,
+    "P9": p9_passphrases.bench,
 }
 
 MISSING: Final = {"P5c": "node with the peer's packages in FIELDAPP_BENCH_NODE"}

@@ -41,7 +41,15 @@ def field_gate(config: Config, relays: RelayFactory = RelayClient) -> Gate:
     The operating system's key store comes in a later release: until then the passphrase alone protects the vault.
     """
     check_folder(config.data_dir)
-    return Gate(config.data_dir, NoKeystore(), SystemClock(), SystemIds(), relays, covering=Covering())
+    return Gate(
+        config.data_dir,
+        NoKeystore(),
+        SystemClock(),
+        SystemIds(),
+        relays,
+        covering=Covering(),
+        locked_sending=True,
+    )
 
 
 def run_field(config: Config) -> None:

@@ -119,6 +119,11 @@ class Book:
         return standing_in(self.trust.directory, self.membership.device_id)
 
     @property
+    def is_second(self) -> bool:
+        """Whether this is the notebook of a second passphrase; False once it is closed. No screen may show it."""
+        return not self._vault.is_locked and self._vault.is_second
+
+    @property
     def policy(self) -> Policy | None:
         """The centre's rules that hold on this device now; None before enrolment."""
         return in_force(self.trust.directory.policy, self.orders.policy) if self.trust else None

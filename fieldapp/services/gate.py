@@ -16,6 +16,7 @@ from fieldapp.services import passphrases
 from fieldapp.services.covering import Covering
 from fieldapp.services.delivery import RelayFactory
 from fieldapp.services.keeping import DeviceBook
+from fieldapp.services.locked_sender import LockedSender, nowhere
 from fieldapp.services.notebook import Notebook
 from fieldapp.services.settings import Settings
 from fieldapp.services.shelf import Shelf
@@ -31,6 +32,7 @@ from fieldapp.vault import (
     calibrate,
     create,
     exists,
+    finish_wipe,
 )
 
 T = TypeVar("T")
@@ -54,8 +56,12 @@ class Gate:
         holidays: Collection[date] = frozenset(),
         calibrated: Callable[[], KdfParameters] = calibrate,
         covering: Covering | None = None,
+        locked_sending: bool = False,
     ) -> None:
-        """Guard `directory`; with `covering` the device hides among covers how much it sends, and when."""
+        """Guard `directory`; with `covering` the device hides among covers how much it sends, and when.
+
+        With `locked_sending` what is sealed is also sent while nothing, or a second notebook, is open.
+        """
         self.shelf = Shelf(directory, keystore)
         self.clock = clock
         self._ids = ids
@@ -64,8 +70,10 @@ class Gate:
         self._calibrated = calibrated
         self._covering = covering
         self._worker = StorageWorker()
+        self._sender = LockedSender(self.shelf, self._worker, clock, relays) if locked_sending else None
         self._turn = asyncio.Lock()
         self._unfinished: asyncio.Task[None] | None = None
+        self._finishing: asyncio.Task[None] | None = None
         self.notebook: Notebook | None = None
 
     @property
@@ -105,12 +113,22 @@ class Gate:
         """Close what is open: what is being written is finished first. Idempotent."""
         await self._to_the_end(self._lock())
 
+    def send_while_locked(self) -> None:
+        """Begin to send what is sealed, if nothing is open that does so itself. Idempotent."""
+        if self._sender and (self.notebook is None or self.notebook.book.is_second):
+            self._sender.start()
+
     async def shut(self) -> None:
         """Lock and end the storage thread: the program ends."""
         try:
             await self.lock()
         finally:
+            await self._hush()
             self._worker.close()
+
+    async def _hush(self) -> None:
+        if self._sender:
+            await self._sender.stop()
 
     async def _to_the_end(self, work: Coroutine[None, None, T]) -> T:
         """Run `work` to its end even if the caller is cancelled; then close what was opened for nobody."""
@@ -140,16 +158,19 @@ class Gate:
     async def _unlock(self, passphrase: str) -> Notebook:
         async with self._turn:
             await self._close()
-            attempt = await self._worker.run(
-                UnlockAttempt.begin, self.shelf.folder, self.shelf.keystore, self.clock.now()
-            )
             try:
-                stretched = await asyncio.to_thread(attempt.stretch, passphrase)
-            except BaseException:
-                await self._worker.run(attempt.abandon)
-                raise
-            vault = await self._worker.run(attempt.finish, stretched, self.clock.now())
-            return await self._open(vault)
+                attempt = await self._worker.run(
+                    UnlockAttempt.begin, self.shelf.folder, self.shelf.keystore, self.clock.now()
+                )
+                try:
+                    stretched = await asyncio.to_thread(attempt.stretch, passphrase)
+                except BaseException:
+                    await self._worker.run(attempt.abandon)
+                    raise
+                vault = await self._worker.run(attempt.finish, stretched, self.clock.now())
+                return await self._open(vault)
+            finally:
+                self.send_while_locked()
 
     async def _recover(self, code: str, passphrase: str) -> Notebook:
         async with self._turn:
@@ -161,11 +182,14 @@ class Gate:
             except BaseException:
                 await self._worker.run(recovery.abandon)
                 raise
-            return await self._open(vault)
+            notebook = await self._open(vault)
+            self.send_while_locked()
+            return notebook
 
     async def _lock(self) -> None:
         async with self._turn:
             await self._close()
+            self.send_while_locked()
 
     def _create(self, passphrase: str, parameters: KdfParameters) -> Vault:
         shelf = self.shelf
@@ -174,14 +198,22 @@ class Gate:
     async def _open(self, vault: Vault) -> Notebook:
         try:
             book = await DeviceBook.open(vault, self._worker, self.clock, self._ids)
-            self.notebook = Notebook(book, self._relays, self._holidays, self._covering)
+            relays = nowhere if book.is_second else self._relays
+            self.notebook = Notebook(book, relays, self._holidays, self._covering)
         except BaseException:
             await self._worker.run(vault.lock)
             raise
         self.notebook.delivery.start()
+        self._finishing = asyncio.create_task(self._finish_wipe(vault))
         return self.notebook
 
+    async def _finish_wipe(self, vault: Vault) -> None:
+        """Overwrite what the wipe passphrase has closed, behind the notebook that is shown."""
+        with contextlib.suppress(VaultError):  # the next unlock tries again
+            await self._worker.run(finish_wipe, vault)
+
     async def _close(self) -> None:
+        await self._hush()
         notebook, self.notebook = self.notebook, None
         if notebook:
             await notebook.lock()

@@ -5,11 +5,13 @@ await book.seal_covers(sizes)     # members of the chain that say nothing
 await book.wipe(order)            # everything goes; what is sealed still reaches the centre
 """
 
+import contextlib
 from collections.abc import Sequence
 from typing import Final
 
 from fieldapp.domain.ids import Clock, Ids
-from fieldapp.services import ageing
+from fieldapp.errors import InputError
+from fieldapp.services import ageing, passphrases
 from fieldapp.services.changes import Changes
 from fieldapp.services.chunking import ChunkBook
 from fieldapp.services.contents import Contents
@@ -19,7 +21,9 @@ from fieldapp.services.mail import Letter
 from fieldapp.services.membership import Standing
 from fieldapp.services.sealing import NO_RECORD, TOKENS_FOR_RECORDS, NoDropToken, entry
 from fieldapp.services.worker import StorageWorker
-from fieldapp.vault.errors import OutboxFull, OutboxUnavailable, VaultFull, VaultLocked
+from fieldapp.vault.errors import OutboxFull, OutboxUnavailable, VaultError, VaultFull, VaultLocked
+from fieldapp.vault.forced import ForcedWords, erase
+from fieldapp.vault.slots import SlotKind
 from fieldapp.vault.vault import Transaction, Vault
 from sync import canonical, outbox
 from sync.downstream import WipeOrder
@@ -37,6 +41,7 @@ class DeviceBook(ChunkBook):
         super().__init__(vault, worker, clock, ids)
         self.wiped = Changes()
         """Rings when a wipe was carried out: lock at once, there is nothing here any more."""
+        self._words = ForcedWords(vault)
         self.emptied = False
         """Whether everything was wiped: nothing can be saved any more, what is sealed can still be sent."""
 
@@ -170,6 +175,55 @@ class DeviceBook(ChunkBook):
             self._commit_sealed(self._sealer(self.membership, self.trust, now), erase)
         self.emptied = True
         self._take(Contents(settings=self.settings, entries=dict(self._entries)))
+
+    # --- In need ---------------------------------------------------------------------------------------
+
+    @property
+    def may_set_words(self) -> bool:
+        """Whether a second and a wipe passphrase can be set: once the device belongs to a centre.
+
+        For a wipe destroys what has not been sealed. So nobody sets them in a second notebook, which is never enrolled.
+        """
+        return self.membership is not None
+
+    def word_is_set(self, kind: SlotKind) -> bool:
+        """Tell whether the second (`OPEN`) or the wipe passphrase is set."""
+        return self._words.is_set(kind)
+
+    async def set_word(self, kind: SlotKind, passphrase: str, word: str, other: str = "") -> None:
+        """Set the second or the wipe passphrase; it is tried from the disk before this returns.
+
+        `other` is the other of the two, if it is set. InputError for a weak one, one that is too close to the others, or
+        before enrolment; WrongPassphrase, WrongOtherWord, PassphraseTaken, UnlockDelayed, StorageFailed.
+        """
+        if not self.may_set_words:
+            raise InputError("This device is not enrolled yet.")
+        if passphrases.judge(word).weakness:
+            raise InputError("This passphrase is not strong enough.")
+        if any(passphrases.too_close(word, known) for known in (passphrase, other)):
+            raise InputError("This passphrase is too close to another one.")
+        await self._worker.run(self._words.set, kind, passphrase, word, self.clock.now(), other=other)
+        self.changes.ring()
+
+    async def remove_word(self, kind: SlotKind, passphrase: str) -> None:
+        """Let the second or the wipe passphrase open nothing any more; WrongPassphrase, UnlockDelayed, StorageFailed."""
+        await self._worker.run(self._words.remove, kind, passphrase, self.clock.now())
+        self.changes.ring()
+
+    async def erase(self) -> None:
+        """Make this notebook unreadable for good, and close it; the same passphrase opens the second one from now on.
+
+        What is finished is sealed first, as far as it can be, and still reaches the centre. StorageFailed: perhaps not
+        everything is overwritten, and the next unlock goes on with it.
+        """
+        with contextlib.suppress(VaultError):
+            await self.seal_waiting()
+        try:
+            await self._worker.run(erase, self._vault, self.clock.now())
+        finally:
+            self.emptied = True
+            self._take(Contents(settings=self.settings))
+            self.wiped.ring()
 
     def _commit(self, change: Change) -> None:
         """Write a change; VaultLocked after a wipe, for what a screen still holds must not come back to the disk."""

@@ -5,6 +5,7 @@ worth five Diceware words: log10(7776**5) = 19.5 guesses (security: 2.2, 2.3). T
 """
 
 import secrets
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -17,6 +18,7 @@ from fieldapp.assets import read_asset
 STRONG_LOG10: Final = 19.4
 SUGGESTED_WORDS: Final = 5
 MAX_LENGTH: Final = 256
+MOST_SLIPS: Final = 2
 _ESTIMATED_LENGTH: Final = 72  # zxcvbn is slow on long input; what follows can only add strength
 
 
@@ -45,6 +47,29 @@ def judge(passphrase: str) -> Strength:
     log10 = float(zxcvbn(passphrase[:_ESTIMATED_LENGTH])["guesses_log10"])
     share = min(1.0, log10 / STRONG_LOG10)
     return Strength(share, None if log10 >= STRONG_LOG10 else Weakness.WEAK)
+
+
+def too_close(one: str, other: str) -> bool:
+    """Tell whether two passphrases could be mixed up: equal but for case and spaces, the same words in another order, one
+    inside the other, or at most two slips of a finger apart.
+    """
+    words = [sorted(unicodedata.normalize("NFKC", text).casefold().split()) for text in (one, other)]
+    first, second = ("".join(unicodedata.normalize("NFKC", text).casefold().split()) for text in (one, other))
+    if not first or not second:
+        return False
+    return words[0] == words[1] or first in second or second in first or _slips(first, second) <= MOST_SLIPS
+
+
+def _slips(one: str, other: str) -> int:
+    """Return how many letters must be added, left out or exchanged (Levenshtein); MOST_SLIPS + 1 for more than those."""
+    if abs(len(one) - len(other)) > MOST_SLIPS:
+        return MOST_SLIPS + 1
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        before, row[0] = row[0], i
+        for j, with_ in enumerate(other, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (letter != with_))
+    return row[-1]
 
 
 def suggest(language: str, words: int = SUGGESTED_WORDS) -> str:

@@ -33,6 +33,7 @@ def field_app(gate: Gate, law: Law) -> Callable[[ft.Page], object]:
         page.on_view_pop = bound(state.press_arrow, state.back)
         page.on_locale_change = _follow(state)
         page.render_views(app_screen, state)
+        gate.send_while_locked()
 
     return main
 

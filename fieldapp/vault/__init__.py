@@ -2,8 +2,9 @@
 
 `create` makes one, `unlock` (or `UnlockAttempt`, in steps) opens one, `Recovery` does so with the code on paper,
 `Vault` holds the records and changes them in transactions, `OutboxFile` lets the sender go on while the vault is
-locked. The files are v.hdr (keys, under the passphrase), v.db (records in equal cells) and v.box (sealed envelopes);
-the formats are in the module docstrings of `header`, `slots`, `sheet`, `cells`, `root`, `outbox_file` and `generation`.
+locked. `ForcedWords` sets the second and the wipe passphrase, `erase` makes a notebook unreadable for good. The files
+are v.hdr (keys, under the passphrase), v.db (records in equal cells) and v.box (sealed envelopes); the formats are in
+the module docstrings of `header`, `slots`, `sheet`, `second`, `cells`, `root`, `outbox_file` and `generation`.
 """
 
 from fieldapp.vault.cells import MAX_RECORD_SIZE, Record
@@ -13,6 +14,7 @@ from fieldapp.vault.errors import (
     NoVault,
     OutboxFull,
     OutboxUnavailable,
+    PassphraseTaken,
     RecordTooLarge,
     StorageFailed,
     UnknownRecord,
@@ -25,9 +27,11 @@ from fieldapp.vault.errors import (
     VaultFull,
     VaultLocked,
     VaultReadOnly,
+    WrongOtherWord,
     WrongPassphrase,
     WrongRecoveryCode,
 )
+from fieldapp.vault.forced import ForcedWords, erase, finish_wipe
 from fieldapp.vault.kdf import DESK, FLOOR, KdfParameters, calibrate
 from fieldapp.vault.keystore import Keystore, NoKeystore
 from fieldapp.vault.outbox_file import MAX_ENTRY_SIZE, OutboxEntry, OutboxFile
@@ -35,6 +39,7 @@ from fieldapp.vault.pool import DamagedCells
 from fieldapp.vault.recovery import Recovery
 from fieldapp.vault.root import ChainState
 from fieldapp.vault.sheet import CODE_LENGTH, grouped, new_code, read_code, typed
+from fieldapp.vault.slots import SlotKind
 from fieldapp.vault.unlocking import UnlockAttempt, unlock
 from fieldapp.vault.vault import Rollback, Transaction, Vault
 
@@ -46,6 +51,7 @@ __all__ = [
     "MAX_RECORD_SIZE",
     "ChainState",
     "DamagedCells",
+    "ForcedWords",
     "KdfParameters",
     "Keystore",
     "KeystoreUnavailable",
@@ -55,10 +61,12 @@ __all__ = [
     "OutboxFile",
     "OutboxFull",
     "OutboxUnavailable",
+    "PassphraseTaken",
     "Record",
     "RecordTooLarge",
     "Recovery",
     "Rollback",
+    "SlotKind",
     "StorageFailed",
     "Transaction",
     "UnknownRecord",
@@ -73,11 +81,14 @@ __all__ = [
     "VaultFull",
     "VaultLocked",
     "VaultReadOnly",
+    "WrongOtherWord",
     "WrongPassphrase",
     "WrongRecoveryCode",
     "calibrate",
     "create",
+    "erase",
     "exists",
+    "finish_wipe",
     "grouped",
     "new_code",
     "read_code",

@@ -9,6 +9,8 @@
       VaultDamaged          a file is not what it must be; it was kept exactly as it is
       UnsupportedVault      a newer release wrote something that this one must not touch
       WrongPassphrase       no slot opens with this passphrase
+        WrongOtherWord      the other word, which is asked as well, is not that
+      PassphraseTaken       this passphrase is in use on this device already
       WrongRecoveryCode     no slot opens with this code of a recovery sheet
       UnlockDelayed         too many wrong passphrases: try again at `not_before`
       KeystoreUnavailable   the operating system's keystore did not give what belongs to this vault
@@ -97,6 +99,18 @@ class WrongPassphrase(VaultError):
     def diagnostics(self) -> str:
         """Say it plainly."""
         return "That passphrase does not open this."
+
+
+class WrongOtherWord(WrongPassphrase):
+    """The word that is set beside a new one, and is asked for once more, was typed wrongly."""
+
+
+class PassphraseTaken(VaultError):
+    """The passphrase is in use on this device already; nothing was changed."""
+
+    def diagnostics(self) -> str:
+        """Say what to do."""
+        return "This passphrase cannot be used for this. Choose another one."
 
 
 class WrongRecoveryCode(VaultError):

@@ -4,6 +4,9 @@ The file is written first and the keystore second: a cut in between leaves a key
 never one that leads, which would look like a rollback.
 """
 
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -11,12 +14,12 @@ from typing import Final
 from fieldapp.vault import attempts
 from fieldapp.vault import keystore as keys
 from fieldapp.vault.attempts import AttemptRecord
-from fieldapp.vault.errors import KeystoreUnavailable, VaultDamaged, WrongPassphrase
-from fieldapp.vault.header import Header, HeaderFile, header_id_of, valid_copies
+from fieldapp.vault.errors import KeystoreUnavailable, StorageFailed, VaultDamaged, WrongPassphrase
+from fieldapp.vault.header import Header, HeaderFile, header_id_of, new_header, valid_copies
 from fieldapp.vault.kdf import key_encryption_key
 from fieldapp.vault.keystore import Keystore
 from fieldapp.vault.sheet import NO_DEVICE_SECRET, place_of
-from fieldapp.vault.slots import SlotContent, open_slots, seal_slot
+from fieldapp.vault.slots import COUNT, SlotContent, open_slots, seal_slot
 from sync.primitives import KEY_SIZE, same
 
 HEADER_FILE: Final = "v.hdr"
@@ -63,13 +66,62 @@ class HeaderGuard:
         """Take back the count of an attempt that succeeded."""
         self._store_attempts(self._before.succeeded(now))
 
+    def fail_attempt(self) -> None:
+        """Keep the count of an attempt that failed, with the writes of one that succeeded."""
+        with suppress(StorageFailed):  # it is on the disk already
+            self._store_attempts(self._header.attempts)
+
     def open(self, stretched: bytes) -> tuple[int, SlotContent]:
         """Return the slot that a stretched passphrase opens, with its number; WrongPassphrase when there is none."""
-        kek = key_encryption_key(stretched, self._secret, self._header.header_id)
-        found = open_slots(kek, self._header.slots, self._header.fixed)
+        found = self.find(stretched)
         if found is None:
             raise WrongPassphrase("no slot")
         return found
+
+    def find(self, stretched: bytes) -> tuple[int, SlotContent] | None:
+        """Return the same, or None when there is none."""
+        return open_slots(self._kek(stretched), self._header.slots, self._header.fixed)
+
+    def find_on_disk(self, stretched: bytes) -> tuple[int, SlotContent] | None:
+        """Read the header once more and return what a stretched passphrase opens in it, None for nothing."""
+        written = self._file.load(self._secret)
+        return open_slots(self._kek(stretched), written.slots, written.fixed)
+
+    def seal(self, index: int, content: SlotContent, stretched: bytes) -> bytes:
+        """Return a slot for place `index` of this header; nothing is written."""
+        return seal_slot(self._kek(stretched), index, content, self._header.fixed)
+
+    def set_slots(self, slots: Mapping[int, bytes]) -> None:
+        """Write some slots, durably in both copies; all others keep their bytes."""
+        header = self._header
+        for index, slot in slots.items():
+            header = header.with_slot(index, slot)
+        self._update(header)
+
+    def replace(self, content: SlotContent, stretched: bytes, now: int) -> int:
+        """Write a header in which one stretched passphrase opens one slot and nothing else opens; returns its number.
+
+        It has a fresh device secret as far as the keystore gives one. The salt stays, so that nothing is stretched
+        twice. StorageFailed when the disk refuses: then the old or the new header is in force.
+        """
+        old = self._header
+        try:
+            secret = keys.next_device_key(self._keystore)
+        except KeystoreUnavailable:
+            secret = self._secret  # what opened before must not open any more, with a new secret or without
+        header = replace(new_header(old.parameters), salt=old.salt, attempts=self._before.succeeded(now))
+        index = secrets.randbelow(COUNT)
+        kek = key_encryption_key(stretched, secret, header.header_id)
+        header = header.with_slot(index, seal_slot(kek, index, content, header.fixed))
+        self._header = self._file.supersede(header, secret, old)
+        self._secret = secret
+        keys.remember_if_possible(self._keystore, keys.INSTALL_ID, header.header_id)
+        self._mirror_seq()
+        keys.remember_if_possible(self._keystore, keys.ATTEMPTS, header.attempts.pack())
+        with suppress(KeystoreUnavailable):
+            keys.remember(self._keystore, keys.DEVICE_KEY, secret)
+            keys.forget(self._keystore, keys.NEXT_DEVICE_KEY)
+        return index
 
     def set_sheet(self, index: int, content: SlotContent, stretched: bytes) -> None:
         """Write the slot of the recovery sheet that belongs to slot `index`, and open it once, from the disk.
@@ -91,12 +143,16 @@ class HeaderGuard:
         The slot keeps its place: commitment and AAD bind the others to theirs, and which of them are in use nobody
         can know without their passphrases.
         """
-        header = self._header
-        kek = key_encryption_key(stretched, self._secret, header.header_id)
-        self._update(header.with_slot(index, seal_slot(kek, index, content, header.fixed)))
+        self.set_slots({index: self.seal(index, content, stretched)})
+
+    def _kek(self, stretched: bytes) -> bytes:
+        return key_encryption_key(stretched, self._secret, self._header.header_id)
 
     def _update(self, header: Header) -> None:
         self._header = self._file.update(header, self._secret)
+        self._mirror_seq()
+
+    def _mirror_seq(self) -> None:
         seq = max(self._header.seq, self._mirrored_seq())
         keys.remember_if_possible(self._keystore, keys.HEADER_SEQ, seq.to_bytes(8, "little"))
 

@@ -180,17 +180,19 @@ class HeaderFile:
                 found.append(parse_unchecked(data))
         return sorted(found, key=lambda header: header.seq, reverse=True)
 
-    def supersede(self, header: Header, device_secret: bytes, old: Header) -> None:
-        """Write a header under another device secret over both copies, durably; the copy `old` is written over last.
+    def supersede(self, header: Header, device_secret: bytes, old: Header) -> Header:
+        """Write a header under another device secret over both copies, durably; returns it with its new seq.
 
-        StorageFailed when the disk refuses; then `old` or the new header is whole, never neither. Nothing vouches for
-        the seq of `old`: one that leaves no room above it is not continued.
+        The copy `old` is written over last. StorageFailed when the disk refuses; then `old` or the new header is whole,
+        never neither. Nothing vouches for the seq of `old`: one that leaves no room above it is not continued.
         """
         packed = old.pack_unsigned()
         last = next((i for i, data in enumerate(_copies(self.read())) if data[:_MAC_AT] == packed), 1)
         seq = old.seq if old.seq < _MAX_SEQ - 2 else 0
         self._write(1 - last, replace(header, seq=seq + 1), device_secret)
-        self._write(last, replace(header, seq=seq + 2), device_secret)
+        second = replace(header, seq=seq + 2)
+        self._write(last, second, device_secret)
+        return second
 
     def _write(self, copy: int, header: Header, device_secret: bytes) -> None:
         try:

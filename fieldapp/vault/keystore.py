@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final, Protocol, TypeVar
 
 from fieldapp.vault.errors import KeystoreUnavailable
-from sync.primitives import KEY_SIZE
+from sync.primitives import KEY_SIZE, random_bytes
 
 DEVICE_KEY: Final = "ds"
 NEXT_DEVICE_KEY: Final = "ds2"
@@ -86,6 +86,13 @@ def remember_if_possible(keystore: Keystore, name: str, value: bytes) -> None:
         remember(keystore, name, value)
     except KeystoreUnavailable:
         return
+
+
+def next_device_key(keystore: Keystore) -> bytes:
+    """Have the keystore hold a fresh device secret (`ds2`) beside the old one; zeros where there is no keystore."""
+    remember(keystore, NEXT_DEVICE_KEY, random_bytes(KEY_SIZE))
+    held = recall(keystore, NEXT_DEVICE_KEY, KEY_SIZE)
+    return recall_key(keystore, DEVICE_KEY) if held is None else held
 
 
 def _ask(call: Callable[[], T]) -> T:

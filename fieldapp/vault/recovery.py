@@ -8,10 +8,13 @@ The header's MAC cannot be checked without the device secret: what makes the hea
 opens, since they are all bound into it. `finish` writes a header of its own under a fresh device secret. The keystore
 holds that one as `ds2` until both copies are written: whatever instant the power fails at, the next start finds either
 the old header under `ds` or a new copy under `ds2`. No other slot is taken over, so every other word is set again.
+
+The sheet of a second notebook must not do that: it would take the keys of the first one away. It exchanges its own two
+slots and nothing else, and so it needs a keystore that still has the device secret.
 """
 
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fieldapp.vault import keystore as keys
@@ -20,12 +23,22 @@ from fieldapp.vault.guard import HEADER_FILE, HeaderGuard
 from fieldapp.vault.header import Header, HeaderFile, new_header
 from fieldapp.vault.kdf import key_encryption_key, stretch
 from fieldapp.vault.keystore import Keystore
-from fieldapp.vault.sheet import NO_DEVICE_SECRET, read_code
-from fieldapp.vault.slots import COUNT, SlotContent, open_slots, seal_slot
+from fieldapp.vault.second import is_second
+from fieldapp.vault.sheet import NO_DEVICE_SECRET, place_of, read_code
+from fieldapp.vault.slots import COUNT, SlotContent, open_slots, seal_slot, unused_slot
 from fieldapp.vault.store import CellStore
 from fieldapp.vault.unlocking import CELLS_FILE, UnlockAttempt
 from fieldapp.vault.vault import Vault
-from sync.primitives import KEY_SIZE, random_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What a code has opened: in which header, which slot is the sheet's, and the sheet's key."""
+
+    header: Header
+    sheet: int
+    content: SlotContent = field(repr=False)
+    kek: bytes = field(repr=False)
 
 
 class Recovery:
@@ -37,7 +50,7 @@ class Recovery:
         self._keystore = keystore
         self._store = store
         self._file = HeaderFile(directory / HEADER_FILE)
-        self._opened: tuple[Header, SlotContent] | None = None
+        self._opened: _Opened | None = None
 
     @classmethod
     def begin(cls, directory: Path, keystore: Keystore) -> "Recovery":
@@ -63,7 +76,7 @@ class Recovery:
             kek = key_encryption_key(stretched[cost], NO_DEVICE_SECRET, header.header_id)
             found = open_slots(kek, header.slots, header.fixed)
             if found is not None:
-                self._opened = (header, found[1])
+                self._opened = _Opened(header, found[0], found[1], kek)
                 return
         raise WrongRecoveryCode("no slot")
 
@@ -75,11 +88,13 @@ class Recovery:
         """
         if self._opened is None or not passphrase:
             raise ValueError("nothing was opened, or the passphrase is empty")
-        old, content = self._opened
+        if is_second(self._opened.content):
+            return self._finish_second(self._opened, passphrase, now)
+        old, content = self._opened.header, self._opened.content
         try:
             header = new_header(old.parameters)
             stretched = stretch(passphrase, header.salt, header.parameters)
-            secret = self._next_secret()
+            secret = keys.next_device_key(self._keystore)
             kek = key_encryption_key(stretched, secret, header.header_id)
             index = secrets.randbelow(COUNT)
             content = replace(content, created=now % 2**32)
@@ -97,13 +112,24 @@ class Recovery:
             raise
         return attempt.finish(stretched, now)
 
+    def _finish_second(self, opened: "_Opened", passphrase: str, now: int) -> Vault:
+        try:
+            guard = HeaderGuard(self._directory, self._keystore)
+            header = guard.header
+            if open_slots(opened.kek, header.slots, header.fixed) is None:
+                raise WrongRecoveryCode("only in an older header")
+            stretched = stretch(passphrase, header.salt, header.parameters)
+            index = place_of(opened.sheet)
+            guard.set_slots(
+                {index: guard.seal(index, opened.content, stretched), opened.sheet: unused_slot()}
+            )
+            attempt = UnlockAttempt(self._directory, self._keystore, self._store, guard)
+        except BaseException:
+            self.abandon()
+            raise
+        return attempt.finish(stretched, now)
+
     def abandon(self) -> None:
         """Give up and release the files; nothing has changed. Idempotent."""
         self._opened = None
         self._store.close()
-
-    def _next_secret(self) -> bytes:
-        """Have the keystore hold a fresh device secret beside the old one; zeros where there is no keystore."""
-        keys.remember(self._keystore, keys.NEXT_DEVICE_KEY, random_bytes(KEY_SIZE))
-        held = keys.recall(self._keystore, keys.NEXT_DEVICE_KEY, KEY_SIZE)
-        return keys.recall_key(self._keystore, keys.DEVICE_KEY) if held is None else held

@@ -90,7 +90,7 @@ class CellStore:
             self._lock("box")
             self._remove_super_journals()
         except sqlite3.Error as error:
-            self._detach()
+            self.detach()
             if isinstance(reason := _reason(error), VaultBusy):
                 raise reason from None
             raise OutboxUnavailable("not a database of cells") from None
@@ -140,6 +140,10 @@ class CellStore:
             self._roll_back()
             raise StorageFailed("cells cannot be written") from None
 
+    def fill(self, part: int) -> None:
+        """Overwrite all cells of a partition with random bytes; StorageFailed, and nothing changed, otherwise."""
+        self.write((n, random_bytes(CELL_SIZE)) for n in self._numbers("main", part))
+
     def close(self) -> None:
         """Close the files and release their locks; idempotent."""
         self._connection.close()
@@ -180,7 +184,8 @@ class CellStore:
         for setting in settings:
             self._connection.execute(f"PRAGMA {prefix}{setting}").fetchall()
 
-    def _detach(self) -> None:
+    def detach(self) -> None:
+        """Give v.box back; nothing happens when it is not attached."""
         attached = {row[1] for row in self._connection.execute("PRAGMA database_list")}
         if "box" in attached:
             self._connection.execute("DETACH box")

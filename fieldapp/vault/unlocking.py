@@ -4,20 +4,27 @@
     stretched = attempt.stretch(passphrase)                   # Argon2id: slow, thread-safe
     vault = attempt.finish(stretched, now)                    # or WrongPassphrase
 
-Whatever the passphrase is, an attempt costs one Argon2id, eight commitments and one decryption, and a wrong one
-changes nothing but the attempt record.
+Whatever the passphrase is - the first, the second, the wipe passphrase or a wrong one - an attempt costs one Argon2id,
+eight commitments, one decryption, and the same reads and writes of the files. A wrong one changes nothing but the
+attempt record. The wipe passphrase exchanges the header in place of counting its success: from then on nothing of the
+first notebook opens, and `forced.finish_wipe` overwrites it after the second one is shown.
 """
 
+import secrets
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from fieldapp.vault import keystore as keys
+from fieldapp.vault.cells import BoxCipher
 from fieldapp.vault.errors import (
     KeystoreUnavailable,
     NoVault,
     OutboxUnavailable,
     UnsupportedVault,
     VaultDamaged,
+    WrongPassphrase,
 )
 from fieldapp.vault.generation import GenerationMirror
 from fieldapp.vault.guard import HEADER_FILE, HeaderGuard
@@ -26,9 +33,11 @@ from fieldapp.vault.keystore import Keystore
 from fieldapp.vault.outbox_file import BOX_FILE, load_box
 from fieldapp.vault.partition import Partition
 from fieldapp.vault.pool import Pool
+from fieldapp.vault.second import is_second
 from fieldapp.vault.slots import SlotContent, SlotKind, SlotState
 from fieldapp.vault.store import CellStore
 from fieldapp.vault.vault import OpenFiles, Rollback, Vault
+from sync.primitives import KEY_SIZE, random_bytes
 
 CELLS_FILE: Final = "v.db"
 
@@ -79,47 +88,74 @@ class UnlockAttempt:
     def finish(self, stretched: bytes, now: int) -> Vault:
         """Open the vault; WrongPassphrase, VaultBusy, VaultDamaged or UnsupportedVault end the attempt."""
         try:
-            _, content = self._guard.open(stretched)
-            vault = self._load(content, now)
+            found = self._guard.find(stretched)
+            if found is None:
+                self._same_work()
+                raise WrongPassphrase("no slot")
+            index, content = found
+            if content.kind is SlotKind.WIPE_THEN_OPEN:
+                content = replace(content, kind=SlotKind.OPEN, state=SlotState.WIPING)
+                index = self._guard.replace(content, stretched, now)
+                return self._load(index, content, stretched, now)
+            vault = self._load(index, content, stretched, now)
             self._guard.end_attempt(now)
         except BaseException:
             self.abandon()
             raise
         return vault
 
+    def _same_work(self) -> None:
+        """Read and write for a wrong passphrase what a right one costs, and keep nothing of it."""
+        with suppress(VaultDamaged):
+            self._store.read(part=secrets.randbelow(2))
+        self._load_box(self._known_outbox_key())
+        self._guard.fail_attempt()
+
     def abandon(self) -> None:
         """Give up and release the files; the attempt stays counted. Idempotent."""
         self._store.close()
 
-    def _load(self, content: SlotContent, now: int) -> Vault:
-        if (content.kind, content.state) != (SlotKind.OPEN, SlotState.NORMAL):
+    def _load(self, index: int, content: SlotContent, stretched: bytes, now: int) -> Vault:
+        if content.kind is not SlotKind.OPEN or content.state is SlotState.REKEYING:
             raise UnsupportedVault("kind or state of the slot")
         partition = Partition.load(content, self._store.read(part=content.part), now)
         mirror = GenerationMirror(self._keystore, content.vmk, content.vault_id, content.part)
         remembered = mirror.read()
         root = partition.root
         older = root is not None and remembered is not None and root.generation < remembered
-        if root is None:
-            outbox_key = keys.recall(self._keystore, keys.OUTBOX_KEY, 32)
+        second = is_second(content)
+        if root is None or second:
+            outbox_key = self._known_outbox_key()
         else:
             outbox_key = root.outbox_key
             self._restore_outbox_key(outbox_key)
+        box = self._load_box(outbox_key)
+        if second:
+            # Read like the first one's, and given back at once: the sender of a locked device goes on with it.
+            self._store.detach()
+            box = Pool(BoxCipher(random_bytes(KEY_SIZE)))
         return Vault(
             OpenFiles(
                 self._store,
                 self._guard,
                 content,
                 partition,
-                self._load_box(outbox_key),
+                box,
                 mirror,
                 Rollback(self._guard.rolled_back, older),
+                index,
+                stretched,
             )
         )
 
-    def _load_box(self, outbox_key: bytes | None) -> Pool | None:
+    def _known_outbox_key(self) -> bytes:
+        """Return the outbox key as the keystore knows it, a random one when it does not."""
+        with suppress(KeystoreUnavailable):
+            return keys.recall(self._keystore, keys.OUTBOX_KEY, KEY_SIZE) or random_bytes(KEY_SIZE)
+        return random_bytes(KEY_SIZE)
+
+    def _load_box(self, outbox_key: bytes) -> Pool | None:
         """Open v.box; None when it does not open, because the records must be usable without it."""
-        if outbox_key is None:
-            return None
         try:
             self._store.attach(self._directory / BOX_FILE)
             return load_box(self._store, outbox_key, "box")

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from fieldapp.vault.cells import Record
 from fieldapp.vault.errors import (
     OutboxUnavailable,
+    PassphraseTaken,
     StorageFailed,
     VaultFull,
     VaultLocked,
@@ -29,8 +30,9 @@ from fieldapp.vault.outbox_file import OutboxEntry, StagedEntries, entries_of
 from fieldapp.vault.partition import NextRoot, Partition
 from fieldapp.vault.pool import DamagedCells, Pool, Staged
 from fieldapp.vault.root import ChainState, Root
+from fieldapp.vault.second import is_second
 from fieldapp.vault.sheet import read_code
-from fieldapp.vault.slots import SlotContent
+from fieldapp.vault.slots import SlotContent, SlotKind
 from fieldapp.vault.store import Blobs, CellStore
 from sync.primitives import same
 
@@ -57,6 +59,10 @@ class OpenFiles:
     box: Pool | None
     mirror: GenerationMirror
     rollback: Rollback
+    index: int
+    """The slot of the passphrase that opened this notebook."""
+    stretched: bytes = field(repr=False)
+    """What Argon2id made of that passphrase: an erasure in need asks for nothing."""
 
 
 class Transaction:
@@ -68,6 +74,8 @@ class Transaction:
         self.entries: StagedEntries | None = None
         self._box = box
         self.chain = root.chain
+        self.beside: list[tuple[int, bytes]] = []
+        """Cells of the other partition that are written with it."""
 
     def put(self, record_id: bytes, kind: int, payload: bytes, *, flags: int = 0) -> Record:
         """Write a new version of a record: id 16 bytes, kind 1 to 255, up to 79,440 bytes.
@@ -117,7 +125,10 @@ class Vault:
 
     def records(self, kind: int | None = None) -> list[Record]:
         """Return all records, or those of one kind, in no particular order."""
-        return [record for record in self._open().partition.pool.records if kind in (None, record.kind)]
+        files = self._open()
+        own = files.content.vault_id  # the vault's own record: what the first notebook knows of the second
+        found = (record for record in files.partition.pool.records if kind in (None, record.kind))
+        return [record for record in found if record.record_id != own]
 
     def get(self, record_id: bytes) -> Record | None:
         """Return a record, or None when there is none."""
@@ -180,6 +191,11 @@ class Vault:
         return len(self._box().free)
 
     @property
+    def is_second(self) -> bool:
+        """Whether this is the second notebook: it has no outbox, and nobody must enrol it or send from it."""
+        return is_second(self._open().content)
+
+    @property
     def is_locked(self) -> bool:
         """Whether `lock` was called."""
         return self._files is None
@@ -212,15 +228,19 @@ class Vault:
         """Let `new` open this vault instead of `old`; the same VMK is wrapped again. Runs Argon2id twice: slow.
 
         WrongPassphrase when `old` does not open this partition (counted like every attempt), UnlockDelayed after too
-        many, StorageFailed when the disk refuses: then one of the two opens.
+        many, StorageFailed when the disk refuses: then one of the two opens. PassphraseTaken in the first notebook when
+        `new` opens something else. The second one does not look: it would answer a guess at the first passphrase.
         """
         files = self._open()
-        guard, header = files.guard, files.guard.header
-        guard.begin_attempt(now)
-        index, content = guard.open(stretch(old, header.salt, header.parameters))
-        if not same(content.vmk, files.content.vmk):
-            raise WrongPassphrase("opens another partition")
-        guard.rewrap(index, content, stretch(new, header.salt, header.parameters))
+        guard = files.guard
+        index, content = self.prove(old, now)
+        stretched = self.stretch(new)
+        found = guard.find(stretched)
+        if found is not None and found[0] != index and not self.is_second:
+            guard.end_attempt(now)
+            raise PassphraseTaken("another word")
+        guard.rewrap(index, content, stretched)
+        files.index, files.stretched = index, stretched
         guard.end_attempt(now)
 
     def set_recovery(self, passphrase: str, code: str, now: int) -> None:
@@ -229,15 +249,35 @@ class Vault:
         The passphrase is asked for, so that nobody makes a sheet on an unlocked phone. Runs Argon2id twice: slow.
         WrongPassphrase (counted like every attempt), UnlockDelayed, WrongRecoveryCode when `code` is none, StorageFailed.
         """
-        files = self._open()
-        guard, header = files.guard, files.guard.header
-        stretched = stretch(read_code(code), header.salt, header.parameters)
-        guard.begin_attempt(now)
-        index, content = guard.open(stretch(passphrase, header.salt, header.parameters))
-        if not same(content.vmk, files.content.vmk):
-            raise WrongPassphrase("opens another partition")
+        guard = self._open().guard
+        stretched = self.stretch(read_code(code))
+        index, content = self.prove(passphrase, now)
         guard.set_sheet(index, content, stretched)
         guard.end_attempt(now)
+
+    def prove(self, passphrase: str, now: int) -> tuple[int, SlotContent]:
+        """Count an attempt and return the slot that this notebook's passphrase opens; the caller ends the attempt. Slow.
+
+        WrongPassphrase when it does not open this notebook, also when it opens the other one; UnlockDelayed.
+        """
+        files = self._open()
+        files.guard.begin_attempt(now)
+        found = files.guard.find(self.stretch(passphrase))
+        if found is None or not same(found[1].vmk, files.content.vmk):
+            raise WrongPassphrase("does not open this notebook")
+        if found[1].kind is not SlotKind.OPEN:
+            raise WrongPassphrase("wipes")
+        return found
+
+    def stretch(self, passphrase: str) -> bytes:
+        """Run Argon2id at this vault's cost: 32 bytes. Slow."""
+        header = self._open().guard.header
+        return stretch(passphrase, header.salt, header.parameters)
+
+    @property
+    def opened(self) -> OpenFiles:
+        """What is open, for the operations on both notebooks (`forced`); VaultLocked."""
+        return self._open()
 
     def lock(self) -> None:
         """Drop the keys and records and close the files; idempotent."""
@@ -256,7 +296,7 @@ class Vault:
             return
         blobs = records.seal()
         following = files.partition.next_root(root, records, blobs, transaction.chain, now)
-        self._write(files, following, blobs, box_blobs)
+        self._write(files, following, [*blobs, *transaction.beside], box_blobs)
         records.apply()
         if entries is not None:
             entries.cells.apply()

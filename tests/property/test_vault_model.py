@@ -56,7 +56,17 @@ def opened(directory: Path, keystore: MemoryKeystore) -> Vault:
     box = load_box(store, partition.root.outbox_key, "box")
     guard = None
     return Vault(
-        OpenFiles(store, guard, CONTENT, partition, box, mirror, Rollback(header=False, records=older))  # type: ignore[arg-type]
+        OpenFiles(
+            store,
+            guard,
+            CONTENT,
+            partition,
+            box,
+            mirror,
+            Rollback(header=False, records=older),
+            0,
+            bytes(32),  # type: ignore[arg-type]
+        )
     )
 
 

@@ -56,7 +56,9 @@ def _not_protected(state: FieldState) -> list[str]:
             if state.gate.has_keystore
             else [t("This device guards no secret for the app: only the passphrase does.")]
         ),
-        t("Whoever forces you to unlock sees what is on the device. There is no second passphrase yet."),
+        t(
+            "Whoever forces you to unlock sees what is on the device. See the settings: If somebody forces you."
+        ),
         t("A camera, or a screenshot on some devices, sees what you see."),
         t("A device that is taken while it is open, or that was tampered with, can give everything away."),
         t("Whoever watches the network can see that the app is used, and when. Not what is in it."),

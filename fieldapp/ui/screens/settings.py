@@ -137,6 +137,13 @@ def _passphrase_rows(state: FieldState) -> list[ft.Control]:
             "passphrase",
         ),
         _row(state, t("Recovery sheet"), sheet, Screen.SHEET, "sheet"),
+        _row(
+            state,
+            t("If somebody forces you"),
+            t("More passphrases, and erasing at once"),
+            Screen.FORCED,
+            "forced",
+        ),
     ]
 
 

@@ -1,0 +1,170 @@
+"""For whoever is forced to open the device: a second passphrase, a wipe passphrase, and erasing in need.
+
+    words = ForcedWords(vault)
+    words.set(SlotKind.OPEN, passphrase, second, now)            # slow: opens the second notebook
+    words.set(SlotKind.WIPE_THEN_OPEN, passphrase, wipe, now)    # slow: as well, after the first one's keys are gone
+    words.remove(SlotKind.OPEN, passphrase, now)
+    erase(vault, now)                                            # at once; the same passphrase then opens the second one
+    finish_wipe(vault)                                           # overwrites what a wipe has closed for good
+
+Setting a word writes the second notebook's first cell and the first one's memory of it in one transaction, and then
+the slot: a cut in between leaves a word that is not set. A wipe first exchanges the header, so that whatever instant the
+power fails at, either the old words open as before or nothing of the first notebook opens any more; overwriting its
+cells comes after that, and is taken up again at the next unlock until it is done. The sealed outbox stays: it needs no
+key of a notebook, and still reaches the centre.
+"""
+
+import hmac
+from contextlib import suppress
+from dataclasses import replace
+
+from fieldapp.vault.cells import tag_of
+from fieldapp.vault.errors import (
+    PassphraseTaken,
+    VaultDamaged,
+    VaultReadOnly,
+    WrongOtherWord,
+)
+from fieldapp.vault.partition import first_root
+from fieldapp.vault.second import COMPANION_KIND, Companion, is_second, new_second, word_place
+from fieldapp.vault.slots import SlotContent, SlotKind, SlotState, unused_slot
+from fieldapp.vault.store import CellStore
+from fieldapp.vault.vault import OpenFiles, Vault
+from sync.primitives import KEY_SIZE, TAG_SIZE, random_bytes
+
+
+class ForcedWords:
+    """The second and the wipe passphrase, as the first notebook sets and removes them.
+
+    A second notebook has none: `VaultReadOnly` there, because its other partition is the first one's.
+    """
+
+    def __init__(self, vault: Vault) -> None:
+        """Work on an unlocked vault."""
+        self._vault = vault
+
+    def is_set(self, kind: SlotKind) -> bool:
+        """Tell whether this word is set, as far as this notebook knows; False in a second one."""
+        files = self._vault.opened
+        companion = _companion(files)
+        return companion is not None and companion.is_set(kind, files.guard.header, files.index)
+
+    def set(self, kind: SlotKind, passphrase: str, word: str, now: int, *, other: str = "") -> None:
+        """Let `word` open the second notebook (`OPEN`), or wipe and then open it. Slow: Argon2id up to four times.
+
+        `passphrase` is the first notebook's, `other` the other one of the two words if that is set. The word is tried
+        from the disk before this returns. WrongPassphrase, WrongOtherWord and UnlockDelayed count like every attempt;
+        PassphraseTaken when `word` opens something else; VaultFull, VaultReadOnly, StorageFailed: nothing has changed, or
+        the word is not set. ValueError for an empty word.
+        """
+        if not word:
+            raise ValueError("empty word")
+        vault, files = self._vault, self._vault.opened
+        _refuse_second(files)
+        first, _ = vault.prove(passphrase, now)
+        place = word_place(first, kind)
+        self._check_other(_another(kind), other)
+        stretched = vault.stretch(word)
+        found = files.guard.find(stretched)
+        if found is not None and found[0] != place:
+            files.guard.end_attempt(now)
+            raise PassphraseTaken("opens something else")
+        companion, cells = _known_or_new(files, now)
+        content = replace(companion.content, kind=kind, created=now % 2**32)
+        slot = files.guard.seal(place, content, stretched)
+        with vault.transaction(now) as tx:
+            tx.put(files.content.vault_id, COMPANION_KIND, companion.with_slot(kind, slot).pack())
+            tx.beside += cells
+        files.guard.set_slots({place: slot})
+        found = files.guard.find_on_disk(stretched)
+        if found is None or not hmac.compare_digest(found[1].pack(), content.pack()):
+            raise VaultDamaged("word does not open")
+        files.guard.end_attempt(now)
+
+    def remove(self, kind: SlotKind, passphrase: str, now: int) -> None:
+        """Let this word open nothing any more. What is in the second notebook stays, and is there again with a new word.
+
+        WrongPassphrase and UnlockDelayed as in `set`; VaultReadOnly in a second notebook; StorageFailed.
+        """
+        files = self._vault.opened
+        _refuse_second(files)
+        first, _ = self._vault.prove(passphrase, now)
+        files.guard.set_slots({word_place(first, kind): unused_slot()})
+        files.guard.end_attempt(now)
+
+    def _check_other(self, kind: SlotKind, word: str) -> None:
+        if not self.is_set(kind):
+            return
+        files = self._vault.opened
+        found = files.guard.find(self._vault.stretch(word)) if word else None
+        if found is None or found[0] != word_place(files.index, kind):
+            raise WrongOtherWord("not the other word")
+
+
+def erase(vault: Vault, now: int) -> None:
+    """Make this notebook unreadable for good, and lock. Needs no passphrase; the one that opened it opens the second one.
+
+    In a second notebook everything in it is erased and its passphrase stays; the first one is not touched. StorageFailed:
+    what was there may still be. The vault is locked in every case.
+    """
+    files = vault.opened
+    try:
+        if is_second(files.content):
+            with vault.transaction(now, anew=True) as tx:
+                for record in vault.records():
+                    tx.erase(record.record_id)
+            return
+        companion, cells = _known_or_new(files, now)
+        if cells:
+            files.store.write(cells)
+        content = replace(companion.content, state=SlotState.WIPING)
+        files.index = files.guard.replace(content, files.stretched, now)
+        _overwrite(files, content)
+    finally:
+        vault.lock()
+
+
+def finish_wipe(vault: Vault) -> None:
+    """Overwrite what a wipe has closed, if one is under way; StorageFailed: the next unlock tries again."""
+    files = vault.opened
+    if files.content.state is SlotState.WIPING:
+        files.content = _overwrite(files, files.content)
+
+
+def _overwrite(files: OpenFiles, content: SlotContent) -> SlotContent:
+    """Fill the partition beside `content`'s with random bytes, then say in the header that it is done."""
+    files.store.fill(1 - content.part)
+    done = replace(content, state=SlotState.NORMAL)
+    files.guard.rewrap(files.index, done, files.stretched)
+    return done
+
+
+def _known_or_new(files: OpenFiles, now: int) -> tuple[Companion, list[tuple[int, bytes]]]:
+    """Return what is known of the second notebook; a fresh one with its first cell, to be written, when nothing is."""
+    with suppress(VaultDamaged):
+        known = _companion(files)
+        if known is not None:
+            return known, []
+    content = new_second(1 - files.content.part, now)
+    return Companion(content), [(content.part, _first_cell(files.store, content, now))]
+
+
+def _first_cell(store: CellStore, content: SlotContent, now: int) -> bytes:
+    cells = store.read(part=content.part)
+    del cells[content.part]
+    tags = bytearray(b"".join(bytes(TAG_SIZE) if blob is None else tag_of(blob) for blob in cells.values()))
+    return first_root(content, tags, random_bytes(KEY_SIZE), now)
+
+
+def _companion(files: OpenFiles) -> Companion | None:
+    place = files.partition.pool.places.get(files.content.vault_id)
+    return Companion.of(place.record if place else None)
+
+
+def _another(kind: SlotKind) -> SlotKind:
+    return SlotKind.OPEN if kind is SlotKind.WIPE_THEN_OPEN else SlotKind.WIPE_THEN_OPEN
+
+
+def _refuse_second(files: OpenFiles) -> None:
+    if is_second(files.content):
+        raise VaultReadOnly("a second notebook has no other")

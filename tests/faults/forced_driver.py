@@ -1,0 +1,368 @@
+"""Does what belongs to the second notebook with a disk and a key store that fail at every call in turn.
+
+    python -m tests.faults.forced_driver FOLDER                 one line per operation on standard input: name and step
+    python -m tests.faults.forced_driver DEVICE loop LAST       does one thing after the other until it is killed
+
+Each case is a fork that opens a copy of the same device, does the operation, and dies or is refused in the middle. Then
+this process looks at what every word opens, as the next start of the app would. Argon2id is replaced by one fast hash:
+what is tried here is what happens on the disk.
+"""
+
+import hashlib
+import itertools
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from fieldapp.vault import (
+    FLOOR,
+    ForcedWords,
+    KdfParameters,
+    OutboxEntry,
+    OutboxFile,
+    SlotKind,
+    Vault,
+    VaultError,
+    WrongPassphrase,
+    create,
+    erase,
+    finish_wipe,
+    kdf,
+    unlock,
+    unlocking,
+)
+from fieldapp.vault import (
+    vault as vault_module,
+)
+from tests.faults.disk import DEADLY, DIED, REFUSALS, Disk, Fault, library
+
+NOW = 1_800_000_000
+FIRST, SECOND, WIPE, NEW = "first words", "second words", "wiping words", "new words"
+WORDS = (FIRST, SECOND, WIPE, NEW)
+A, B = b"a" * 16, b"b" * 16
+ENTRY = OutboxEntry(b"e" * 16, A, 1, 0, b"\xee" * 4096, b"h" * 32, b"{}")
+OPEN, WIPES = SlotKind.OPEN, SlotKind.WIPE_THEN_OPEN
+
+State = dict[str, list[str]]
+"""What each word shows; words that open nothing are absent."""
+
+
+def quick(passphrase: str, salt: bytes, _parameters: KdfParameters) -> bytes:
+    """Stand for Argon2id."""
+    return hashlib.blake2b(passphrase.encode() + salt, digest_size=32).digest()
+
+
+for module in (kdf, unlocking, vault_module):
+    module.stretch = quick  # type: ignore[attr-defined]
+
+
+class FileKeystore:
+    """A key store that outlives its process: each value is a file, replaced whole. With a `disk` it fails like one."""
+
+    def __init__(self, folder: Path, disk: Disk | None = None) -> None:
+        self._folder, self._disk = folder, disk
+
+    def get(self, name: str) -> bytes | None:
+        """Return the value or None."""
+        path = self._folder / name
+        return path.read_bytes() if path.exists() else None
+
+    def set(self, name: str, value: bytes) -> None:
+        """Store a value."""
+        self._strike()
+        self._folder.mkdir(exist_ok=True)
+        new = self._folder / f"{name}.new"
+        new.write_bytes(value)
+        new.replace(self._folder / name)
+
+    def delete(self, name: str) -> None:
+        """Forget a value."""
+        self._strike()
+        with suppress(FileNotFoundError):
+            (self._folder / name).rename(self._folder / "forgotten")
+
+    def _strike(self) -> None:
+        if self._disk is not None and self._disk._strikes("keystore"):
+            raise OSError("made-up fault")
+
+
+def opened(device: Path, word: str, disk: Disk | None = None, now: int = NOW + 1) -> Vault:
+    """Unlock the device with a word."""
+    return unlock(device / "data", word, FileKeystore(device / "keys", disk), now=now)
+
+
+def template(device: Path, *, words: bool = True) -> Path:
+    """Make a device with a record and an entry on its way; with `words` also both words and a second record."""
+    device.mkdir(parents=True)
+    vault = create(device / "data", FIRST, FileKeystore(device / "keys"), FLOOR, now=NOW)
+    with vault.transaction(NOW) as tx:
+        tx.put(A, 1, b"kept")
+        tx.enqueue(ENTRY)
+    if words:
+        ForcedWords(vault).set(OPEN, FIRST, SECOND, NOW)
+        ForcedWords(vault).set(WIPES, FIRST, WIPE, NOW, other=SECOND)
+        vault.lock()
+        vault = opened(device, SECOND)
+        with vault.transaction(NOW) as tx:
+            tx.put(B, 1, b"plausible")
+    vault.lock()
+    return device
+
+
+@contextmanager
+def untouched(device: Path) -> Iterator[None]:
+    """Put header and key store back afterwards: looking counts attempts, and the wipe passphrase wipes."""
+    header = (device / "data" / "v.hdr").read_bytes()
+    held = {path.name: path.read_bytes() for path in (device / "keys").iterdir()}
+    try:
+        yield
+    finally:
+        (device / "data" / "v.hdr").write_bytes(header)
+        shutil.rmtree(device / "keys")
+        (device / "keys").mkdir()
+        for name, value in held.items():
+            (device / "keys" / name).write_bytes(value)
+
+
+def look(device: Path) -> State:
+    """Tell what each word shows. What is not whole fails."""
+    state: State = {}
+    for word in WORDS:
+        with untouched(device), suppress(WrongPassphrase):
+            vault = opened(device, word, now=NOW + 10**6)
+            try:
+                assert (vault.damaged, vault.altered, bool(vault.rollback)) == ([], 0, False), word
+                assert vault.is_second or vault.outbox() == [ENTRY], word
+                state[word] = sorted(record.payload.decode() for record in vault.records())
+            finally:
+                vault.lock()
+    with OutboxFile.open(device / "data", FileKeystore(device / "keys").get("bk") or b"") as box:
+        assert box.entries() == [ENTRY], "the sealed outbox"
+    return state
+
+
+# --- A disk that fails ---------------------------------------------------------------------------------------
+
+
+def set_second(vault: Vault) -> None:
+    ForcedWords(vault).set(OPEN, FIRST, NEW, NOW, other=WIPE if ForcedWords(vault).is_set(WIPES) else "")
+
+
+def set_wipe(vault: Vault) -> None:
+    ForcedWords(vault).set(WIPES, FIRST, NEW, NOW, other=SECOND if ForcedWords(vault).is_set(OPEN) else "")
+
+
+OPERATIONS: dict[str, tuple[str, bool, Callable[[Vault], object]]] = {
+    "set-second": (FIRST, False, set_second),
+    "set-wipe": (FIRST, False, set_wipe),
+    "set-again": (FIRST, True, set_second),
+    "remove": (FIRST, True, lambda vault: ForcedWords(vault).remove(OPEN, FIRST, NOW)),
+    "passphrase": (FIRST, True, lambda vault: vault.change_passphrase(FIRST, NEW, NOW)),
+    "wipe": (WIPE, True, finish_wipe),
+    "erase": (FIRST, True, lambda vault: erase(vault, NOW)),
+    "erase-plain": (FIRST, False, lambda vault: erase(vault, NOW)),
+}
+"""The word to open with, whether the device has a second notebook already, and what is done."""
+
+
+class Case:
+    """One operation on copies of one device."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.name = name
+        self.word, words, self.operation = OPERATIONS[name]
+        self.base = folder / ("words" if words else "plain")
+        if not self.base.exists():
+            template(self.base, words=words)
+        self.work = folder / "work"
+        self.old = look(self.base)
+        first = opened(self.base, FIRST)
+        self.part = first.opened.content.part
+        self.cells = set(first.opened.store.read(part=self.part).values())
+        first.lock()
+        code, said = self._run(None, 0)
+        assert code == 0, said
+        self.calls = said["calls"]
+        self.new = look(self.work)
+        self.outcomes: set[str] = set()
+
+    def try_at(self, fault: Fault, at: int) -> list[str]:
+        """Return what is wrong after `fault` at call number `at`."""
+        code, said = self._run(fault, at)
+        wrong = [said["wrong"]] if "wrong" in said else []
+        if fault in DEADLY and code != DIED:
+            wrong.append(f"ended with {code}")
+        try:
+            left = look(self.work)
+            self.outcomes |= {"old"} if left == self.old else {"new"}
+            if left not in (self.old, self.new):
+                wrong.append(f"neither old nor new: {left}")
+            elif said.get("refused") is False and left != self.new:
+                wrong.append("what was confirmed is gone")
+            self._go_on(left)
+            if look(self.work) != self.new:
+                wrong.append(f"the next one does not work: {look(self.work)}")
+            wrong += self._remains()
+        except (VaultError, AssertionError) as error:
+            wrong.append(f"{type(error).__name__}: {error}")
+        return wrong
+
+    def _go_on(self, left: State) -> None:
+        """Do what the next start does, and the operation itself if it was not done."""
+        word = self.word if self.word in left else NEW
+        vault = opened(self.work, word, now=NOW + 2 * 10**6)
+        finish_wipe(vault)
+        if left == self.old:
+            self.operation(vault)
+        vault.lock()
+
+    def _remains(self) -> list[str]:
+        """After a wipe or an erasure no cell of the first notebook is there any more."""
+        if self.name != "wipe" and not self.name.startswith("erase"):
+            return []
+        vault = opened(self.work, self.word, now=NOW + 3 * 10**6)
+        finish_wipe(vault)
+        found = set(vault.opened.store.read(part=self.part).values()) & self.cells
+        vault.lock()
+        return ["cells of the first notebook are still there"] if found else []
+
+    def _run(self, fault: Fault | None, at: int) -> tuple[int, dict[str, Any]]:
+        shutil.rmtree(self.work, ignore_errors=True)
+        shutil.copytree(self.base, self.work)
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            disk = Disk()
+            try:
+                said = self._doomed(disk, fault, at)
+            except BaseException as error:  # the parent must see it
+                said = {"wrong": f"{type(error).__name__}: {error}"}
+            disk.mend()
+            disk.really_write(writing, json.dumps(said).encode())
+            if fault is Fault.POWER:
+                disk.lose_power()
+            os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading) as file:
+            heard = file.read()
+        _, status = os.waitpid(pid, 0)
+        return os.waitstatus_to_exitcode(status), json.loads(heard or "{}")
+
+    def _doomed(self, disk: Disk, fault: Fault | None, at: int) -> dict[str, Any]:
+        sqlite = library()
+        assert sqlite
+        disk.install(sqlite)
+        refused = False
+        vault: Vault | None = None
+        if self.name != "wipe":  # unlocking with the wipe passphrase is itself the operation
+            vault = opened(self.work, self.word, disk)
+        disk.arm(fault, at)
+        try:
+            vault = vault or opened(self.work, self.word, disk)
+            self.operation(vault)
+        except VaultError:
+            refused = True
+        calls = disk.calls
+        if fault is not Fault.POWER:
+            disk.mend()
+            if vault:
+                vault.lock()
+        return {"refused": refused, "calls": calls}
+
+
+def try_everything(case: Case, step: int) -> dict[str, Any]:
+    """Try every fault at every `step`-th call, and a power cut after the last one."""
+    wrong, tried = [], 0
+    faults = (*DEADLY, *REFUSALS)
+    for number, fault in enumerate(faults):
+        sample = list(range(step * number // len(faults), case.calls, step))
+        for at in sample + [case.calls] * (fault is Fault.POWER):
+            tried += 1
+            wrong += [f"{fault} at {at}: {what}" for what in case.try_at(fault, at)]
+    return {
+        "operation": case.name,
+        "calls": case.calls,
+        "tried": tried,
+        "wrong": wrong,
+        "outcomes": sorted(case.outcomes),
+    }
+
+
+# --- A process that is killed --------------------------------------------------------------------------------
+
+ROUND = ("save", "set-new", "unset-wipe", "save", "set-second", "set-wipe", "save")
+
+
+def after(state: State, step: str) -> State:
+    """Return what a step makes of a state."""
+    first, second = state[FIRST], ["plausible"]
+    match step:
+        case "save":
+            return state | {FIRST: sorted([*first, f"saved {len(first)}"])}
+        case "set-new":
+            return {word: shown for word, shown in state.items() if word != SECOND} | {NEW: second}
+        case "set-second":
+            return {word: shown for word, shown in state.items() if word != NEW} | {SECOND: second}
+        case "unset-wipe":
+            return {word: shown for word, shown in state.items() if word != WIPE}
+        case "set-wipe":
+            return state | {WIPE: second}
+        case "erase":
+            return {FIRST: second}
+        case _:
+            return {WIPE: second}
+
+
+def do(device: Path, vault: Vault, step: str) -> None:
+    """Take one step."""
+    words = ForcedWords(vault)
+    match step:
+        case "save":
+            count = len(vault.records())
+            with vault.transaction(NOW) as tx:
+                tx.put(count.to_bytes(16, "little"), 1, f"saved {count}".encode())
+        case "set-new":
+            words.set(OPEN, FIRST, NEW, NOW, other=WIPE)
+        case "set-second":
+            words.set(OPEN, FIRST, SECOND, NOW)
+        case "unset-wipe":
+            words.remove(WIPES, FIRST, NOW)
+        case "set-wipe":
+            words.set(WIPES, FIRST, WIPE, NOW, other=SECOND)
+        case "erase":
+            erase(vault, NOW)
+        case _:
+            vault.lock()
+            vault = opened(device, WIPE)
+            finish_wipe(vault)
+            vault.lock()
+
+
+def loop(device: Path, last: str) -> None:
+    """Say and do one thing after the other; `last` ends it after one round, or is "" for ever."""
+    vault = opened(device, FIRST)
+    print("open", flush=True)
+    for step in itertools.chain(ROUND, [last] if last else itertools.cycle(ROUND)):
+        print("begin", step, flush=True)
+        do(device, vault, step)
+        print("done", step, flush=True)
+
+
+def main() -> None:
+    """Answer line after line, or do one thing after the other."""
+    folder = Path(sys.argv[1])
+    if sys.argv[2:]:
+        loop(folder, sys.argv[3])
+        return
+    for line in sys.stdin:
+        name, step = line.split()
+        print(json.dumps(try_everything(Case(folder, name), int(step))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""The power fails, or the disk refuses, at any write of the second and the wipe passphrase, a wipe and an erasure.
+
+The old state or the new one, never neither; what was wiped never opens again, and a wipe that was cut is finished at the
+next start. The short form takes a sample of the calls; FIELDAPP_LONG=1 takes every one of them, one of 40 to 90 where a
+whole partition is overwritten, and kills a process that does all of this at 500 random instants.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults import forced_driver
+from tests.faults.disk import library
+
+LONG = bool(os.environ.get("FIELDAPP_LONG"))
+STEPS = {
+    "set-second": (60, 1),
+    "set-wipe": (0, 1),
+    "set-again": (0, 1),
+    "remove": (0, 1),
+    "passphrase": (25, 1),
+    "wipe": (4500, 40),
+    "erase": (0, 60),
+    "erase-plain": (9000, 90),
+}
+"""Each operation, and at which of its calls the short and the long form look: every 60th one, and so on; 0 for none."""
+STEP_OF = {name: steps[LONG] for name, steps in STEPS.items() if steps[LONG]}
+KILLS = 500 if LONG else 4
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    fast = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=fast if os.access(fast, os.W_OK) else tmp_path) as made:
+        yield Path(made)
+
+
+def test_a_disk_that_fails_at_any_call_leaves_the_old_or_the_new_state(folder: Path) -> None:
+    if sys.platform != "linux":
+        pytest.skip("needs fork")
+    if library() is None:
+        pytest.skip("this Python hides the functions of its SQLite")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults.forced_driver", str(folder)],
+        input="".join(f"{name} {step}\n" for name, step in STEP_OF.items()),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer["operation"] for answer in answers] == list(STEP_OF)
+    assert {answer["operation"]: answer["wrong"] for answer in answers if answer["wrong"]} == {}
+    assert all(answer["calls"] >= 12 and answer["tried"] >= 4 for answer in answers)
+    assert {outcome for answer in answers for outcome in answer["outcomes"]} == {"old", "new"}
+
+
+def test_a_kill_at_any_instant_leaves_a_device_that_opens(folder: Path) -> None:
+    """The child says what it begins and what it has done: what opens is what the last one left, or the one under way."""
+    template = forced_driver.template(folder / "template")
+    begin = forced_driver.look(template)
+    device = folder / "device"
+    for kill in range(KILLS):
+        shutil.rmtree(device, ignore_errors=True)
+        shutil.copytree(template, device)
+        last = ("wipe", "erase", "")[kill % 3]
+        child = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.forced_driver", str(device), "loop", last],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert child.stdout is not None
+        assert child.stdout.readline() == "open\n"
+        time.sleep(secrets.randbelow(200) / 1000)
+        child.send_signal(signal.SIGKILL)
+        said = [line.split() for line in child.stdout.read().splitlines(keepends=True) if line.endswith("\n")]
+        child.wait()
+        state = begin
+        for words in said:
+            if words[0] == "done":
+                state = forced_driver.after(state, words[1])
+        allowed = [state]
+        if said and said[-1][0] == "begin":
+            allowed.append(forced_driver.after(state, said[-1][1]))
+        assert forced_driver.look(device) in allowed, said

@@ -1,0 +1,180 @@
+"""If somebody forces you: the page of both notebooks, the two passphrases, and erasing at once."""
+
+from pathlib import Path
+
+import flet as ft
+import pytest
+
+from fieldapp.ui.state import Screen
+from fieldapp.vault import SlotKind
+from tests.fakes.centre import ScriptedCentre
+from tests.session.field_harness import PASSPHRASE, Field, open_field
+
+pytestmark = pytest.mark.anyio
+
+SECOND = "harmless sextant walnut copper ninety"
+WIPE = "goodbye marble anchor violet thirty"
+TOKENS = [bytes([n]) * 32 for n in range(1, 30)]
+
+
+async def enrol(app: Field) -> None:
+    centre = ScriptedCentre("https://relay.example", app.clock.now())
+    await app.state.open.book.join(centre.member(), centre.trust, TOKENS)
+    await app.screen.settle()
+
+
+async def lock(app: Field) -> None:
+    await app.state.presence.lock()
+    await app.screen.settle()
+
+
+async def set_word(app: Field, which: str, word: str, other: tuple[str, str] | None = None) -> None:
+    await app.press(f"forced-{which}")
+    await app.screen.fill("Your passphrase", PASSPHRASE)
+    if other:
+        await app.screen.fill(*other)
+    await choose(app, word)
+
+
+async def choose(app: Field, word: str) -> None:
+    await app.screen.fill("Passphrase", word)
+    await app.screen.fill("The same once more", word)
+    await app.press("passphrase-choose")
+
+
+def said(app: Field) -> str:
+    errors = (str(field.error or "") for field in app.screen.find(ft.TextField))
+    return " ".join([*app.screen.texts(), *errors])
+
+
+async def both_words(app: Field) -> None:
+    await enrol(app)
+    await app.press("settings", "forced")
+    await set_word(app, "second", SECOND)
+    assert "Done and tested" in said(app)
+    await app.press("forced-done")
+    await set_word(app, "wipe", WIPE, ("Your second passphrase", SECOND))
+    assert "Done and tested" in said(app)
+    await app.press("forced-done")
+    assert said(app).count("Set. Tap to change") == 2
+
+
+async def test_the_second_passphrase_opens_a_notebook_that_looks_like_a_new_device(tmp_path: Path) -> None:
+    async with open_field(tmp_path) as app:
+        await app.press("new-screening", "alone-yes", "back", "back")
+        await both_words(app)
+        await lock(app)
+        await app.unlock(SECOND)
+        assert app.state.place.screen is Screen.HOME
+        assert "This device is not enrolled at a centre yet" in said(app)
+        assert "Resume" not in said(app)
+        await app.press("new-screening", "alone-yes", "back", "back")
+        assert len(app.state.open.screenings.unfinished) == 1
+        await app.press("settings")
+        shown = said(app)
+        for betrays in ("decoy", "Second", "other notebook"):
+            assert betrays not in shown
+        assert "Not enrolled yet" in shown
+        await app.press("forced")
+        shown = said(app)
+        assert "once this device is enrolled" in shown
+        assert shown.count("Not set") == 2
+        with pytest.raises(AssertionError, match="0 things to press"):
+            await app.press("forced-second")
+        await lock(app)
+        await app.unlock(PASSPHRASE)
+        assert "Resume" in said(app)
+        assert "not enrolled" not in said(app)
+
+
+async def test_the_page_of_a_device_that_is_not_enrolled_yet_is_word_for_word_that_of_the_second_notebook(
+    tmp_path: Path,
+) -> None:
+    pages = {}
+    async with open_field(tmp_path / "new") as app:
+        for screen in ("settings", "forced"):
+            await app.press(screen)
+            pages[screen] = app.screen.texts()
+    async with open_field(tmp_path / "second") as app:
+        await both_words(app)
+        await lock(app)
+        await app.unlock(SECOND)
+        for screen in ("settings", "forced"):
+            await app.press(screen)
+            assert app.screen.texts() == pages[screen]
+
+
+async def test_the_second_notebook_enrols_nowhere_and_says_that_there_is_no_network(tmp_path: Path) -> None:
+    from sync.code import EnrolmentCode
+    from sync.errors import RelayUnreachable
+
+    async with open_field(tmp_path) as app:
+        await both_words(app)
+        await lock(app)
+        await app.unlock(SECOND)
+        code = EnrolmentCode(b"c" * 16, b"s" * 16, "https://relay.example")
+        with pytest.raises(RelayUnreachable):
+            await app.state.open.enrolling.begin(code.qr_text())
+        assert app.state.open.delivery.waiting == 0
+
+
+async def test_the_wipe_passphrase_opens_the_other_notebook_and_nothing_else_opens_any_more(
+    tmp_path: Path,
+) -> None:
+    async with open_field(tmp_path) as app:
+        await app.press("new-screening", "alone-yes", "back", "back")
+        await both_words(app)
+        await lock(app)
+        await app.unlock(WIPE)
+        assert app.state.place.screen is Screen.HOME
+        assert "Resume" not in said(app)
+        assert app.state.open.book.damaged == []
+        await app.rest()
+        assert app.state.open.book._vault.opened.content.state == 0
+        for word in (PASSPHRASE, SECOND):
+            await lock(app)
+            await app.unlock(word)
+            assert app.state.notebook is None
+
+
+async def test_erasing_asks_once_and_the_same_passphrase_opens_an_empty_notebook(tmp_path: Path) -> None:
+    async with open_field(tmp_path) as app:
+        await app.press("new-screening", "alone-yes", "back", "back", "settings", "forced", "forced-erase")
+        await app.press("forced-erase-no")
+        assert app.state.open.screenings.unfinished
+        await app.press("forced-erase", "forced-erase-yes")
+        await app.screen.wait_for(lambda: app.state.place.screen is Screen.LOCK)
+        await app.rest()
+        await app.unlock()
+        assert app.state.place.screen is Screen.HOME
+        assert "Resume" not in said(app)
+
+
+async def test_a_word_too_close_to_the_passphrase_is_refused(tmp_path: Path) -> None:
+    async with open_field(tmp_path) as app:
+        await enrol(app)
+        await app.press("settings", "forced")
+        await set_word(app, "second", "sixty gravel lantern canoe up made")
+        assert "too close to another passphrase" in said(app)
+        assert not app.state.open.book.word_is_set(SlotKind.OPEN)
+
+
+async def test_wrong_passphrases_set_nothing_and_a_word_can_be_removed(tmp_path: Path) -> None:
+    async with open_field(tmp_path) as app:
+        await both_words(app)
+        await app.press("forced-wipe")
+        await app.screen.fill("Your passphrase", "a wrong one")
+        await app.screen.fill("Your second passphrase", SECOND)
+        await choose(app, "another goodbye pebble hammer fifty")
+        assert "That is not right." in said(app)
+        await app.screen.fill("Your passphrase", PASSPHRASE)
+        await app.screen.fill("Your second passphrase", "a wrong one")
+        await app.press("passphrase-choose")
+        assert "That is not right." in said(app)
+        await app.press("forced-remove")
+        assert "It opens nothing any more." in said(app)
+        await app.press("forced-done")
+        assert said(app).count("Set. Tap to change") == 1
+        await lock(app)
+        await app.unlock(WIPE)
+        assert app.state.notebook is None

@@ -1,0 +1,397 @@
+"""The second notebook, the wipe passphrase and erasing in need: what opens what, and what nothing opens any more."""
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fieldapp.vault import (
+    FLOOR,
+    ForcedWords,
+    NoKeystore,
+    OutboxEntry,
+    OutboxFile,
+    OutboxFull,
+    PassphraseTaken,
+    Recovery,
+    SlotKind,
+    Vault,
+    VaultDamaged,
+    VaultReadOnly,
+    WrongOtherWord,
+    WrongPassphrase,
+    WrongRecoveryCode,
+    create,
+    erase,
+    finish_wipe,
+    new_code,
+    unlock,
+)
+from fieldapp.vault.cells import RecordCipher
+from fieldapp.vault.header import valid_copies
+from fieldapp.vault.kdf import key_encryption_key, stretch
+from fieldapp.vault.slots import SlotState, open_slots
+from tests.fakes.keystore import MemoryKeystore
+from tests.unit.vault.conftest import NOW, PASSPHRASE
+
+SECOND, WIPE = "second made up words", "wiping made up words"
+A, B = b"a" * 16, b"b" * 16
+ENTRY = OutboxEntry(b"e" * 16, A, 1, 0, b"\xee" * 4096, b"h" * 32, b"{}")
+Reopen = Callable[..., Vault]
+OPEN, WIPES = SlotKind.OPEN, SlotKind.WIPE_THEN_OPEN
+
+
+@dataclass
+class Device:
+    """A locked device with a record in each notebook, an entry on its way, and both words."""
+
+    directory: Path
+    keystore: MemoryKeystore
+
+
+@pytest.fixture(scope="module")
+def device_template(tmp_path_factory: pytest.TempPathFactory) -> Device:
+    directory, keystore = tmp_path_factory.mktemp("second") / "data", MemoryKeystore()
+    vault = create(directory, PASSPHRASE, keystore, FLOOR, now=NOW)
+    with vault.transaction(NOW) as tx:
+        tx.put(A, 1, b"kept")
+        tx.enqueue(ENTRY)
+    ForcedWords(vault).set(OPEN, PASSPHRASE, SECOND, NOW)
+    ForcedWords(vault).set(WIPES, PASSPHRASE, WIPE, NOW, other=SECOND)
+    vault.lock()
+    second = unlock(directory, SECOND, keystore, now=NOW)
+    with second.transaction(NOW) as tx:
+        tx.put(B, 1, b"plausible")
+    second.lock()
+    return Device(directory, keystore)
+
+
+@pytest.fixture
+def device(device_template: Device, directory: Path, keystore: MemoryKeystore) -> Device:
+    shutil.copytree(device_template.directory, directory)
+    keystore.values.update(device_template.keystore.values)
+    return Device(directory, keystore)
+
+
+@pytest.fixture
+def opened() -> Iterator[list[Vault]]:
+    vaults: list[Vault] = []
+    yield vaults
+    for vault in vaults:
+        vault.lock()
+
+
+def payloads(vault: Vault) -> list[bytes]:
+    return sorted(record.payload for record in vault.records())
+
+
+def opens(
+    directory: Path, keystore: MemoryKeystore, passphrase: str, now: int = NOW + 100_000
+) -> list[bytes]:
+    """Return what a passphrase shows, in a copy that leaves the files as they are; [] for nothing."""
+    copy = directory.with_name("looked-at")
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(directory, copy)
+    try:
+        vault = unlock(copy, passphrase, MemoryKeystore(dict(keystore.values)), now=now)
+    except WrongPassphrase:
+        return []
+    try:
+        assert (vault.damaged, vault.altered, bool(vault.rollback)) == ([], 0, False)
+        return payloads(vault) or [b"empty"]
+    finally:
+        vault.lock()
+
+
+def keys_in_header(device: Device, passphrase: str) -> tuple[bytes, bytes, int]:
+    """Return VMK, vault id and epoch behind a passphrase, read from the header alone."""
+    secret = device.keystore.values["ds"]
+    header = next(iter(valid_copies((device.directory / "v.hdr").read_bytes(), secret).values()))
+    kek = key_encryption_key(stretch(passphrase, header.salt, header.parameters), secret, header.header_id)
+    found = open_slots(kek, header.slots, header.fixed)
+    assert found is not None
+    return found[1].vmk, found[1].vault_id, found[1].epoch
+
+
+def test_each_passphrase_opens_its_own_notebook(device: Device) -> None:
+    assert opens(device.directory, device.keystore, PASSPHRASE) == [b"kept"]
+    assert opens(device.directory, device.keystore, SECOND) == [b"plausible"]
+
+
+def test_the_second_passphrase_reaches_nothing_of_the_first_under_any_key(device: Device) -> None:
+    import sqlite3
+
+    connection = sqlite3.connect(device.directory / "v.db")
+    blobs = dict(connection.execute("SELECT n, b FROM cell"))
+    connection.close()
+    first = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW)
+    part = first.opened.content.part
+    first.lock()
+    for word in (SECOND, WIPE):
+        cipher = RecordCipher(*keys_in_header(device, word))
+        for n in range(part, 2048, 2):
+            with pytest.raises(VaultDamaged):
+                cipher.open(n, blobs[n])
+        cipher.open(1 - part, blobs[1 - part])
+
+
+def test_a_second_notebook_has_no_outbox_and_leaves_it_to_the_sender(
+    device: Device, opened: list[Vault]
+) -> None:
+    vault = unlock(device.directory, SECOND, device.keystore, now=NOW)
+    opened.append(vault)
+    assert vault.is_second
+    assert (vault.outbox(), vault.outbox_damaged, vault.outbox_room) == ([], [], 0)
+    assert vault.outbox_key != device.keystore.values["bk"]
+    with pytest.raises(OutboxFull), vault.transaction(NOW) as tx:
+        tx.enqueue(ENTRY)
+    with OutboxFile.open(device.directory, device.keystore.values["bk"]) as box:
+        assert box.entries() == [ENTRY]
+    vault.lock()
+    first = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW)
+    opened.append(first)
+    assert (first.is_second, first.outbox()) == (False, [ENTRY])
+
+
+def test_a_second_notebook_never_takes_the_place_of_the_first(device: Device, opened: list[Vault]) -> None:
+    vault = unlock(device.directory, SECOND, device.keystore, now=NOW)
+    opened.append(vault)
+    for kind in SlotKind:
+        assert not ForcedWords(vault).is_set(kind)
+        with pytest.raises(VaultReadOnly):
+            ForcedWords(vault).set(kind, SECOND, "third made up words", NOW)
+        with pytest.raises(VaultReadOnly):
+            ForcedWords(vault).remove(kind, SECOND, NOW)
+    vault.change_passphrase(SECOND, "changed", NOW)
+    sheet = new_code()
+    vault.set_recovery("changed", sheet, NOW)
+    vault.lock()
+    assert opens(device.directory, device.keystore, PASSPHRASE) == [b"kept"]
+    recovery = Recovery.begin(device.directory, device.keystore)
+    recovery.open(sheet)
+    recovered = recovery.finish("recovered", NOW)
+    opened.append(recovered)
+    assert payloads(recovered) == [b"plausible"]
+    recovered.lock()
+    assert opens(device.directory, device.keystore, PASSPHRASE) == [b"kept"]
+    assert opens(device.directory, device.keystore, "changed") == []
+    again = Recovery.begin(device.directory, device.keystore)
+    with pytest.raises(WrongRecoveryCode):
+        again.open(sheet)
+    again.abandon()
+
+
+def test_the_wipe_passphrase_itself_opens_no_setting(device: Device, opened: list[Vault]) -> None:
+    vault = unlock(device.directory, SECOND, device.keystore, now=NOW)
+    opened.append(vault)
+    for wrong in (WIPE, PASSPHRASE):
+        with pytest.raises(WrongPassphrase):
+            vault.change_passphrase(wrong, "changed", NOW)
+
+
+def test_the_wipe_passphrase_leaves_nothing_that_opens_and_the_outbox_whole(
+    device: Device, opened: list[Vault]
+) -> None:
+    first = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW)
+    sheet = new_code()
+    first.set_recovery(PASSPHRASE, sheet, NOW)
+    content = first.opened.content
+    first.lock()
+    before = (device.directory / "v.db").read_bytes()
+    vault = unlock(device.directory, WIPE, device.keystore, now=NOW)
+    opened.append(vault)
+    assert payloads(vault) == [b"plausible"]
+    finish_wipe(vault)
+    assert vault.opened.content.state is SlotState.NORMAL
+    vault.lock()
+    for word in (PASSPHRASE, SECOND):
+        assert opens(device.directory, device.keystore, word) == []
+    recovery = Recovery.begin(device.directory, device.keystore)
+    with pytest.raises(WrongRecoveryCode):
+        recovery.open(sheet)
+    recovery.abandon()
+    assert opens(device.directory, device.keystore, WIPE) == [b"plausible"]
+    # Even with the old key: every cell of the first notebook was overwritten.
+    cipher = RecordCipher(content.vmk, content.vault_id, content.epoch)
+    store = unlock(device.directory, WIPE, device.keystore, now=NOW)
+    opened.append(store)
+    for n, blob in store.opened.store.read(part=content.part).items():
+        assert blob is not None
+        assert blob not in before
+        with pytest.raises(VaultDamaged):
+            cipher.open(n, blob)
+    store.lock()
+    assert "ds2" not in device.keystore.values
+    with OutboxFile.open(device.directory, device.keystore.values["bk"]) as box:
+        assert box.entries() == [ENTRY]
+
+
+def test_a_wipe_cut_before_the_overwriting_is_finished_at_the_next_start(
+    device: Device, opened: list[Vault]
+) -> None:
+    first = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW)
+    part = first.opened.content.part
+    first.lock()
+    before = unlock(device.directory, WIPE, device.keystore, now=NOW)
+    cells = before.opened.store.read(part=part)
+    before.lock()  # the power fails here
+    assert opens(device.directory, device.keystore, PASSPHRASE) == []
+    vault = unlock(device.directory, WIPE, device.keystore, now=NOW)
+    opened.append(vault)
+    assert vault.opened.content.state is SlotState.WIPING
+    assert vault.opened.store.read(part=part) == cells
+    finish_wipe(vault)
+    assert not set(vault.opened.store.read(part=part).values()) & set(cells.values())
+    finish_wipe(vault)  # nothing more to do
+    vault.lock()
+    again = unlock(device.directory, WIPE, device.keystore, now=NOW)
+    opened.append(again)
+    assert again.opened.content.state is SlotState.NORMAL
+
+
+@pytest.mark.parametrize("words", [(), (OPEN,), (OPEN, WIPES)])
+def test_erasing_needs_no_passphrase_and_leaves_the_second_notebook(
+    device: Device, opened: list[Vault], words: tuple[SlotKind, ...]
+) -> None:
+    if not words:  # nothing was ever set: a fresh device
+        shutil.rmtree(device.directory)
+        device.keystore.values.clear()
+        vault = create(device.directory, PASSPHRASE, device.keystore, FLOOR, now=NOW)
+        with vault.transaction(NOW) as tx:
+            tx.put(A, 1, b"kept")
+            tx.enqueue(ENTRY)
+    else:
+        vault = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW)
+        for kind in set(SlotKind) - set(words):
+            ForcedWords(vault).remove(kind, PASSPHRASE, NOW)
+    part = vault.opened.content.part
+    before = set(vault.opened.store.read(part=part).values())
+    erase(vault, NOW)
+    assert vault.is_locked
+    expected = [b"plausible"] if words else [b"empty"]
+    assert opens(device.directory, device.keystore, PASSPHRASE) == expected
+    for word in (SECOND, WIPE):
+        assert opens(device.directory, device.keystore, word) == []
+    after = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW)
+    opened.append(after)
+    assert after.is_second
+    assert after.opened.content.state is SlotState.NORMAL
+    assert not set(after.opened.store.read(part=part).values()) & before
+    with after.transaction(NOW) as tx:
+        tx.put(A, 1, b"works again")
+    with OutboxFile.open(device.directory, device.keystore.values["bk"]) as box:
+        assert box.entries() == [ENTRY]
+
+
+def test_erasing_the_second_notebook_does_not_touch_the_first(device: Device) -> None:
+    erase(unlock(device.directory, SECOND, device.keystore, now=NOW), NOW)
+    assert opens(device.directory, device.keystore, SECOND) == [b"empty"]
+    assert opens(device.directory, device.keystore, PASSPHRASE) == [b"kept"]
+
+
+def test_a_word_that_opens_something_is_refused_and_a_new_one_replaces_the_old(
+    device: Device, opened: list[Vault]
+) -> None:
+    vault = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW)
+    opened.append(vault)
+    words = ForcedWords(vault)
+    for word in (PASSPHRASE, WIPE):
+        with pytest.raises(PassphraseTaken):
+            words.set(OPEN, PASSPHRASE, word, NOW, other=WIPE)
+    with pytest.raises(PassphraseTaken):
+        words.set(WIPES, PASSPHRASE, SECOND, NOW, other=SECOND)
+    with pytest.raises(PassphraseTaken):
+        vault.change_passphrase(PASSPHRASE, WIPE, NOW)
+    for other in ("", "wrong", PASSPHRASE):
+        with pytest.raises(WrongOtherWord):
+            words.set(OPEN, PASSPHRASE, "changed", NOW + 10_000, other=other)
+    with pytest.raises(WrongPassphrase):
+        words.set(OPEN, SECOND, "changed", NOW + 20_000, other=WIPE)
+    with pytest.raises(ValueError, match="empty"):
+        words.set(OPEN, PASSPHRASE, "", NOW)
+    words.set(OPEN, PASSPHRASE, "changed", NOW + 30_000, other=WIPE)
+    vault.lock()
+    assert opens(device.directory, device.keystore, SECOND) == []
+    assert opens(device.directory, device.keystore, "changed") == [b"plausible"]
+    assert opens(device.directory, device.keystore, WIPE) == [b"plausible"]
+
+
+def test_a_word_that_is_removed_opens_nothing_and_its_notebook_comes_back_with_a_new_one(
+    device: Device, opened: list[Vault]
+) -> None:
+    vault = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW)
+    opened.append(vault)
+    words = ForcedWords(vault)
+    assert words.is_set(OPEN)
+    assert words.is_set(WIPES)
+    with pytest.raises(WrongPassphrase):
+        words.remove(OPEN, "wrong", NOW)
+    words.remove(OPEN, PASSPHRASE, NOW)
+    words.remove(WIPES, PASSPHRASE, NOW)
+    assert not words.is_set(OPEN)
+    assert not words.is_set(WIPES)
+    for word in (SECOND, WIPE):
+        assert opens(device.directory, device.keystore, word) == []
+    words.set(OPEN, PASSPHRASE, "changed", NOW)
+    assert opens(device.directory, device.keystore, "changed") == [b"plausible"]
+    assert opens(device.directory, device.keystore, PASSPHRASE) == [b"kept"]
+
+
+def test_what_the_first_remembers_of_the_second_is_no_record(device: Device, opened: list[Vault]) -> None:
+    vault = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW)
+    opened.append(vault)
+    assert [record.record_id for record in vault.records()] == [A]
+    assert vault.records(255) == []
+
+
+def test_after_a_recovery_the_words_are_not_set_and_can_be_set_again(
+    device: Device, opened: list[Vault]
+) -> None:
+    first = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW)
+    sheet = new_code()
+    first.set_recovery(PASSPHRASE, sheet, NOW)
+    first.lock()
+    recovery = Recovery.begin(device.directory, device.keystore)
+    recovery.open(sheet)
+    vault = recovery.finish("recovered", NOW)
+    opened.append(vault)
+    words = ForcedWords(vault)
+    assert not words.is_set(OPEN)
+    assert not words.is_set(WIPES)
+    assert opens(device.directory, device.keystore, SECOND) == []
+    words.set(OPEN, "recovered", SECOND, NOW)
+    assert opens(device.directory, device.keystore, SECOND) == [b"plausible"]
+    assert opens(device.directory, device.keystore, "recovered") == [b"kept"]
+
+
+def test_a_keystore_that_refuses_does_not_stop_a_wipe(device: Device, opened: list[Vault]) -> None:
+    device.keystore.read_only = True
+    vault = unlock(device.directory, WIPE, device.keystore, now=NOW)
+    opened.append(vault)
+    finish_wipe(vault)
+    vault.lock()
+    device.keystore.read_only = False
+    assert opens(device.directory, device.keystore, PASSPHRASE) == []
+    assert opens(device.directory, device.keystore, WIPE) == [b"plausible"]
+
+
+def test_without_a_keystore_all_of_it_works(tmp_path: Path) -> None:
+    directory, nothing = tmp_path / "plain", NoKeystore()
+    vault = create(directory, PASSPHRASE, nothing, FLOOR, now=NOW)
+    with vault.transaction(NOW) as tx:
+        tx.put(A, 1, b"kept")
+    ForcedWords(vault).set(OPEN, PASSPHRASE, SECOND, NOW)
+    ForcedWords(vault).set(WIPES, PASSPHRASE, WIPE, NOW, other=SECOND)
+    vault.lock()
+    for word, shown in ((SECOND, []), (PASSPHRASE, [b"kept"]), (WIPE, []), (WIPE, [])):
+        vault = unlock(directory, word, nothing, now=NOW)
+        assert payloads(vault) == shown
+        finish_wipe(vault)
+        vault.lock()
+    for word in (PASSPHRASE, SECOND):
+        with contextlib.suppress(WrongPassphrase):
+            unlock(directory, word, nothing, now=NOW).lock()
+            pytest.fail("opens")
