@@ -7,7 +7,7 @@ of the relay must have registered the centre's first key before (`fieldapp-relay
 from dataclasses import replace
 
 from fieldapp.services.desk.book import DeskBook
-from fieldapp.services.desk.tokens import Tokens
+from fieldapp.services.desk.tokens import POOLED_BATCHES, Tokens
 from sync.client import CentreClient, DeskAccess
 
 
@@ -31,11 +31,11 @@ class Publishing:
         """
         if self.done and not again:
             return
-        async with self._book.turn:
-            identity, trust = self._book.identity, self._book.trust
-            await self._client.put_desks([DeskAccess(identity.signing.public, True, (identity.box,))])
-            await self._tokens.fill()
-            if again:
-                await self._tokens.register_again()
-            await self._client.put_directory(trust.version, trust.blob)
-            await self._book.write([replace(identity, published=trust.version)])
+        identity, trust = self._book.identity, self._book.trust
+        await self._client.put_desks([DeskAccess(identity.signing.public, True, (identity.box,))])
+        await self._tokens.stock(POOLED_BATCHES)
+        if again:
+            await self._tokens.register_again()
+        await self._client.put_directory(trust.version, trust.blob)
+        async with self._book.turn:  # not before: whoever wants to read a record must not wait for the relay
+            await self._book.write([replace(self._book.identity, published=trust.version)])
