@@ -55,6 +55,7 @@ class Receiving:
         self._looked_again = False
         self._turn = asyncio.Lock()
         self._wake = asyncio.Event()
+        self._woken = 0
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -71,6 +72,7 @@ class Receiving:
 
     def wake(self) -> None:
         """Look now: there is something to send, or the network came back."""
+        self._woken += 1
         self._wake.set()
 
     async def once(self) -> None:
@@ -109,10 +111,12 @@ class Receiving:
         await self._publishing.publish()
         await self._send()
         await self._look_again()
-        more = True
-        while more:
+        # What a person here has opened is told before a long box is read to its end. The cursor is on the disk.
+        woken, more = self._woken, True
+        while more and woken == self._woken:
             more = await self._pull_page()
-        await self._repair.once()
+        if not more:
+            await self._repair.once()
         await self._tokens.refill()
         await self._telling.announce()
         await self._send()

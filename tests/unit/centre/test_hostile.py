@@ -174,7 +174,7 @@ def test_a_record_opens_at_once_while_the_relay_is_slow(tmp_path: Path) -> None:
 
         for slow in (give, publish, admit):
             await world.centre._book.write([replace(world.centre._book.pool, drop=())])
-            world.network._inner = Slow()
+            world.network._inner = Slow()  # type: ignore[assignment]
             reached.clear()
             go_on.clear()
             waiting = asyncio.create_task(slow())
