@@ -110,6 +110,8 @@ class Receiving:
         await ask_for_signatures(self._book)
         await self._publishing.publish()
         await self._send()
+        if not self._looked_again:
+            await self._publishing.catch_up()
         await self._look_again()
         # What a person here has opened is told before a long box is read to its end. The cursor is on the disk.
         woken, more = self._woken, True

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree, rmtree
 
 import httpx
 import pytest
@@ -21,6 +22,7 @@ from sync.primitives import aead_seal
 from sync.protocol import BODY_CAPACITY, BODY_OFFSET, GAP_ALERT_AFTER, OUTER_SIZE, MsgType
 from tests.unit.centre.desk import World, in_world, parts, screening, seal_record
 from tests.unit.centre.test_alerts import arrive, seal
+from tests.unit.centre.test_standing import heard, sign
 
 
 def altered(envelope: bytes) -> bytes:
@@ -184,5 +186,52 @@ def test_a_record_opens_at_once_while_the_relay_is_slow(tmp_path: Path) -> None:
             go_on.set()
             await waiting
         assert len(world.centre.devices.rows()) == 2
+
+    in_world(tmp_path, body)
+
+
+def test_a_desk_put_back_to_an_older_copy_takes_in_what_it_published_and_raises_no_false_alarm(
+    tmp_path: Path,
+) -> None:
+    async def body(world: World) -> None:
+        device = await world.device()
+        await arrive(world, device, seal(device, "before"))
+        await world.centre.lock()
+        copytree(world.folder, tmp_path / "copy")
+        await world.restart()
+        for _ in range(3):
+            await sign(world)
+            device.trust = await heard(world, device)
+        await world.centre.lock()
+        rmtree(world.folder)
+        copytree(tmp_path / "copy", world.folder)
+        await device.drop(seal(device, "by the newest directory"))
+        await world.restart()
+        assert world.centre._book.trust.version == 1
+        await world.centre.receiving.once()
+        assert world.centre.receiving.problem == ""
+        assert sorted(trust.version for trust in world.centre._book.published) == [1, 2, 3, 4]
+        assert {row.alias for row in world.centre.inbox.rows().rows} == {"before", "by the newest directory"}
+        assert world.centre.split_views == ()
+        assert world.centre.alerts.page().alerts == ()
+        await sign(world)  # the key holders' vaults, which have signed version 4, sign the next one
+        assert (await heard(world, device)).version == 5
+
+    in_world(tmp_path, body)
+
+
+def test_a_relay_with_an_older_or_no_directory_puts_a_desk_back_to_nothing(tmp_path: Path) -> None:
+    async def body(world: World) -> None:
+        old = await world.centre._client.published_directory()
+        await sign(world)
+        await world.restart()
+        served = {
+            "old": httpx.Response(200, content=old, headers={"Content-Type": "application/octet-stream"})
+        }
+        served["none"] = httpx.Response(404, json={"error": "not_found"})
+        for answer in served.values():
+            world.network.answer = lambda request, a=answer: a if "/v1/dir/" in request.url.path else None
+            await world.centre.publishing.catch_up()
+            assert world.centre._book.trust.version == 2
 
     in_world(tmp_path, body)
