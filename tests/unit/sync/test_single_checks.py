@@ -1,0 +1,67 @@
+"""Checks that nothing else stands behind: each was removed once, and only these inputs showed it."""
+
+import pytest
+
+from sync import canonical, enrolment
+from sync.code import EnrolmentCode
+from sync.downstream import RulesUpdate
+from sync.enrolment import CAPACITY, UP_MAGIC, Hello, enrol_id, open_hello, seal_hello
+from sync.errors import EnrolmentFailed, EnvelopeRejected, SealRefused
+from sync.header import check_header
+from sync.primitives import NONCE_SIZE, BoxKeyPair, SigningKey, aead_seal, random_bytes
+from sync.protocol import MAX_COUNTER
+from tests.unit.sync.made_up import CENTRE_ID, header
+
+
+def hello_of(code: EnrolmentCode, padded: bytes) -> bytes:
+    """Seal a hello as who knows the code can, whatever is in it."""
+    nonce = random_bytes(NONCE_SIZE)
+    key = enrolment._key(code, b"up")
+    return UP_MAGIC + nonce + aead_seal(key, nonce, padded, UP_MAGIC + enrol_id(code) + code.centre_id)
+
+
+def test_a_hello_of_another_length_is_refused_also_from_who_knows_the_code() -> None:
+    code = EnrolmentCode.generate(CENTRE_ID, "relay.example")
+    hello = Hello.make(SigningKey.generate().public, BoxKeyPair.generate().public)
+    nonce_and_rest = seal_hello(code, hello)
+    assert open_hello(code, nonce_and_rest) == hello
+    document = canonical.dumps(
+        {
+            "first_prekey": hello.first_prekey.hex(),
+            "nonce": hello.nonce.hex(),
+            "sign_pk": hello.sign_pk.hex(),
+            "v": 1,
+        }
+    )
+    head = len(document).to_bytes(4, "little") + document
+    assert open_hello(code, hello_of(code, head.ljust(CAPACITY + 4, b"\0"))) == hello
+    for size in (CAPACITY + 3, CAPACITY + 5, len(head)):
+        with pytest.raises(EnrolmentFailed, match="message"):
+            open_hello(code, hello_of(code, head.ljust(size, b"\0")))
+
+
+def test_a_length_that_reaches_beyond_a_hello_is_refused() -> None:
+    code = EnrolmentCode.generate(CENTRE_ID, "relay.example")
+    full = canonical.dumps({"v": "x" * (CAPACITY - 8)})
+    assert len(full) == CAPACITY
+    read = enrolment._open(code, UP_MAGIC, b"up", hello_of(code, CAPACITY.to_bytes(4, "little") + full))
+    assert read.names() == ("v",)
+    with pytest.raises(EnrolmentFailed, match="document"):
+        enrolment._open(code, UP_MAGIC, b"up", hello_of(code, (CAPACITY + 1).to_bytes(4, "little") + full))
+
+
+@pytest.mark.parametrize(
+    "change", [{"base": "ab" * 16}, {"base": "ab" * 33}, {"role": "In\u202etake"}, {"role": "a\nb"}]
+)
+def test_rules_with_half_a_hash_or_an_odd_role_are_refused(change: dict[str, str]) -> None:
+    good = RulesUpdate(b"c" * 16, 1, b"h" * 32, 1_800_000_000, "Intake", {"v": 1}).to_value()
+    assert RulesUpdate.from_bytes(canonical.dumps(good)).role == "Intake"
+    with pytest.raises(EnvelopeRejected, match="schema"):
+        RulesUpdate.from_bytes(canonical.dumps({**good, **change}))
+
+
+@pytest.mark.parametrize("seq", [0, -1, MAX_COUNTER + 1])
+def test_no_number_out_of_range_is_sealed(seq: int) -> None:
+    check_header(header(seq=MAX_COUNTER, prev_hash=b"p" * 32))
+    with pytest.raises(SealRefused, match="header"):
+        check_header(header(seq=seq, prev_hash=b"p" * 32))
