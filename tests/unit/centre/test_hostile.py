@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from shutil import copytree, rmtree
 
@@ -10,6 +11,7 @@ import httpx
 import pytest
 
 from fieldapp.services.desk.alerts import AlertKind
+from fieldapp.services.desk.devices import DeviceState
 from fieldapp.services.desk.inbox import NotExaminable
 from fieldapp.services.desk.judging import PageJudge
 from fieldapp.services.settings import Work
@@ -23,6 +25,8 @@ from sync.protocol import BODY_CAPACITY, BODY_OFFSET, GAP_ALERT_AFTER, OUTER_SIZ
 from tests.unit.centre.desk import World, in_world, parts, screening, seal_record
 from tests.unit.centre.test_alerts import arrive, seal
 from tests.unit.centre.test_standing import heard, sign
+
+FORKS = (AlertKind.FORK, AlertKind.ROLLBACK)
 
 
 def altered(envelope: bytes) -> bytes:
@@ -233,5 +237,48 @@ def test_a_relay_with_an_older_or_no_directory_puts_a_desk_back_to_nothing(tmp_p
             world.network.answer = lambda request, a=answer: a if "/v1/dir/" in request.url.path else None
             await world.centre.publishing.catch_up()
             assert world.centre._book.trust.version == 2
+        # One that fails over it keeps no record from us.
+        device = await world.device()
+        world.network.refuse("/v1/dir/")
+        await world.restart()
+        await arrive(world, device, seal(device, "all the same"))
+        assert {row.alias for row in world.centre.inbox.rows().rows} == {"all the same"}
+
+    in_world(tmp_path, body)
+
+
+def test_a_fork_is_told_and_both_versions_stay_whatever_comes_first_and_whenever_the_desk_restarts(
+    tmp_path: Path,
+) -> None:
+    async def body(world: World) -> None:
+        orders = list(permutations(range(4)))[::3]
+        sent: dict[bytes, list[Sealed]] = {}
+        for number, _ in enumerate(orders):
+            device = await world.device(f"Made-up phone {number}")
+            first = seal_record(device, screening("1", now=False))[0]
+            copy = replace(device)
+            second = seal_record(device, screening("2", now=False))[0]
+            other = seal_record(copy, screening("2 of the copy", now=False))[0]
+            third = seal_record(device, screening("3", now=False))[0]
+            sent[device.device_id] = [first, second, other, third]
+        for step in range(4):
+            await take(
+                world,
+                *(four[order[step]].envelope for four, order in zip(sent.values(), orders, strict=True)),
+            )
+            if step in (0, 2):
+                await world.restart()
+        book = world.centre._book
+        alerts = world.centre.alerts.page().alerts
+        assert {alert.device_id for alert in alerts if alert.kind in FORKS} == sent.keys()
+        for device_id, four in sent.items():
+            assert all(book.arrival(sealed.hash) for sealed in four), "both versions are kept"
+            device_row = world.centre.devices.row(device_id)
+            assert device_row
+            assert device_row.state is DeviceState.FORKED
+            told = {
+                mark.hash for mark in map(book.arrival, (s.hash for s in four)) if mark and not mark.reason
+            }
+            assert len(told & {four[1].hash, four[2].hash}) == 1, "one of the two stands in the chain"
 
     in_world(tmp_path, body)
