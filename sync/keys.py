@@ -98,11 +98,12 @@ def prekey_time(wall: int, issued: int, centre_time: int) -> int:
 
 
 def believable(said: int, wall: int, issued: int) -> int:
-    """Return a time that a desk named, or 0 when it lies further ahead than prekeys are planned.
+    """Return the time that a desk named, as far as the first week without a planned prekey.
 
-    A desk whose clock jumps to 2038 must not take its devices with it: they would use the last resort for ever.
+    A desk whose clock jumps to 2038 must not take its devices with it. And a device that cannot tell, because its clock
+    and its directory are both old, uses the last resort, which the centre always has.
     """
-    return said if said <= max(wall, issued) + PREKEY_WEEKS_AHEAD * WEEK else 0
+    return min(said, max(wall, issued) + (PREKEY_WEEKS_AHEAD + 1) * WEEK)
 
 
 def choose_prekey(role: HasPrekeys, at: int) -> Prekey:

@@ -32,16 +32,19 @@ async def test_a_desk_in_another_century_ages_no_device(
     book = notebook.book
     await say(centre, desk, notebook, MsgType.MESSAGE, Message(2**40, "Intake", "made-up words"))
     assert len(notebook.messages.all) == 1
-    assert book.centre_now == clock.now()
-    await say(centre, desk, notebook, MsgType.REKEY, Rekey(clock.now() + 20 * WEEK))
-    assert book.centre_now == clock.now() + 20 * WEEK, "a device's clock may be behind"
+    assert book.centre_now == clock.now() + 27 * WEEK
+    await say(centre, desk, notebook, MsgType.REKEY, Rekey(2**40))
+    assert book.centre_now == clock.now() + 27 * WEEK, "saying it again moves nothing"
     assert book.membership
     assert book.trust
     record = await screen(notebook)
     (entry, *_) = [e for e, _ in book.on_the_way if e.record_id == record.record_id]
     header = centre.reader.open_header(entry.envelope).header
     at = prekey_time(clock.now(), book.trust.directory.issued, book.membership.centre_time)
-    assert header.week == week_of(at) < week_of(clock.now()) + 27
+    assert header.week == week_of(at) == week_of(clock.now()) + 27
+    assert centre.reader.open_header(entry.envelope).k_b, "the centre always has the last resort"
+    clock.advance(28 * WEEK)
+    assert book.centre_now == clock.now(), "and it ends"
 
 
 async def test_tokens_without_end_leave_the_device_able_to_hear(
