@@ -6,10 +6,11 @@ from sync import canonical, enrolment
 from sync.code import EnrolmentCode
 from sync.downstream import RulesUpdate
 from sync.enrolment import CAPACITY, UP_MAGIC, Hello, enrol_id, open_hello, seal_hello
-from sync.errors import EnrolmentFailed, EnvelopeRejected, SealRefused
+from sync.errors import DirectoryRejected, EnrolmentFailed, EnvelopeRejected, SealRefused
 from sync.header import check_header
 from sync.primitives import NONCE_SIZE, BoxKeyPair, SigningKey, aead_seal, random_bytes
-from sync.protocol import MAX_COUNTER
+from sync.protocol import DOC_ROOT, MAX_COUNTER, SIGNED_MAGIC
+from sync.signed import parse_row
 from tests.unit.sync.made_up import CENTRE_ID, header
 
 
@@ -65,3 +66,12 @@ def test_no_number_out_of_range_is_sealed(seq: int) -> None:
     check_header(header(seq=MAX_COUNTER, prev_hash=b"p" * 32))
     with pytest.raises(SealRefused, match="header"):
         check_header(header(seq=seq, prev_hash=b"p" * 32))
+
+
+@pytest.mark.parametrize("doc_type", [0, 6, 255])
+def test_a_container_of_a_type_that_nobody_knows_is_none(doc_type: int) -> None:
+    container = SIGNED_MAGIC + bytes((doc_type,)) + (2).to_bytes(4, "little") + b"{}" + b"\1\0" + bytes(64)
+    known = SIGNED_MAGIC + bytes((DOC_ROOT,)) + container[5:]
+    assert [document.doc_type for document in parse_row(known)] == [DOC_ROOT]
+    with pytest.raises(DirectoryRejected, match="container"):
+        parse_row(container)
