@@ -9,7 +9,7 @@ from sync.enrolment import CAPACITY, UP_MAGIC, Hello, enrol_id, open_hello, seal
 from sync.errors import DirectoryRejected, EnrolmentFailed, EnvelopeRejected, SealRefused
 from sync.header import check_header
 from sync.primitives import NONCE_SIZE, BoxKeyPair, SigningKey, aead_seal, random_bytes
-from sync.protocol import DOC_ROOT, MAX_COUNTER, SIGNED_MAGIC
+from sync.protocol import DOC_ROOT, MAX_COUNTER, MAX_SIGNERS, SIGNED_MAGIC
 from sync.signed import parse_row
 from tests.unit.sync.made_up import CENTRE_ID, header
 
@@ -75,3 +75,21 @@ def test_a_container_of_a_type_that_nobody_knows_is_none(doc_type: int) -> None:
     assert [document.doc_type for document in parse_row(known)] == [DOC_ROOT]
     with pytest.raises(DirectoryRejected, match="container"):
         parse_row(container)
+
+
+@pytest.mark.parametrize("count", [0, MAX_SIGNERS + 1])
+def test_a_container_has_one_to_sixteen_signatures(count: int) -> None:
+    def container(signatures: int) -> bytes:
+        entries = b"".join(bytes((index,)) + bytes(64) for index in range(signatures))
+        return (
+            SIGNED_MAGIC
+            + bytes((DOC_ROOT,))
+            + (2).to_bytes(4, "little")
+            + b"{}"
+            + bytes((signatures,))
+            + entries
+        )
+
+    assert len(parse_row(container(MAX_SIGNERS))[0].signatures) == MAX_SIGNERS
+    with pytest.raises(DirectoryRejected, match="container"):
+        parse_row(container(count))
