@@ -1,9 +1,12 @@
 """Checks that nothing else stands behind: each was removed once, and only these inputs showed it."""
 
+from dataclasses import replace
+
 import pytest
 
 from sync import canonical, enrolment
 from sync.code import EnrolmentCode
+from sync.directory import Directory
 from sync.downstream import RulesUpdate
 from sync.enrolment import CAPACITY, UP_MAGIC, Hello, enrol_id, open_hello, seal_hello
 from sync.errors import DirectoryRejected, EnrolmentFailed, EnvelopeRejected, SealRefused
@@ -11,7 +14,7 @@ from sync.header import check_header
 from sync.primitives import NONCE_SIZE, BoxKeyPair, SigningKey, aead_seal, random_bytes
 from sync.protocol import DOC_ROOT, MAX_COUNTER, MAX_SIGNERS, SIGNED_MAGIC
 from sync.signed import parse_row
-from tests.unit.sync.made_up import CENTRE_ID, header
+from tests.unit.sync.made_up import CENTRE_ID, header, make_centre
 
 
 def hello_of(code: EnrolmentCode, padded: bytes) -> bytes:
@@ -93,3 +96,12 @@ def test_a_container_has_one_to_sixteen_signatures(count: int) -> None:
     assert len(parse_row(container(MAX_SIGNERS))[0].signatures) == MAX_SIGNERS
     with pytest.raises(DirectoryRejected, match="container"):
         parse_row(container(count))
+
+
+@pytest.mark.parametrize("pin", ["0", "ab" * 31, "AB" * 32, "zz" * 32])
+def test_a_directory_with_a_pin_of_another_form_is_none(pin: str) -> None:
+    directory = make_centre().directory
+    good = replace(directory, relay=replace(directory.relay, pin="ab" * 32))
+    assert Directory.from_bytes(good.to_bytes()).relay.pin == "ab" * 32
+    with pytest.raises(DirectoryRejected, match="document"):
+        Directory.from_bytes(replace(good, relay=replace(good.relay, pin=pin)).to_bytes())
