@@ -25,6 +25,8 @@ from sync.protocol import (
 )
 
 MAX_WEEK: Final = (1 << 32) - 1
+MAX_DEVICE_PREKEYS: Final = 128
+"""Private halves of one device: twice as many as one a day for 60 days, and no more, however often a desk asks."""
 
 
 class SlotRole(Enum):
@@ -93,6 +95,15 @@ def prekey_time(wall: int, issued: int, centre_time: int) -> int:
     make a device seal to a key that is already destroyed.
     """
     return max(wall, issued, centre_time)
+
+
+def believable(said: int, wall: int, issued: int) -> int:
+    """Return the time that a desk named, as far as the first week without a planned prekey.
+
+    A desk whose clock jumps to 2038 must not take its devices with it. And a device that cannot tell, because its clock
+    and its directory are both old, uses the last resort, which the centre always has.
+    """
+    return min(said, max(wall, issued) + (PREKEY_WEEKS_AHEAD + 1) * WEEK)
 
 
 def choose_prekey(role: HasPrekeys, at: int) -> Prekey:
@@ -268,12 +279,13 @@ class DevicePrekeys:
         """
         newest = self.held[-1]
         if now - newest.first >= DAY:
-            return DevicePrekeys((*self.held, Announced(BoxKeyPair.generate().secret, now, now)))
+            return self.renewed(now)
         return DevicePrekeys((*self.held[:-1], Announced(newest.secret, newest.first, max(newest.last, now))))
 
     def renewed(self, now: int) -> "DevicePrekeys":
-        """Return the ring with a new prekey to announce from now on: the centre asked for one."""
-        return DevicePrekeys((*self.held, Announced(BoxKeyPair.generate().secret, now, now)))
+        """Return the ring with a new prekey to announce from now on; beyond MAX_DEVICE_PREKEYS the oldest goes."""
+        held = (*self.held, Announced(BoxKeyPair.generate().secret, now, now))
+        return DevicePrekeys(held[-MAX_DEVICE_PREKEYS:])
 
     def destroy_expired(self, now: int) -> "DevicePrekeys":
         """Return the ring without those last announced 60 days ago or longer; the newest always stays."""

@@ -74,6 +74,7 @@ class Delivery:
         self._more_due = False
         self._clients: dict[Relay, RelayClient] = {}
         self._wake = asyncio.Event()
+        self._woken = 0
         self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._directory_seen = 0
@@ -98,6 +99,7 @@ class Delivery:
 
     def wake(self) -> None:
         """Look now: something was filed, or the network came back."""
+        self._woken += 1
         self._wake.set()
 
     @property
@@ -262,7 +264,7 @@ class Delivery:
                 await self._book.change_meta(
                     entry.entry_id, lambda m: outbox.missing(m, self._book.clock.now())
                 )
-        self.wake()
+        self._wake.set()  # not `wake`: what the relay still has to say may make some of it needless
 
     async def _refused(self, entry: OutboxEntry, meta: OutboxMeta, reason: str, wait: int = 0) -> None:
         """Write down why; a portal or a busy relay says nothing about this record and costs it nothing."""
@@ -314,7 +316,9 @@ class Delivery:
     async def _pull_with(self, client: RelayClient, token: bytes) -> None:
         if not 0 <= self._book.clock.now() - self._directory_seen < DAY:
             await self._refresh_directory(client, token)
-        while await self._pull_page(client, token):
+        # What the worker sends meanwhile goes first: a shard holds everybody's messages. The cursor is on the disk.
+        woken = self._woken
+        while await self._pull_page(client, token) and woken == self._woken:
             pass
 
     async def _pull_page(self, client: RelayClient, token: bytes) -> bool:

@@ -18,7 +18,7 @@ from sync.code import EnrolmentCode
 from sync.directory import Relay
 from sync.enrolment import Answer, Hello
 from sync.errors import DirectoryRejected, EnrolmentFailed
-from sync.keys import DevicePrekeys
+from sync.keys import DevicePrekeys, believable
 from sync.primitives import SigningKey, same
 from sync.protocol import ENROLMENT_LIFETIME, QUARTER, SenderKind
 from sync.trust import TrustedState
@@ -110,7 +110,7 @@ class Enrolling:
             box=answer.box,
             shard=answer.shard,
             cursor="",
-            centre_time=answer.centre_time,
+            centre_time=believable(answer.centre_time, self._book.clock.now(), trust.directory.issued),
             read_tokens={token.quarter: token.token for token in answer.read_tokens},
         )
         await self._book.join(membership, trust, answer.drop_tokens)

@@ -39,6 +39,7 @@ from sync import outbox
 from sync.canonical import loads_object
 from sync.directory import Policy
 from sync.errors import SyncError
+from sync.keys import believable
 from sync.outbox import OutboxMeta, OutboxState
 from sync.trust import TrustedState
 
@@ -57,6 +58,10 @@ _CANNOT_SEAL: Final = (
     SyncError,
 )
 """Why one record may have to wait unsealed; it says so, is tried again, and holds up no other."""
+
+
+MAX_TOKENS: Final = 1024
+"""Drop tokens on a device, the newest: more than any work needs, and surely as many as one record holds."""
 
 
 def singleton(kind: Kind) -> bytes:
@@ -462,7 +467,8 @@ class Book:
         if self.membership is None or self.trust is None:
             return
         now, trust = self.clock.now(), self.trust
-        latest = max(self.centre_now, news.centre_time)
+        said = believable(news.centre_time, now, trust.directory.issued)
+        latest = max(self.centre_now, said)
         orders = (
             self.orders.with_policies(news.policies)
             .with_wipes(
@@ -478,13 +484,14 @@ class Book:
         effect = effect_of(news.receipts, self._entries, self._filed, keep=keep, now=now)
         membership = self.membership.listened(
             cursor,
-            news.centre_time,
+            said,
             news.heard,
             news.read_tokens,
             tuple(news.refills),
-            rekeyed_at=now if news.rekeys else None,
+            now=latest,
+            rekeyed=bool(news.rekeys),
         )
-        tokens = (*self._tokens, *news.drop_tokens)
+        tokens = (*self._tokens, *news.drop_tokens)[-MAX_TOKENS:]
         letters = {(one := Letter.of(*message)).id: one for message in news.messages}
         outdated = beyond_room({**self.letters, **letters})
         with self._vault.transaction(now) as tx:

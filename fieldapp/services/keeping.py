@@ -128,15 +128,22 @@ class DeviceBook(ChunkBook):
 
     async def write_letter(self, letter: Letter) -> None:
         """Keep a message of the centre as it is now (read, or put back)."""
-        await self.commit(lambda tx: tx.put(letter.id, Kind.MESSAGE, letter.to_bytes()))
-        self.letters = {**self.letters, letter.id: letter}
+        await self._worker.run(self._write_letter, letter)
         self.changes.ring()
 
     async def erase_letter(self, letter: Letter) -> None:
         """Erase a message; it does not come back when the relay says it again."""
-        await self.commit(lambda tx: tx.erase(letter.id))
-        self.letters = {key: kept for key, kept in self.letters.items() if key != letter.id}
+        await self._worker.run(self._erase_letter, letter)
         self.changes.ring()
+
+    # On the storage thread, as all of memory: what is heard at this moment must not be forgotten.
+    def _write_letter(self, letter: Letter) -> None:
+        self._commit(lambda tx: tx.put(letter.id, Kind.MESSAGE, letter.to_bytes()))
+        self.letters = {**self.letters, letter.id: letter}
+
+    def _erase_letter(self, letter: Letter) -> None:
+        self._commit(lambda tx: tx.erase(letter.id))
+        self.letters = {key: kept for key, kept in self.letters.items() if key != letter.id}
 
     # --- By order --------------------------------------------------------------------------------------
 

@@ -16,6 +16,8 @@ from sync.keys import DevicePrekeys
 from sync.primitives import SigningKey
 from sync.protocol import QUARTER
 
+MOST_QUARTERS: Final = 8
+"""Quarters of which a read token is kept, those nearest to now: a desk sends this one and two ahead."""
 REMEMBERED_REFILLS: Final = 64
 """More than the relay keeps (45 days) of messages with tokens to one device."""
 
@@ -90,17 +92,20 @@ class Membership:
         heard: Mapping[bytes, Heard],
         read_tokens: Mapping[int, bytes],
         refills: tuple[bytes, ...],
-        rekeyed_at: int | None = None,
+        *,
+        now: int,
+        rekeyed: bool = False,
     ) -> "Membership":
-        """Return the membership after messages from desks were read; `rekeyed_at`: a desk asked for a new prekey."""
+        """Return the membership after messages from desks were read; `rekeyed`: a desk asked for a new prekey."""
+        seen = max(self.centre_time, centre_time)
         return replace(
             self,
             cursor=cursor,
-            centre_time=max(self.centre_time, centre_time),
+            centre_time=seen,
             heard={**self.heard, **heard},
-            read_tokens={**self.read_tokens, **read_tokens},
+            read_tokens=_near({**self.read_tokens, **read_tokens}, max(now, seen) // QUARTER),
             refills=(*self.refills, *refills)[-REMEMBERED_REFILLS:],
-            prekeys=self.prekeys if rekeyed_at is None else self.prekeys.renewed(rekeyed_at),
+            prekeys=self.prekeys.renewed(now) if rekeyed else self.prekeys,
         )
 
     def to_bytes(self) -> bytes:
@@ -148,3 +153,9 @@ class Membership:
             },
             refills=fields.binaries("refills", 32),
         )
+
+
+def _near(tokens: Mapping[int, bytes], quarter: int) -> dict[int, bytes]:
+    """Return the tokens of the quarters nearest to `quarter`, in their order."""
+    near = sorted(tokens, key=lambda q: (abs(q - quarter), q))[:MOST_QUARTERS]
+    return {q: tokens[q] for q in sorted(near)}

@@ -5,6 +5,7 @@ shard. A version that is not higher than the one in force changes nothing, so an
 a desk that was put back to an older state, undoes nothing.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -64,7 +65,7 @@ class Orders:
             if fits and now <= order.expiry <= now + WIPE_LIFETIME and key not in pending.get(order, ()):
                 pending[order] = (*pending.get(order, ()), key)
         live = [SignedOrder(order, keys) for order, keys in pending.items() if order.expiry >= now]
-        return replace(self, pending=tuple(live[-MAX_PENDING:]))
+        return replace(self, pending=_with_room(live))
 
     def wipe_due(self, command_keys: Sequence[bytes], now: int) -> WipeOrder | None:
         """Return the order that two different command keys of the root in force have signed, None when there is none."""
@@ -109,6 +110,20 @@ class Orders:
             odd=fields.number("odd"),
             handled=fields.binaries("handled", 32),
         )
+
+
+def _with_room(held: list[SignedOrder]) -> tuple[SignedOrder, ...]:
+    """Return at most MAX_PENDING orders: of those with one signature, the key that gave most loses its oldest first.
+
+    So a key that gives orders without end pushes out neither what two have signed nor what another one has.
+    """
+    kept = list(held)
+    while len(kept) > MAX_PENDING:
+        single = [one for one in kept if len(one.keys) == 1] or kept
+        given = Counter(one.keys[0] for one in single)
+        most = max(given.values())
+        kept.remove(next(one for one in single if given[one.keys[0]] == most))
+    return tuple(kept)
 
 
 def in_force(general: Policy, special: DevicePolicy | None) -> Policy:

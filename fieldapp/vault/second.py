@@ -12,7 +12,7 @@ id is its vault id; nothing leads back.
 A word counts as set while the header holds a slot with the remembered commitment.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from fieldapp.vault.cells import Record
@@ -51,7 +51,7 @@ def is_second(content: SlotContent) -> bool:
 class Companion:
     """What the first notebook remembers of the second one."""
 
-    content: SlotContent
+    content: SlotContent = field(repr=False)
     second: bytes = _NOT_SET
     wipe: bytes = _NOT_SET
 

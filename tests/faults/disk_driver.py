@@ -16,8 +16,9 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,23 @@ from fieldapp.domain.instrument import Answer
 from fieldapp.domain.screening import FinishChoice, FinishKind, Mode
 from fieldapp.services.keeping import DeviceBook
 from fieldapp.services.listening import News
+from fieldapp.services.membership import Membership
 from fieldapp.services.notebook import Notebook
 from fieldapp.services.settings import Settings, Work
 from fieldapp.services.worker import StorageWorker
 from fieldapp.system import SystemIds
-from fieldapp.vault import FLOOR, NoKeystore, UnlockAttempt, Vault, VaultError, create
+from fieldapp.vault import (
+    FLOOR,
+    NoKeystore,
+    UnlockAttempt,
+    Vault,
+    VaultError,
+    WrongPassphrase,
+    create,
+    exists,
+)
+from fieldapp.vault import vault as vault_module
+from fieldapp.vault.kdf import stretch
 from sync import outbox
 from sync.client import RelayClient
 from sync.receipts import ReceiptItem, ReceiptKind
@@ -39,16 +52,38 @@ from tests.fakes.clock import FixedClock
 from tests.faults.disk import DEADLY, DIED, REFUSALS, Disk, Fault, library
 
 PASSPHRASE = "made-up words for a test device only"
+ANOTHER = "other made-up words for the same device"
 CLOCK = FixedClock()
 SEND = FinishChoice(FinishKind.SEND)
 SETTINGS = Settings(work=Work.OUTREACH, language="nl")
+
+PASSPHRASES: list[bytes] = []
+"""The stretched passphrases that a device may have, the first one first."""
 
 State = dict[str, Any]
 Change = Callable[[Notebook], Awaitable[object]]
 
 
-def unlock(folder: Path, stretched: bytes) -> Vault:
-    return UnlockAttempt.begin(folder, NoKeystore(), CLOCK.now()).finish(stretched, CLOCK.now())
+vault_module.stretch = cache(stretch)
+"""Argon2id is slow and no part of what fails here: what this process has stretched its forks know."""
+
+
+def unlock(folder: Path, stretched: Sequence[bytes]) -> Vault:
+    """Open with the first of these stretched passphrases that does."""
+    first, *others = stretched
+    try:
+        return UnlockAttempt.begin(folder, NoKeystore(), CLOCK.now()).finish(first, CLOCK.now())
+    except WrongPassphrase:
+        if not others:
+            raise
+    return unlock(folder, others)
+
+
+def opens(vault: Vault, stretched: bytes) -> bool:
+    try:
+        return bool(vault._open().guard.open(stretched))
+    except WrongPassphrase:
+        return False
 
 
 async def notebook_of(vault: Vault) -> Notebook:
@@ -67,6 +102,8 @@ def state_of(notebook: Notebook) -> State:
         "cursor": book.membership.cursor if book.membership else "",
         "directory": book.trust.version if book.trust else 0,
         "settings": [book.settings.work.value, book.settings.language],
+        "device": book.membership.device_id.hex() if book.membership else "",
+        "opens": [opens(book._vault, stretched) for stretched in PASSPHRASES],
     }
 
 
@@ -97,9 +134,9 @@ class World:
     """A device that is in the middle of everything, and what its centre has to say."""
 
     folder: Path
-    stretched: bytes
     news: News
     newer: TrustedState
+    anew: Membership
 
     def changes(self) -> dict[str, Change]:
         def draft(notebook: Notebook) -> Any:
@@ -121,6 +158,11 @@ class World:
             "hear": lambda n: n.book.hear("made-up cursor", self.news),
             "directory": lambda n: n.book.save_trust(self.newer),
             "settings": lambda n: n.book.save_settings(SETTINGS),
+            # Without the sealing that follows: that is "seal".
+            "join": lambda n: n.book._worker.run(
+                n.book._join, self.anew, self.newer, tuple(bytes([n]) * 32 for n in range(101, 120))
+            ),
+            "passphrase": lambda n: n.book.change_passphrase(PASSPHRASE, ANOTHER),
             "header": header,
         }
 
@@ -147,9 +189,13 @@ async def prepare(folder: Path) -> World:
     newer = update(centre.trust, centre.with_another_desk(b"2" * 16, centre.desk_key))
     await book.close()
     attempt = UnlockAttempt.begin(folder, NoKeystore(), CLOCK.now())
-    stretched = attempt.stretch(PASSPHRASE)
-    attempt.finish(stretched, CLOCK.now()).lock()
-    return World(folder, stretched, news, newer)
+    PASSPHRASES[:] = [attempt.stretch(words) for words in (PASSPHRASE, ANOTHER)]
+    vault = attempt.finish(PASSPHRASES[0], CLOCK.now())
+    header = vault._open().guard.header
+    for words in (PASSPHRASE, ANOTHER):
+        vault_module.stretch(words, header.salt, header.parameters)
+    vault.lock()
+    return World(folder, news, newer, centre.member())
 
 
 class Case:
@@ -164,6 +210,10 @@ class Case:
         _, clean = self._run(None, 0)
         self.new, self.calls = clean["state"], clean["calls"]
         assert clean["refused"] is False, clean
+
+    def sample(self, step: int, number: int, faults: int) -> list[int]:
+        """Return the calls at which the fault `number` of so many is tried."""
+        return list(range(step * number // faults, self.calls, step))
 
     def try_at(self, fault: Fault, at: int) -> list[str]:
         """Return what is wrong after `fault` at call number `at`."""
@@ -199,7 +249,7 @@ class Case:
         """Open what is on the disk, as the next start does; do what is missing."""
         if change is None:
             shutil.copytree(self.world.folder, self.work, dirs_exist_ok=True)
-        notebook = await notebook_of(unlock(self.work, self.world.stretched))
+        notebook = await notebook_of(unlock(self.work, PASSPHRASES))
         try:
             left, wrong = state_of(notebook), faults_of(notebook)
             if change is None:
@@ -238,7 +288,7 @@ class Case:
         sqlite = library()
         assert sqlite
         disk.install(sqlite)
-        vault = unlock(self.work, self.world.stretched)
+        vault = unlock(self.work, PASSPHRASES)
         PLANTS[self.plant](vault)
         notebook = await notebook_of(vault)
         disk.arm(fault, at)
@@ -291,13 +341,65 @@ PLANTS: dict[str, Callable[[Vault], None]] = {
 }
 
 
+class Creation(Case):
+    """Making a vault: none is there afterwards and one can be made, or it is there and opens."""
+
+    def __init__(self, world: World, name: str, plant: str) -> None:
+        self.name, self.plant, self.world = name, plant, world
+        self.work = world.folder.parent / "work"
+        _, clean = self._run(None, 0)
+        self.calls = clean["calls"]
+
+    def sample(self, step: int, number: int, faults: int) -> list[int]:
+        """Look closely at the end, where the files get their names; before that it is cell after cell."""
+        last = max(0, self.calls - 24)
+        return [n for n in super().sample(step, number, faults) if n < last] + [
+            n for n in range(last, self.calls) if step == 1 or n % faults == number
+        ]
+
+    def try_at(self, fault: Fault, at: int) -> list[str]:
+        code, said = self._run(fault, at)
+        if "wrong" in said:
+            return [said["wrong"]]
+        if fault in DEADLY and code != DIED:
+            return [f"ended with {code}"]
+        try:
+            if not exists(self.work):
+                if said.get("refused") is False:
+                    return ["what was confirmed is gone"]
+                self._create().lock()
+            vault = UnlockAttempt.begin(self.work, NoKeystore(), CLOCK.now())
+            opened = vault.finish(vault.stretch(PASSPHRASE), CLOCK.now())
+        except VaultError as error:
+            return [f"neither there nor gone: {error!r}"]
+        wrong = [opened.records(), opened.damaged, opened.outbox_damaged, opened.outbox(), opened.altered]
+        opened.lock()
+        return [f"not a new vault: {wrong}"] if any(wrong) else []
+
+    def _create(self) -> Vault:
+        return create(self.work, PASSPHRASE, NoKeystore(), FLOOR, now=CLOCK.now())
+
+    async def _doomed(self, disk: Disk, fault: Fault | None, at: int) -> State:
+        shutil.rmtree(self.work)
+        sqlite = library()
+        assert sqlite
+        disk.install(sqlite)
+        disk.arm(fault, at)
+        refused = False
+        try:
+            self._create().lock()
+        except VaultError:
+            refused = True
+        return {"refused": refused, "calls": disk.calls}
+
+
 def try_everything(case: Case, step: int) -> State:
     """Try every fault at every `step`-th call, and a power cut after the last one."""
     wrong, tried = [], 0
     faults = (*DEADLY, *REFUSALS)
     for number, fault in enumerate(faults):
         # The faults of a sample meet different calls; the power is cut after the last one as well.
-        sample = list(range(step * number // len(faults), case.calls, step))
+        sample = case.sample(step, number, len(faults))
         for at in sample + [case.calls] * (fault is Fault.POWER):
             tried += 1
             wrong += [f"{fault} at {at}: {what}" for what in case.try_at(fault, at)]
@@ -309,7 +411,8 @@ def main() -> None:
     world = asyncio.run(prepare(Path(sys.argv[1]) / "device"))
     for line in sys.stdin:
         name, step, *plant = line.split()
-        print(json.dumps(try_everything(Case(world, name, *plant or ("",)), int(step))), flush=True)
+        kind = Creation if name == "create" else Case
+        print(json.dumps(try_everything(kind(world, name, *plant or ("",)), int(step))), flush=True)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,9 @@ CHANGES = {
     "directory": 24,
     "settings": 24,
     "header": 4,
+    "join": 24,
+    "passphrase": 6,
+    "create": 3000,
 }
 """Each change, and at which of its calls the short form looks: every sixth one, and so on."""
 PLANTED = {"apart": "seal 20", "no-journal": "save 9", "no-fsync": "save 18"}

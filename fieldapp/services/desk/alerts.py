@@ -163,7 +163,10 @@ class Alerts:
                 continue
             arrived = self._arrival_times(device.device_id)
             for gap in missing:
-                since = min((at for seq, at in arrived if seq > gap.last), default=device.last_seen)
+                shown = [at for seq, at in arrived if seq > gap.last]
+                if noted := device.missing_since(gap):
+                    shown.append(noted)
+                since = min(shown, default=device.last_seen)
                 proven = self._had(device, gap)
                 if proven or now - since >= GAP_ALERT_AFTER:
                     key = _key(AlertKind.GAP, device.device_id, gap)

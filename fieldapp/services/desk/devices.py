@@ -215,12 +215,14 @@ class Devices:
         The device is known here before it can send anything. RelayUnreachable or RelayRefused: call again, the answer
         stays the same. EnrolmentNotReady when there is nothing to confirm.
         """
-        async with self._book.turn:
-            hello = enrolment.hello
-            if hello is None or enrolment.state not in (EnrolmentState.COMPARE, EnrolmentState.DONE):
-                raise EnrolmentNotReady("There is nothing to confirm.")
-            if enrolment.device is None:
-                await self._admit(enrolment, hello)
+        _hello_of(enrolment)
+        if enrolment.device is None:
+            async with self._tokens.turn():
+                hello = _hello_of(
+                    enrolment
+                )  # somebody may have given up while the relay was asked for tokens
+                if enrolment.device is None:
+                    await self._admit(enrolment, hello)
         await self._client.put_enrolment(protocol.enrol_id(enrolment.code), "down", enrolment.answer)
         enrolment.state = EnrolmentState.DONE
 
@@ -237,7 +239,7 @@ class Devices:
             agency=enrolment.agency,
             roles=(enrolment.work.value,),
         )
-        draw = await self._tokens.draw()
+        draw = self._tokens.draw()
         device = EnrolledDevice(
             device_id=certificate.device_id,
             name=enrolment.name,
@@ -295,3 +297,10 @@ class Devices:
         if self._book.is_suspended(device.device_id):
             return DeviceState.SUSPENDED
         return DeviceState.FORKED if device.forked else DeviceState.ENROLLED
+
+
+def _hello_of(enrolment: Enrolment) -> Hello:
+    """Return what the clerk confirms; EnrolmentNotReady when there is nothing, or not any more."""
+    if enrolment.hello is None or enrolment.state not in (EnrolmentState.COMPARE, EnrolmentState.DONE):
+        raise EnrolmentNotReady("There is nothing to confirm.")
+    return enrolment.hello

@@ -8,7 +8,15 @@ from fieldapp.services.desk.records import vault_id
 from fieldapp.services.kinds import Kind
 from sync import canonical
 from sync.canonical import Value
-from sync.envelope import Header, OpenedHeader, chain_hash, open_body, parse_body, reopen
+from sync.envelope import (
+    Header,
+    OpenedHeader,
+    chain_hash,
+    open_body,
+    parse_body,
+    reopen,
+    verify_body_hash,
+)
 from sync.fields import Fields
 from sync.protocol import MsgType
 
@@ -172,9 +180,14 @@ class Arrival:
 
 
 def with_body(arrival: Arrival) -> Arrival:
-    """Return an envelope in quarantine with what it says, to be examined; EnvelopeRejected when it does not open."""
+    """Return an envelope in quarantine with what it says, to be examined.
+
+    EnvelopeRejected when it does not open, and when its body is not the one that was signed: for a withdrawn device
+    that was not judged before, and whoever may read a body can exchange it.
+    """
     if arrival.opened is None:
         return arrival
+    verify_body_hash(arrival.opened)
     return replace(arrival, body=_body_of(arrival.opened))
 
 

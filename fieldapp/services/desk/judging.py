@@ -24,7 +24,7 @@ from fieldapp.services.desk.pieces import (
     set_apart,
 )
 from fieldapp.services.desk.reading import validate
-from fieldapp.services.desk.records import DeskRecord, EnrolledDevice
+from fieldapp.services.desk.records import MOST_GAPS, DeskRecord, EnrolledDevice, OpenGap
 from fieldapp.services.desk.said import CoverLinks, Wipe
 from fieldapp.services.kinds import Kind
 from sync.canonical import Value
@@ -34,7 +34,7 @@ from sync.envelope import OpenedHeader, open_body, parse_body, verify_body_hash
 from sync.errors import DirectoryRejected, EnvelopeRejected
 from sync.intake import Accepted, Counted, Duplicate, Intake, Lookups, Quarantined, Result
 from sync.keys import LivePrekey, week_of
-from sync.protocol import MsgType, Reason
+from sync.protocol import BODY_OFFSET, MsgType, Reason
 from sync.receipts import ReceiptItem, ReceiptKind
 
 KEEP_UNPROVEN: Final = 100
@@ -67,6 +67,7 @@ class PageJudge:
         self._known = {arrival.vault_id for arrival in (*book.received, *book.quarantined) if arrival.opened}
         self._known |= book.chunks.keys()
         self._unproven = {arrival.vault_id for arrival in book.quarantined if arrival.opened is None}
+        self._altered = {_head(a.envelope) for a in book.quarantined if a.opened and _is_altered(a.opened)}
         self._counted: Counter[str] = Counter()
         self._covers: dict[tuple[bytes, int], CoverLinks] = {}
         self._wipes: dict[bytes, Wipe] = {}
@@ -82,6 +83,7 @@ class PageJudge:
             if device_id in self._statements or device is not self._before[device_id]
         }
         self._set_misfits_apart()
+        touched = {device_id: self._with_gaps(device) for device_id, device in touched.items()}
         answers = seal_receipts(self._book, touched, self._statements)
         kept: list[DeskRecord] = [*self._arrivals.values(), *self._covers.values(), *self._wipes.values()]
         return Judged([*kept, *answers], self._counted, len(self._arrivals))
@@ -101,6 +103,8 @@ class PageJudge:
                 self._acknowledge(opened)
             case Duplicate(opened, _):
                 self._acknowledge_again(opened)
+            case Quarantined(reason, opened, _, _) if self._is_one_more_copy(opened):
+                self._counted[reason] += 1
             case Quarantined(reason, opened, _, verdict):
                 self._keep(Arrival(envelope, self._now, reason, linked=verdict is not None, opened=opened))
                 self._heard(opened.header.sender_id)
@@ -150,6 +154,19 @@ class PageJudge:
             for apart in misfits(files, [a for a in arrivals if a.kind is Kind.CHUNK]):
                 self._arrivals[apart.vault_id] = apart
 
+    def _is_one_more_copy(self, opened: OpenedHeader) -> bool:
+        """Tell whether this is a signed head with a body that nobody signed, of which one is kept already.
+
+        Whoever carries an envelope can make any number of these, and each says the same: somebody altered it. The one
+        body that was signed is never such a copy, so nothing that a device has said is lost by keeping only the first.
+        """
+        head = _head(opened.envelope)
+        if not _is_altered(opened) or Arrival(opened.envelope, self._now).vault_id in self._known:
+            return False
+        known = head in self._altered
+        self._altered.add(head)
+        return known
+
     def _keep_cover(self, opened: OpenedHeader) -> None:
         """Keep of a cover what the chain needs. Nobody has to read it: the machine that opened it says so."""
         header = opened.header
@@ -190,6 +207,15 @@ class PageJudge:
     def _seen(self, opened: OpenedHeader) -> None:
         device = self._devices[opened.header.sender_id]
         self._devices[device.device_id] = device.seen(opened.header, self._now)
+
+    def _with_gaps(self, device: EnrolledDevice) -> EnrolledDevice:
+        """Return the device with what is missing of its chain, and since when.
+
+        Covers tell of a gap as records do, and of them no time of arrival is kept.
+        """
+        missing = self._ledger(device.device_id).missing[:MOST_GAPS]
+        since = {gap: device.missing_since(gap) for gap in missing}
+        return replace(device, gaps=tuple(OpenGap(gap, at or self._now) for gap, at in since.items()))
 
     def _heard(self, device_id: bytes) -> None:
         self._devices[device_id] = replace(self._devices[device_id], last_seen=self._now)
@@ -255,3 +281,17 @@ class PageJudge:
             for held in keys.ring.weekly
             if abs(held.prekey.week - now) <= 1
         ]
+
+
+def _head(envelope: bytes) -> bytes:
+    """Return all of an envelope that its sender's signature covers directly: the outer part and the header."""
+    return envelope[:BODY_OFFSET]
+
+
+def _is_altered(opened: OpenedHeader) -> bool:
+    """Tell whether the body is not the one that was signed."""
+    try:
+        verify_body_hash(opened)
+    except EnvelopeRejected:
+        return True
+    return False

@@ -30,6 +30,8 @@ PAUSE: Final = 5
 """Seconds between two looks; up to as much again is added at random."""
 
 
+_ENDS_A_PASS: Final = frozenset({*IN_BETWEEN, Refusal.BUSY, Refusal.UNAUTHORIZED})
+"""Refusals after which nothing else need be asked now."""
 _RESTORED: Final = frozenset({Refusal.CURSOR_UNKNOWN, Refusal.NOT_FOUND})
 """What a relay says that lost a cursor, or the whole box."""
 
@@ -53,8 +55,10 @@ class Receiving:
         self._repair = Repair(book, client, publishing)
         self._told = ""
         self._looked_again = False
+        self._caught_up = False
         self._turn = asyncio.Lock()
         self._wake = asyncio.Event()
+        self._woken = 0
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -71,6 +75,7 @@ class Receiving:
 
     def wake(self) -> None:
         """Look now: there is something to send, or the network came back."""
+        self._woken += 1
         self._wake.set()
 
     async def once(self) -> None:
@@ -108,11 +113,14 @@ class Receiving:
         await ask_for_signatures(self._book)
         await self._publishing.publish()
         await self._send()
+        await self._catch_up()
         await self._look_again()
-        more = True
-        while more:
+        # What a person here has opened is told before a long box is read to its end. The cursor is on the disk.
+        woken, more = self._woken, True
+        while more and woken == self._woken:
             more = await self._pull_page()
-        await self._repair.once()
+        if not more:
+            await self._repair.once()
         await self._tokens.refill()
         await self._telling.announce()
         await self._send()
@@ -165,6 +173,18 @@ class Receiving:
             if error.reason not in (Refusal.CONFLICT, Refusal.CURSOR_UNKNOWN):
                 raise
         self._told = cursor
+
+    async def _catch_up(self) -> None:
+        """Ask once after unlocking for directories that this vault does not know; a refusal keeps no record waiting."""
+        if self._caught_up:
+            return
+        try:
+            await self._publishing.catch_up()
+        except RelayRefused as error:
+            if error.reason in _ENDS_A_PASS:
+                raise
+            return
+        self._caught_up = True
 
     async def _look_again(self) -> None:
         """Judge once more, after unlocking, what nobody vouched for: a key or a certificate may be back."""

@@ -6,17 +6,22 @@ name another record of the vault.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from fieldapp.services.kinds import Kind
 from fieldapp.services.settings import Settings
 from sync import canonical
+from sync.chain import Gap
 from sync.envelope import GENESIS, Header
+from sync.errors import CanonicalError
 from sync.fields import Fields, hex_list
 from sync.keys import PrekeyRing
 from sync.primitives import SigningKey, blake
 from sync.protocol import TOKEN_SIZE
 from sync.trust import TrustedState
+
+MOST_GAPS: Final = 32
+"""Gaps of one device whose time is noted, the lowest ones: a device that makes more is looked into anyway."""
 
 
 class DeskRecord(Protocol):
@@ -166,13 +171,21 @@ class RoleKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenGap:
+    """Numbers that a device has used and this desk has not, and when that first showed (seconds)."""
+
+    gap: Gap
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
 class EnrolledDevice:
     """A device of this centre.
 
     `issued` counts the drop tokens it was given, less those that it spent on offering again. `next_prekey` is what
     its header number `prekey_seq` announced. `down_seq` and `down_prev` are the end of this desk's chain to it.
     `forked`: two different envelopes had one number, so it was copied, or its records were put back to an older
-    state.
+    state. `gaps`: what was missing of its chain after its last envelope.
     """
 
     device_id: bytes
@@ -190,6 +203,7 @@ class EnrolledDevice:
     down_prev: bytes = GENESIS
     last_seen: int = 0
     forked: bool = False
+    gaps: tuple[OpenGap, ...] = ()
 
     kind = Kind.ENROLLED_DEVICE
 
@@ -204,6 +218,11 @@ class EnrolledDevice:
             return replace(self, last_seen=max(self.last_seen, at))
         return replace(self, next_prekey=header.next_prekey, prekey_seq=header.seq, last_seen=at)
 
+    def missing_since(self, gap: Gap) -> int:
+        """Return when a gap, or one that it was a part of, first showed; 0 when that was not noted."""
+        noted = (one.since for one in self.gaps if one.gap.first <= gap.last and gap.first <= one.gap.last)
+        return min(noted, default=0)
+
     def to_bytes(self) -> bytes:
         """Encode as canonical JSON."""
         return canonical.dumps(
@@ -215,6 +234,7 @@ class EnrolledDevice:
                 "down_seq": self.down_seq,
                 "enrolled_at": self.enrolled_at,
                 "forked": self.forked,
+                "gaps": [[one.gap.first, one.gap.last, one.since] for one in self.gaps],
                 "issued": self.issued,
                 "last_seen": self.last_seen,
                 "name": self.name,
@@ -247,7 +267,18 @@ class EnrolledDevice:
             down_prev=fields.binary("down_prev", 32),
             last_seen=fields.number("last_seen"),
             forked=fields.flag("forked"),
+            gaps=_gaps(fields) if "gaps" in fields.names() else (),  # a later field
         )
+
+
+def _gaps(fields: Fields) -> tuple[OpenGap, ...]:
+    found = []
+    for row in fields.items("gaps", MOST_GAPS):
+        if not isinstance(row, list) or len(row) != 3:
+            raise CanonicalError("row expected")
+        one = Fields(dict(zip(("first", "last", "since"), row, strict=True)))
+        found.append(OpenGap(Gap(one.number("first", 1), one.number("last", 1)), one.number("since")))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

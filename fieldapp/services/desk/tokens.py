@@ -5,8 +5,10 @@ at random, so neither a batch nor the time of its registration names a device. R
 same for all devices of the centre, so that reading does not tell them apart; this quarter's and two ahead.
 """
 
+import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -42,34 +44,53 @@ class Draw:
 
 
 class Tokens:
-    """The centre's tokens. Whoever draws holds the book's turn until the draw is committed."""
+    """The centre's tokens. Whoever draws holds `turn` until the draw is committed."""
 
     def __init__(self, book: DeskBook, client: CentreClient) -> None:
         self._book = book
         self._client = client
+        self._stocking = asyncio.Lock()
 
     @property
     def batch(self) -> int:
         """How many drop tokens a device gets at a time: the directory's policy, as far as a message holds them."""
         return min(self._book.trust.directory.policy.token_batch, MAX_DROP_TOKENS)
 
-    async def fill(self, batches: int = POOLED_BATCHES) -> None:
+    async def stock(self, batches: int = POOLED_BATCHES + 1) -> None:
         """Register tokens at the relay until the pool holds `batches`; RelayUnreachable or RelayRefused.
 
         The relay knows a token before the pool does: a crash in between wastes some and never gives out a bad one.
+        The book's turn is held only for the writing, so that nobody who wants to read a record waits for the relay.
         """
-        pool = self._book.pool
+        async with self._stocking:
+            pool, quarters = self._book.pool, self._quarters()
+            read = {q: random_bytes(TOKEN_SIZE) for q in quarters if q not in pool.read}
+            missing = max(0, batches * self.batch - len(pool.drop))
+            drop = tuple(random_bytes(TOKEN_SIZE) for _ in range(missing))
+            if not read and not drop:
+                return
+            await self._register([token_hash(token) for token in drop], read)
+            async with self._book.turn:
+                pool = self._book.pool
+                current = {q: token for q, token in pool.read.items() if q >= quarters[0] - 1}
+                await self._book.write([TokenPool(pool.drop + drop, {**current, **read})])
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Hold the book's turn with a batch in the pool to be drawn; RelayUnreachable, RelayRefused."""
+        while True:
+            await self.stock()
+            async with self._book.turn:
+                pool = self._book.pool
+                if len(pool.drop) >= self.batch and all(q in pool.read for q in self._quarters()):
+                    yield
+                    return
+                # Others drew meanwhile.
+
+    def _quarters(self) -> range:
+        """Return the quarters of which every device has a read token."""
         now = quarter_of(self._book.clock.now())
-        read = {
-            q: random_bytes(TOKEN_SIZE) for q in range(now, now + QUARTERS_AHEAD + 1) if q not in pool.read
-        }
-        missing = max(0, batches * self.batch - len(pool.drop))
-        drop = tuple(random_bytes(TOKEN_SIZE) for _ in range(missing))
-        if not read and not drop:
-            return
-        await self._register([token_hash(token) for token in drop], read)
-        current = {q: token for q, token in pool.read.items() if q >= now - 1}
-        await self._book.write([TokenPool(pool.drop + drop, {**current, **read})])
+        return range(now, now + QUARTERS_AHEAD + 1)
 
     async def register_again(self) -> None:
         """Register everything that devices may still use at a relay that was restored from a backup."""
@@ -88,13 +109,12 @@ class Tokens:
         hashes = (*before, *(token_hash(token) for token in draw.drop))
         return Issued(device_id, hashes[-REMEMBERED_BATCHES * self.batch :])
 
-    async def draw(self) -> Draw:
-        """Take a batch at random, after filling the pool so that four batches stay. RelayUnreachable, RelayRefused."""
-        await self.fill(POOLED_BATCHES + 1)
+    def draw(self) -> Draw:
+        """Take a batch at random, inside `turn`; four batches stay, unless others draw at this moment."""
         pool = self._book.pool
         chosen = secrets.SystemRandom().sample(pool.drop, self.batch)
         taken = frozenset(chosen)
-        now = quarter_of(self._book.clock.now())
+        now = self._quarters()[0]
         read = tuple(ReadToken(q, token) for q, token in sorted(pool.read.items()) if q >= now)
         rest = tuple(token for token in pool.drop if token not in taken)
         return Draw(tuple(chosen), read, replace(pool, drop=rest))
@@ -103,7 +123,7 @@ class Tokens:
         """Send new tokens to every device that needs them (see `_needs_more`)."""
         for device in self._book.devices:
             if self._needs_more(device):
-                async with self._book.turn:
+                async with self.turn():
                     current = self._book.device(device.device_id)
                     if current is not None and self._needs_more(current):
                         await self._send(current)
@@ -114,7 +134,7 @@ class Tokens:
         Reading needs no drop token, so it hears of them. RelayUnreachable, RelayRefused; SealRefused when it cannot be
         reached by any prekey.
         """
-        async with self._book.turn:
+        async with self.turn():
             device = self._book.device(device_id)
             if device is not None:
                 await self._send(device, strict=True)
@@ -136,7 +156,7 @@ class Tokens:
         return now - max(device.last_seen, device.enrolled_at, tokens_at) > SILENT
 
     async def _send(self, device: EnrolledDevice, *, strict: bool = False) -> None:
-        draw = await self.draw()
+        draw = self.draw()
         now = self._book.clock.now()
         body = TokenRefill(draw.drop, draw.read, now).to_bytes()
         try:
@@ -145,7 +165,10 @@ class Tokens:
             if strict:
                 raise
             return
-        issued = replace(device, issued=device.issued + len(draw.drop), read_until=draw.read_until)
+        # A device that jumps ahead in its numbers has not used as many tokens, and must not get them again and again.
+        used = self._book.ledger(device.device_id).highest
+        count = max(device.issued, used) + len(draw.drop)
+        issued = replace(device, issued=count, read_until=draw.read_until)
         told = replace(self._book.told(device.device_id), tokens_at=now)
         records: list[DeskRecord] = [issued, waiting, draw.pool, self.issue(device.device_id, draw), told]
         await self._book.write(records)
