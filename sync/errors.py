@@ -7,6 +7,7 @@
       EnvelopeRejected(reason)  an envelope failed one of the receiver's checks
       DirectoryRejected(reason) a root, directory or certificate cannot be trusted
       EnrolmentFailed(reason)   a code, a hello or an answer of enrolment is not usable
+      CarriedRejected(reason)   a file is no carried copy of sealed envelopes, or not a whole one
       OutboxError               an outbox entry was asked to make a step that does not exist
       RelayRefused(reason)      the relay, or something that poses as it, gave an answer that is not a success
       RelayUnreachable          no answer at all: no network, no name, no handshake
@@ -69,6 +70,14 @@ class EnrolmentFailed(_Reasoned):
     def diagnostics(self) -> str:
         """Say that one can try again."""
         return f"Enrolment did not work ({self.reason}). Nothing was lost; ask the centre for a new code."
+
+
+class CarriedRejected(_Reasoned):
+    """A file that was carried by hand is no copy of sealed envelopes, or not a whole one; nothing of it was used."""
+
+    def diagnostics(self) -> str:
+        """Say that the file is of no use, and that the device still has the record."""
+        return "This file is no sealed copy, or only a part of one. Nothing was used; the device still has the record."
 
 
 class OutboxError(SyncError):

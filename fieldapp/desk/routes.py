@@ -7,6 +7,7 @@ import flet as ft
 
 from fieldapp.desk.screens import (
     alerts,
+    carried,
     case_rules,
     ceremony,
     devices,
@@ -42,5 +43,6 @@ SCREENS: Final[Mapping[Screen, Callable[[DeskState], ft.Control]]] = {
     Screen.HANDOVER: ceremony.handover_screen,
     Screen.KEYS: keys.keys_screen,
     Screen.HOLDERS: keys.holders_screen,
+    Screen.CARRIED: carried.carried_screen,
     Screen.ABOUT: settings.about_screen,
 }

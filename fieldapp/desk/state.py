@@ -56,6 +56,7 @@ class Screen(StrEnum):
     HANDOVER = "handover"
     KEYS = "keys"
     HOLDERS = "holders"
+    CARRIED = "carried"
     ABOUT = "about"
 
 

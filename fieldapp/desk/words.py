@@ -20,7 +20,7 @@ from fieldapp.services.desk.inbox_rows import Doubt, Row, RowKind, RowState
 from fieldapp.services.desk.signing import ClockDoubtful, NoFilesFound
 from fieldapp.vault import errors as vault
 from sync.answers import Refusal
-from sync.errors import DirectoryRejected, EnrolmentFailed, RelayRefused, RelayUnreachable
+from sync.errors import CarriedRejected, DirectoryRejected, EnrolmentFailed, RelayRefused, RelayUnreachable
 from sync.protocol import Reason
 
 _MINUTE: Final = 60
@@ -51,6 +51,12 @@ def trouble_of(t: Translator, error: Exception) -> Trouble:
             )
         case vault.VaultError():
             return vault_trouble(t, error)
+        case CarriedRejected():
+            return Trouble(
+                t("This file is no sealed copy, or only a part of one."),
+                t("Nothing of it was used. The device still has the record."),
+                t("Choose another file, or ask the worker to save it once more."),
+            )
         case RelayUnreachable():
             return Trouble(t("The relay cannot be reached."), kept, t("Check the network, then try again."))
         case RelayRefused(reason=Refusal.UNAUTHORIZED):

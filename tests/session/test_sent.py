@@ -226,3 +226,24 @@ async def test_a_long_list_is_shown_in_pages(tmp_path: Path) -> None:
         assert len(rows) == 50
         await app.press("more")
         assert len([name for name in app.screen.identifiers() if name.startswith("record-")]) == 60
+
+
+@pytest.mark.parametrize("stage", [Stage.LOCAL, Stage.SEALED, Stage.STORED, Stage.RECEIVED, Stage.OPENED])
+async def test_a_sealed_copy_can_be_saved_as_long_as_the_centre_does_not_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: Stage
+) -> None:
+    saved: list[tuple[str, bytes]] = []
+
+    async def save(self: ft.FilePicker, *, file_name: str, src_bytes: bytes) -> None:
+        saved.append((file_name, src_bytes))
+
+    monkeypatch.setattr(ft.FilePicker, "save_file", save)
+    async with at_stage(tmp_path, monkeypatch, stage) as app:
+        record = await finished(app)
+        shown = await detail(app, record)
+        assert ("If it cannot be sent" in shown) == (stage in (Stage.SEALED, Stage.STORED))
+        if "If it cannot be sent" in shown:
+            await app.press("save-sealed")
+            ((name, data),) = saved
+            assert data.startswith(b"FSC1")
+            assert not any(word in name for word in ("field", "centre", "screening", record.alias))

@@ -35,6 +35,9 @@ def settings_screen(state: DeskState) -> ft.View:
         _row(
             state, t("The relay"), t("How it stands, and what its operator needs"), Screen.HANDOVER, "relay"
         ),
+        _row(
+            state, t("Sealed copies"), t("Take in what was carried here by hand"), Screen.CARRIED, "carried"
+        ),
         _row(state, t("About"), t("What is protected and what is not"), Screen.ABOUT, "about"),
     ]
     lock = secondary_button(

@@ -9,13 +9,14 @@ import asyncio
 import contextlib
 import secrets
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from fieldapp.errors import FieldappError
 from fieldapp.services.desk.book import DeskBook
 from fieldapp.services.desk.downstream import Sender
-from fieldapp.services.desk.judging import PageJudge
+from fieldapp.services.desk.judging import Judged, PageJudge
 from fieldapp.services.desk.publishing import Publishing
 from fieldapp.services.desk.repair import Repair
 from fieldapp.services.desk.telling import Telling
@@ -23,6 +24,7 @@ from fieldapp.services.desk.tokens import Tokens
 from fieldapp.services.desk.upkeep import ask_for_signatures, destroy_old_prekeys
 from fieldapp.services.network import Network
 from sync.answers import IN_BETWEEN, Page, Refusal
+from sync.carried import unpack
 from sync.client import CentreClient
 from sync.errors import RelayRefused, RelayUnreachable, SyncError
 
@@ -34,6 +36,27 @@ _ENDS_A_PASS: Final = frozenset({*IN_BETWEEN, Refusal.BUSY, Refusal.UNAUTHORIZED
 """Refusals after which nothing else need be asked now."""
 _RESTORED: Final = frozenset({Refusal.CURSOR_UNKNOWN, Refusal.NOT_FOUND})
 """What a relay says that lost a cursor, or the whole box."""
+
+
+CARRIED_PAGE: Final = 100
+"""Envelopes of a carried file that are stored in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What became of a file that was carried here: envelopes in it, new ones among them, and those that failed a check.
+
+    The rest was here already.
+    """
+
+    envelopes: int
+    new: int
+    aside: int
+
+    @property
+    def known(self) -> int:
+        """How many were here before."""
+        return self.envelopes - self.new - self.aside
 
 
 class Receiving:
@@ -77,6 +100,26 @@ class Receiving:
         """Look now: there is something to send, or the network came back."""
         self._woken += 1
         self._wake.set()
+
+    async def take_in(self, data: bytes) -> Carried:
+        """Judge what was carried here by hand as if the relay had given it; CarriedRejected: nothing was used.
+
+        A page at a time, each stored whole. What is known already is acknowledged again. VaultError: what was stored
+        before stays; take the same file in once more.
+        """
+        envelopes = unpack(data)
+        new = aside = 0
+        for start in range(0, len(envelopes), CARRIED_PAGE):
+            async with self._book.turn:
+                before = len(self._book.quarantined)
+                judged = await self._judge(envelopes[start : start + CARRIED_PAGE])
+                counted = Counter(self._book.progress.counted) + judged.counted
+                await self._book.write([*judged.records, replace(self._book.progress, counted=counted)])
+                kept_aside = len(self._book.quarantined) - before
+            new += judged.new - kept_aside
+            aside += kept_aside + judged.counted.total()
+        self.wake()
+        return Carried(len(envelopes), new, aside)
 
     async def once(self) -> None:
         """Publish, pull and send once. Faults end in `network` and `problem`, never in an exception."""
@@ -156,11 +199,14 @@ class Receiving:
 
     async def _store(self, page: Page) -> None:
         async with self._book.turn:
-            judge = await self._book.worker.run(PageJudge, self._book)
-            judged = await self._book.worker.run(judge.judge, page.envelopes)
+            judged = await self._judge(page.envelopes)
             counted = Counter(self._book.progress.counted) + judged.counted
             progress = replace(self._book.progress, cursor=page.cursor, counted=counted)
             await self._book.write([*judged.records, progress])
+
+    async def _judge(self, envelopes: Sequence[bytes]) -> Judged:
+        judge = await self._book.worker.run(PageJudge, self._book)
+        return await self._book.worker.run(judge.judge, envelopes)
 
     async def _tell(self, cursor: str) -> None:
         """Let the relay delete what is committed here; if that fails now, the next pass says so again."""
@@ -192,8 +238,7 @@ class Receiving:
             return
         async with self._book.turn:
             unproven = [arrival.envelope for arrival in self._book.quarantined if arrival.opened is None]
-            judge = await self._book.worker.run(PageJudge, self._book)
-            judged = await self._book.worker.run(judge.judge, unproven)
+            judged = await self._judge(unproven)
             if judged.records:
                 await self._book.write(judged.records)
         self._looked_again = True

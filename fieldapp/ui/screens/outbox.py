@@ -26,6 +26,7 @@ from fieldapp.kit.text import body, heading, isolate, quiet
 from fieldapp.kit.times import local_time, past_words
 from fieldapp.services.filed import Filed, Part, Stage, What
 from fieldapp.services.membership import Standing
+from fieldapp.ui.parts.carrying import carrying
 from fieldapp.ui.parts.files import sent_files
 from fieldapp.ui.parts.frame import framed
 from fieldapp.ui.parts.names import band_words, level_of, part_words, what_words
@@ -95,6 +96,7 @@ def record_screen(state: FieldState) -> ft.View:
             *_handover(state, record),
             *sent_files(state, record, trying),
             *_parts(state, record),
+            *carrying(state, record, trying),
         ],
         title=t("Record"),
         bottom=_kept_choices(state, record, trying)

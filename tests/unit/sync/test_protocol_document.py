@@ -166,6 +166,7 @@ def test_rejection_reasons_in_order_with_their_kind() -> None:
         ("### 5.3", "SealRefused", ("envelope", "header")),
         ("### 6.4", "DirectoryRejected", ("signed", "root", "directory", "trust", "certificate", "signing")),
         ("### 8.2", "EnrolmentFailed", ("code", "enrolment")),
+        ("### 10.1", "CarriedRejected", ("carried",)),
     ],
 )
 def test_every_reason_of_the_other_errors(heading: str, error: str, modules: tuple[str, ...]) -> None:
