@@ -209,7 +209,9 @@ def test_an_update_cut_after_any_byte_leaves_the_old_or_the_new_header(
         file.update(old.with_slot(5, new_slot), SECRET)
     monkeypatch.undo()
     loaded = file.load(SECRET)
-    assert loaded.slots[5] == (old.slots[5] if allowed < COPY_SIZE else new_slot)
+    # The last byte of a copy is random: once in 256 times the old one is the right one, and nothing was cut.
+    possible = {COPY_SIZE - 1: (old.slots[5], new_slot)}.get(allowed)
+    assert loaded.slots[5] in (possible or ((old.slots[5] if allowed < COPY_SIZE else new_slot),))
     file.update(replace(loaded, attempts=AttemptRecord(2)), SECRET)
     assert file.load(SECRET).attempts.failures == 2
 
