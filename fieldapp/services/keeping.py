@@ -15,13 +15,13 @@ from fieldapp.services import ageing, passphrases
 from fieldapp.services.changes import Changes
 from fieldapp.services.chunking import ChunkBook
 from fieldapp.services.contents import Contents
-from fieldapp.services.filing import Change
+from fieldapp.services.filing import Change, singleton
 from fieldapp.services.kinds import Kind
 from fieldapp.services.mail import Letter
 from fieldapp.services.membership import Standing
 from fieldapp.services.sealing import NO_RECORD, TOKENS_FOR_RECORDS, NoDropToken, entry
 from fieldapp.services.worker import StorageWorker
-from fieldapp.vault.errors import OutboxFull, OutboxUnavailable, VaultError, VaultFull, VaultLocked
+from fieldapp.vault.errors import OutboxFull, OutboxUnavailable, VaultFull, VaultLocked
 from fieldapp.vault.forced import ForcedWords, erase
 from fieldapp.vault.slots import SlotKind
 from fieldapp.vault.vault import Transaction, Vault
@@ -194,8 +194,11 @@ class DeviceBook(ChunkBook):
         return self.membership is not None
 
     def word_is_set(self, kind: SlotKind) -> bool:
-        """Tell whether the second (`OPEN`) or the wipe passphrase is set."""
-        return self._words.is_set(kind)
+        """Tell whether the second (`OPEN`) or the wipe passphrase is set; False where none can be.
+
+        Whoever opens a notebook that the centre has wiped need not learn from it that there is another one.
+        """
+        return self.may_set_words and self._words.is_set(kind)
 
     async def set_word(self, kind: SlotKind, passphrase: str, word: str, other: str = "") -> None:
         """Set the second or the wipe passphrase; it is tried from the disk before this returns.
@@ -209,7 +212,9 @@ class DeviceBook(ChunkBook):
             raise InputError("This passphrase is not strong enough.")
         if any(passphrases.too_close(word, known) for known in (passphrase, other)):
             raise InputError("This passphrase is too close to another one.")
-        await self._worker.run(self._words.set, kind, passphrase, word, self.clock.now(), other=other)
+        await self._worker.run(
+            self._words.set, kind, passphrase, word, self.clock.now(), other=other, copied=self._copied
+        )
         self.changes.ring()
 
     async def remove_word(self, kind: SlotKind, passphrase: str) -> None:
@@ -223,14 +228,23 @@ class DeviceBook(ChunkBook):
         What is finished is sealed first, as far as it can be, and still reaches the centre. StorageFailed: perhaps not
         everything is overwritten, and the next unlock goes on with it.
         """
-        with contextlib.suppress(VaultError):
+        with contextlib.suppress(Exception):  # whatever goes wrong here must not stop the erasing
             await self.seal_waiting()
+            await self.seal_chunks(everything=True)
         try:
-            await self._worker.run(erase, self._vault, self.clock.now())
+            await self._worker.run(self._erase)
         finally:
             self.emptied = True
             self._take(Contents(settings=self.settings))
             self.wiped.ring()
+
+    def _erase(self) -> None:
+        erase(self._vault, self.clock.now(), copied=self._copied)
+
+    @property
+    def _copied(self) -> tuple[bytes, ...]:
+        """What a fresh second notebook has of this one: another language than before would give it away."""
+        return (singleton(Kind.SETTINGS),)
 
     def _commit(self, change: Change) -> None:
         """Write a change; VaultLocked after a wipe, for what a screen still holds must not come back to the disk."""

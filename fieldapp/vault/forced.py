@@ -15,22 +15,26 @@ key of a notebook, and still reaches the centre.
 """
 
 import hmac
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
 
-from fieldapp.vault.cells import tag_of
+from fieldapp.vault.cells import Record
 from fieldapp.vault.errors import (
     PassphraseTaken,
+    StorageFailed,
     VaultDamaged,
+    VaultFull,
     VaultReadOnly,
     WrongOtherWord,
 )
-from fieldapp.vault.partition import first_root
+from fieldapp.vault.partition import Partition, first_root, tags_of
+from fieldapp.vault.pool import Staged
 from fieldapp.vault.second import COMPANION_KIND, Companion, is_second, new_second, word_place
 from fieldapp.vault.slots import SlotContent, SlotKind, SlotState, unused_slot
 from fieldapp.vault.store import CellStore
 from fieldapp.vault.vault import OpenFiles, Vault
-from sync.primitives import KEY_SIZE, TAG_SIZE, random_bytes
+from sync.primitives import KEY_SIZE, random_bytes
 
 
 class ForcedWords:
@@ -49,10 +53,20 @@ class ForcedWords:
         companion = _companion(files)
         return companion is not None and companion.is_set(kind, files.guard.header, files.index)
 
-    def set(self, kind: SlotKind, passphrase: str, word: str, now: int, *, other: str = "") -> None:
+    def set(
+        self,
+        kind: SlotKind,
+        passphrase: str,
+        word: str,
+        now: int,
+        *,
+        other: str = "",
+        copied: Collection[bytes] = (),
+    ) -> None:
         """Let `word` open the second notebook (`OPEN`), or wipe and then open it. Slow: Argon2id up to four times.
 
-        `passphrase` is the first notebook's, `other` the other one of the two words if that is set. The word is tried
+        `passphrase` is the first notebook's, `other` the other one of the two words if that is set; a fresh second
+        notebook begins with copies of the records `copied`, so that it looks like this one. The word is tried
         from the disk before this returns. WrongPassphrase, WrongOtherWord and UnlockDelayed count like every attempt;
         PassphraseTaken when `word` opens something else; VaultFull, VaultReadOnly, StorageFailed: nothing has changed, or
         the word is not set. ValueError for an empty word.
@@ -69,13 +83,15 @@ class ForcedWords:
         if found is not None and found[0] != place:
             files.guard.end_attempt(now)
             raise PassphraseTaken("opens something else")
-        companion, cells = _known_or_new(files, now)
+        companion, cells = _known_or_new(files, now, copied)
         content = replace(companion.content, kind=kind, created=now % 2**32)
         slot = files.guard.seal(place, content, stretched)
         with vault.transaction(now) as tx:
             tx.put(files.content.vault_id, COMPANION_KIND, companion.with_slot(kind, slot).pack())
             tx.beside += cells
-        files.guard.set_slots({place: slot})
+        # The other word of a second notebook that nobody remembers would open cells that are written over now.
+        lost = {word_place(first, _another(kind)): unused_slot()} if cells else {}
+        files.guard.set_slots({place: slot, **lost})
         found = files.guard.find_on_disk(stretched)
         if found is None or not hmac.compare_digest(found[1].pack(), content.pack()):
             raise VaultDamaged("word does not open")
@@ -101,24 +117,29 @@ class ForcedWords:
             raise WrongOtherWord("not the other word")
 
 
-def erase(vault: Vault, now: int) -> None:
+def erase(vault: Vault, now: int, *, copied: Collection[bytes] = ()) -> None:
     """Make this notebook unreadable for good, and lock. Needs no passphrase; the one that opened it opens the second one.
 
-    In a second notebook everything in it is erased and its passphrase stays; the first one is not touched. StorageFailed:
-    what was there may still be. The vault is locked in every case.
+    `copied` as in `ForcedWords.set`. A full disk does not stop it: the header is written in place. In a second notebook
+    everything but those is erased and its passphrase stays; the first one is not touched. StorageFailed: what was there
+    may still be. The vault is locked in every case.
     """
     files = vault.opened
     try:
         if is_second(files.content):
             with vault.transaction(now, anew=True) as tx:
                 for record in vault.records():
-                    tx.erase(record.record_id)
+                    if record.record_id not in copied:
+                        tx.erase(record.record_id)
             return
-        companion, cells = _known_or_new(files, now)
-        if cells:
-            files.store.write(cells)
+        companion, cells = _known_or_new(files, now, copied)
+        refused = not _written(files.store, cells)
         content = replace(companion.content, state=SlotState.WIPING)
         files.index = files.guard.replace(content, files.stretched, now)
+        if (
+            refused
+        ):  # closing what is here came first; where this fails as well, the next unlock writes a first cell
+            files.store.write(cells)
         _overwrite(files, content)
     finally:
         vault.lock()
@@ -131,6 +152,14 @@ def finish_wipe(vault: Vault) -> None:
         files.content = _overwrite(files, files.content)
 
 
+def _written(store: CellStore, cells: Iterable[tuple[int, bytes]]) -> bool:
+    try:
+        store.write(cells)
+    except StorageFailed:
+        return False
+    return True
+
+
 def _overwrite(files: OpenFiles, content: SlotContent) -> SlotContent:
     """Fill the partition beside `content`'s with random bytes, then say in the header that it is done."""
     files.store.fill(1 - content.part)
@@ -139,21 +168,34 @@ def _overwrite(files: OpenFiles, content: SlotContent) -> SlotContent:
     return done
 
 
-def _known_or_new(files: OpenFiles, now: int) -> tuple[Companion, list[tuple[int, bytes]]]:
-    """Return what is known of the second notebook; a fresh one with its first cell, to be written, when nothing is."""
+def _known_or_new(
+    files: OpenFiles, now: int, copied: Collection[bytes]
+) -> tuple[Companion, list[tuple[int, bytes]]]:
+    """Return what is known of the second notebook; a fresh one with its first cells, to be written, when nothing is."""
     with suppress(VaultDamaged):
         known = _companion(files)
         if known is not None:
             return known, []
     content = new_second(1 - files.content.part, now)
-    return Companion(content), [(content.part, _first_cell(files.store, content, now))]
+    places = files.partition.pool.places
+    records = [places[record_id].record for record_id in copied if record_id in places]
+    return Companion(content), _first_cells(files.store, content, records, now)
 
 
-def _first_cell(store: CellStore, content: SlotContent, now: int) -> bytes:
-    cells = store.read(part=content.part)
-    del cells[content.part]
-    tags = bytearray(b"".join(bytes(TAG_SIZE) if blob is None else tag_of(blob) for blob in cells.values()))
-    return first_root(content, tags, random_bytes(KEY_SIZE), now)
+def _first_cells(
+    store: CellStore, content: SlotContent, records: Iterable[Record], now: int
+) -> list[tuple[int, bytes]]:
+    part, cells = content.part, store.read(part=content.part)
+    cells[part] = first_root(content, tags_of(cells, part), random_bytes(KEY_SIZE), now)
+    partition = Partition.load(content, cells, now)
+    root = partition.root
+    if root is None:
+        raise VaultDamaged("first root cell")
+    staged = Staged(partition.pool, VaultFull)
+    for record in records:
+        staged.put(record.record_id, record.kind, record.flags, record.payload)
+    blobs = staged.seal()
+    return [(part, partition.next_root(root, staged, blobs, root.chain, now).blob), *blobs]
 
 
 def _companion(files: OpenFiles) -> Companion | None:

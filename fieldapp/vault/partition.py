@@ -36,9 +36,7 @@ class Partition:
         cipher = RecordCipher(content.vmk, content.vault_id, content.epoch)
         part = content.part
         others = {n: blob for n, blob in blobs.items() if n != part}
-        tags = bytearray(
-            b"".join(bytes(TAG_SIZE) if blob is None else tag_of(blob) for blob in others.values())
-        )
+        tags = tags_of(blobs, part)
         try:
             root = _open_root(cipher, content, blobs.get(part))
         except VaultDamaged:
@@ -70,6 +68,12 @@ class Partition:
     def apply(self, following: NextRoot) -> None:
         """Make a root that is durable the current one."""
         self.root, self.tags = following.root, following.tags
+
+
+def tags_of(blobs: Mapping[int, bytes | None], part: int) -> bytearray:
+    """Return the tags of all cells of a partition but its root cell, in order; zeros for one that cannot be read."""
+    tags = (bytes(TAG_SIZE) if blob is None else tag_of(blob) for n, blob in blobs.items() if n != part)
+    return bytearray(b"".join(tags))
 
 
 def first_root(content: SlotContent, tags: bytearray, outbox_key: bytes, now: int) -> bytes:

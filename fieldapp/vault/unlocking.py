@@ -22,6 +22,7 @@ from fieldapp.vault.errors import (
     KeystoreUnavailable,
     NoVault,
     OutboxUnavailable,
+    StorageFailed,
     UnsupportedVault,
     VaultDamaged,
     WrongPassphrase,
@@ -31,7 +32,7 @@ from fieldapp.vault.guard import HEADER_FILE, HeaderGuard
 from fieldapp.vault.kdf import stretch
 from fieldapp.vault.keystore import Keystore
 from fieldapp.vault.outbox_file import BOX_FILE, load_box
-from fieldapp.vault.partition import Partition
+from fieldapp.vault.partition import Partition, first_root, tags_of
 from fieldapp.vault.pool import Pool
 from fieldapp.vault.second import is_second
 from fieldapp.vault.slots import SlotContent, SlotKind, SlotState
@@ -118,7 +119,7 @@ class UnlockAttempt:
     def _load(self, index: int, content: SlotContent, stretched: bytes, now: int) -> Vault:
         if content.kind is not SlotKind.OPEN or content.state is SlotState.REKEYING:
             raise UnsupportedVault("kind or state of the slot")
-        partition = Partition.load(content, self._store.read(part=content.part), now)
+        partition = self._load_partition(content, now)
         mirror = GenerationMirror(self._keystore, content.vmk, content.vault_id, content.part)
         remembered = mirror.read()
         root = partition.root
@@ -147,6 +148,17 @@ class UnlockAttempt:
                 stretched,
             )
         )
+
+    def _load_partition(self, content: SlotContent, now: int) -> Partition:
+        """Open the partition. After an erasure on a full disk its first cell is still to be written."""
+        blobs, part = self._store.read(part=content.part), content.part
+        partition = Partition.load(content, blobs, now)
+        if partition.root is None and content.state is SlotState.WIPING and not partition.pool.records:
+            root = first_root(content, tags_of(blobs, part), random_bytes(KEY_SIZE), now)
+            with suppress(StorageFailed):
+                self._store.write([(part, root)])
+                partition = Partition.load(content, blobs | {part: root}, now)
+        return partition
 
     def _known_outbox_key(self) -> bytes:
         """Return the outbox key as the keystore knows it, a random one when it does not."""

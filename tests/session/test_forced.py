@@ -5,6 +5,7 @@ from pathlib import Path
 import flet as ft
 import pytest
 
+from fieldapp.services.settings import Work
 from fieldapp.ui.state import Screen
 from fieldapp.vault import SlotKind
 from tests.fakes.centre import ScriptedCentre
@@ -178,3 +179,33 @@ async def test_wrong_passphrases_set_nothing_and_a_word_can_be_removed(tmp_path:
         await lock(app)
         await app.unlock(WIPE)
         assert app.state.notebook is None
+
+
+@pytest.mark.parametrize("how", ["second", "erased"])
+async def test_the_second_notebook_speaks_and_looks_as_the_first_one_did(how: str, tmp_path: Path) -> None:
+    async with open_field(tmp_path) as app:
+        await app.state.change_settings(language="nl", work=Work.OUTREACH, text_scale=130, idle_seconds=60)
+        settings = app.state.open.book.settings
+        await enrol(app)
+        if how == "second":
+            await app.state.open.book.set_word(SlotKind.OPEN, PASSPHRASE, SECOND)
+            await lock(app)
+            await app.gate.unlock(SECOND)
+        else:
+            await app.state.open.book.erase()
+            await app.screen.wait_for(lambda: app.state.place.screen is Screen.LOCK)
+            await app.rest()
+            await app.gate.unlock(PASSPHRASE)
+        assert app.gate.notebook
+        assert app.gate.notebook.book.is_second
+        assert app.gate.notebook.book.settings == settings
+        assert app.gate.notebook.book.damaged == []
+
+
+async def test_a_notebook_that_an_order_has_wiped_tells_of_no_word(tmp_path: Path) -> None:
+    async with open_field(tmp_path) as app:
+        await enrol(app)
+        book = app.state.open.book
+        await book.set_word(SlotKind.OPEN, PASSPHRASE, SECOND)
+        book.membership = None  # as after an order to wipe
+        assert not book.word_is_set(SlotKind.OPEN)

@@ -18,6 +18,7 @@ from fieldapp.vault import (
     PassphraseTaken,
     Recovery,
     SlotKind,
+    StorageFailed,
     Vault,
     VaultDamaged,
     VaultReadOnly,
@@ -34,6 +35,7 @@ from fieldapp.vault.cells import RecordCipher
 from fieldapp.vault.header import valid_copies
 from fieldapp.vault.kdf import key_encryption_key, stretch
 from fieldapp.vault.slots import SlotState, open_slots
+from fieldapp.vault.store import Blobs, CellStore
 from tests.fakes.keystore import MemoryKeystore
 from tests.unit.vault.conftest import NOW, PASSPHRASE
 
@@ -287,6 +289,8 @@ def test_erasing_needs_no_passphrase_and_leaves_the_second_notebook(
 
 
 def test_erasing_the_second_notebook_does_not_touch_the_first(device: Device) -> None:
+    erase(unlock(device.directory, SECOND, device.keystore, now=NOW), NOW, copied=[B])
+    assert opens(device.directory, device.keystore, SECOND) == [b"plausible"]
     erase(unlock(device.directory, SECOND, device.keystore, now=NOW), NOW)
     assert opens(device.directory, device.keystore, SECOND) == [b"empty"]
     assert opens(device.directory, device.keystore, PASSPHRASE) == [b"kept"]
@@ -395,3 +399,55 @@ def test_without_a_keystore_all_of_it_works(tmp_path: Path) -> None:
         with contextlib.suppress(WrongPassphrase):
             unlock(directory, word, nothing, now=NOW).lock()
             pytest.fail("opens")
+
+
+@pytest.mark.parametrize(("words", "refusals"), [(False, 99), (True, 99), (False, 1)])
+def test_a_full_disk_does_not_stop_an_erasure(
+    words: bool, refusals: int, device: Device, opened: list[Vault], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite needs room for a journal; the header, by which everything is closed, is written in place."""
+    if not words:
+        shutil.rmtree(device.directory)
+        device.keystore.values.clear()
+        vault = create(device.directory, PASSPHRASE, device.keystore, FLOOR, now=NOW)
+        with vault.transaction(NOW) as tx:
+            tx.put(A, 1, b"kept")
+    else:
+        vault = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW)
+    before = set(vault.opened.store.read(part=vault.opened.content.part).values())
+    part = vault.opened.content.part
+
+    real, left = CellStore.write, refusals
+
+    def full(store: CellStore, cells: Blobs) -> None:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise StorageFailed("full")
+        real(store, cells)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CellStore, "write", full)
+        with pytest.raises(StorageFailed) if refusals > 1 else contextlib.nullcontext():
+            erase(vault, NOW)
+    assert vault.is_locked
+    assert opens(device.directory, device.keystore, PASSPHRASE) == ([b"plausible"] if words else [b"empty"])
+    after = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW)
+    opened.append(after)
+    assert (after.is_second, after.read_only) == (True, False)
+    finish_wipe(after)
+    assert not set(after.opened.store.read(part=part).values()) & before
+
+
+def test_a_word_for_a_fresh_second_notebook_leaves_no_other_word_that_opens_a_lost_one(
+    device: Device, opened: list[Vault]
+) -> None:
+    """What the first one remembers of the second was damaged: the wipe passphrase would open cells that are gone."""
+    vault = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW)
+    opened.append(vault)
+    del vault.opened.partition.pool.places[vault.opened.content.vault_id]
+    ForcedWords(vault).set(OPEN, PASSPHRASE, SECOND, NOW)
+    assert not ForcedWords(vault).is_set(WIPES)
+    vault.lock()
+    assert opens(device.directory, device.keystore, SECOND) == [b"empty"]
+    assert opens(device.directory, device.keystore, WIPE) == []
