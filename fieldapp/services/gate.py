@@ -146,14 +146,17 @@ class Gate:
     async def _set_up(self, passphrase: str, settings: Settings) -> Notebook:
         async with self._turn:
             await self._close()
-            parameters = await asyncio.to_thread(self._calibrated)
-            vault = await self._worker.run(self._create, passphrase, parameters)
-            notebook = await self._open(vault)
-            with contextlib.suppress(
-                VaultError
-            ):  # the device is set up all the same, with the settings of a new one
-                await notebook.book.save_settings(settings)
-            return notebook
+            try:
+                parameters = await asyncio.to_thread(self._calibrated)
+                vault = await self._worker.run(self._create, passphrase, parameters)
+                notebook = await self._open(vault)
+                with contextlib.suppress(
+                    VaultError
+                ):  # the device is set up all the same, with the settings of a new one
+                    await notebook.book.save_settings(settings)
+                return notebook
+            finally:
+                self.send_while_locked()
 
     async def _unlock(self, passphrase: str) -> Notebook:
         async with self._turn:
@@ -175,16 +178,17 @@ class Gate:
     async def _recover(self, code: str, passphrase: str) -> Notebook:
         async with self._turn:
             await self._close()
-            recovery = await self._worker.run(Recovery.begin, self.shelf.folder, self.shelf.keystore)
             try:
-                await asyncio.to_thread(recovery.open, code)
-                vault = await self._worker.run(recovery.finish, passphrase, self.clock.now())
-            except BaseException:
-                await self._worker.run(recovery.abandon)
-                raise
-            notebook = await self._open(vault)
-            self.send_while_locked()
-            return notebook
+                recovery = await self._worker.run(Recovery.begin, self.shelf.folder, self.shelf.keystore)
+                try:
+                    await asyncio.to_thread(recovery.open, code)
+                    vault = await self._worker.run(recovery.finish, passphrase, self.clock.now())
+                except BaseException:
+                    await self._worker.run(recovery.abandon)
+                    raise
+                return await self._open(vault)
+            finally:
+                self.send_while_locked()
 
     async def _lock(self) -> None:
         async with self._turn:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import httpx
@@ -31,7 +32,12 @@ from sync.outbox import OutboxMeta, OutboxState
 PAUSE: Final = 60
 """Seconds between two looks; up to as much again is added at random."""
 
+TOKEN_PAUSE: Final = 900
+"""Seconds until an envelope is offered again whose token the relay refused; up to half as much again is added."""
+
 Outgoing = tuple[OutboxEntry, OutboxMeta]
+Step = Callable[[OutboxMeta], OutboxMeta]
+_NEW_TOKEN: Final = frozenset({Refusal.UNKNOWN_TOKEN, Refusal.CONFLICT})
 _STOP: Final = frozenset({*IN_BETWEEN, Refusal.BUSY})
 
 
@@ -70,19 +76,29 @@ class LockedSender:
             await self._worker.run(lambda: None)  # what the thread still does with the file comes before
 
     async def once(self) -> int:
-        """Offer what is due, at most four envelopes; returns how many the relay took. Network errors end here."""
+        """Offer what is due, at most four envelopes; returns how many the relay took. Network errors end here.
+
+        A relay that is silent holds up nothing that is for another one (a centre can move).
+        """
         try:
             due = await self._worker.run(self._due)
         except VaultError:
             return 0  # no vault yet, a key store that does not answer, or a file that somebody else has
-        count = 0
-        for entry, meta in due[:MOST_DROPS]:
-            after = await self._offer(entry, meta)
-            if after is None:
+        answered = count = 0
+        silent: set[str] = set()
+        for entry, meta in due:
+            if meta.relay in silent:
+                continue
+            if answered == MOST_DROPS:
                 break
+            step = await self._offer(entry, meta)
+            if step is None:
+                silent.add(meta.relay)
+                continue
+            answered += 1
             with contextlib.suppress(VaultError):  # offered again then: the relay knows these bytes
-                await self._worker.run(self._note, entry, after)
-            count += after.state is OutboxState.STORED
+                await self._worker.run(self._note, entry.entry_id, step)
+            count += step(meta).state is OutboxState.STORED
         return count
 
     async def _loop(self) -> None:
@@ -92,13 +108,13 @@ class LockedSender:
             with contextlib.suppress(Exception):
                 await self.once()
 
-    async def _offer(self, entry: OutboxEntry, meta: OutboxMeta) -> OutboxMeta | None:
-        """Drop one envelope; returns its new state, None when the relay need not be asked more now."""
+    async def _offer(self, entry: OutboxEntry, meta: OutboxMeta) -> Step | None:
+        """Drop one envelope; returns what that changes, None when its relay need not be asked more now."""
         now = self._clock.now()
         try:
             client = self._relays(Relay(meta.relay, meta.pin))
         except ValueError:
-            return outbox.failed(meta, Refusal.BAD_REQUEST, now, secrets.randbelow)
+            return _refused(Refusal.BAD_REQUEST, now)
         try:
             await client.drop(meta.box, meta.drop_token, entry.envelope)
         except RelayUnreachable:
@@ -106,10 +122,10 @@ class LockedSender:
         except RelayRefused as error:
             if error.reason in _STOP:
                 return None
-            return outbox.failed(meta, error.reason, now, secrets.randbelow, error.retry_after)
+            return _refused(error.reason, now, error.retry_after)
         finally:
             await client.aclose()
-        return outbox.stored(meta, now)
+        return lambda known: outbox.stored(known, now)
 
     # --- On the storage thread -------------------------------------------------------------------------
 
@@ -123,9 +139,25 @@ class LockedSender:
         due = [pair for pair in found if outbox.is_due(pair[1], now) and not pair[1].offered_at]
         return sorted(due, key=lambda pair: (not pair[1].urgent, pair[1].seq))
 
-    def _note(self, entry: OutboxEntry, meta: OutboxMeta) -> None:
+    def _note(self, entry_id: bytes, step: Step) -> None:
+        """Take the step from what the file says now: another window may have opened the notebook meanwhile."""
         with self._file() as box:
-            box.update(entry_of(entry.entry_id, entry.record_id, meta, entry.envelope))
+            for entry in box.entries():
+                if entry.entry_id == entry_id:
+                    meta = step(OutboxMeta.from_bytes(entry.meta))
+                    box.update(entry_of(entry_id, entry.record_id, meta, entry.envelope))
 
     def _file(self) -> OutboxFile:
         return OutboxFile.open(self._shelf.folder, recall_key(self._shelf.keystore, OUTBOX_KEY))
+
+
+def _refused(reason: str, now: int, wait: int = 0) -> Step:
+    """Return the step of a refusal. One of the token costs no attempt: a new one is only in the notebook."""
+
+    def step(meta: OutboxMeta) -> OutboxMeta:
+        if reason not in _NEW_TOKEN:
+            return outbox.failed(meta, reason, now, secrets.randbelow, wait)
+        failed = outbox.failed(meta, reason, now, secrets.randbelow, TOKEN_PAUSE)
+        return replace(failed, attempts=meta.attempts)
+
+    return step

@@ -6,16 +6,28 @@ from pathlib import Path
 import httpx
 import pytest
 
+from fieldapp.domain.screening import FinishChoice, FinishKind
 from fieldapp.services.gate import Gate
 from fieldapp.services.notebook import Notebook
+from fieldapp.services.sealing import entry as entry_of
 from fieldapp.system import SystemIds
-from fieldapp.vault import FLOOR, NoKeystore, OutboxFile, SlotKind, WrongPassphrase
+from fieldapp.vault import (
+    FLOOR,
+    NoKeystore,
+    OutboxFile,
+    SlotKind,
+    WrongPassphrase,
+    WrongRecoveryCode,
+    new_code,
+)
+from sync import outbox
 from sync.client import CentreClient, RelayClient
 from sync.outbox import OutboxMeta, OutboxState
 from sync.protocol import MsgType
 from tests.fakes.centre import ScriptedCentre
 from tests.fakes.clock import FixedClock
 from tests.unit.services.conftest import PASSPHRASE, Switchable, screen
+from tests.unit.services.test_attachments import begun, document
 
 pytestmark = pytest.mark.anyio
 
@@ -140,3 +152,107 @@ async def test_a_gate_that_does_not_send_while_locked_has_no_sender(
     gate.send_while_locked()
     assert gate._sender is None
     await gate.shut()
+
+
+async def test_what_somebody_else_wrote_down_meanwhile_is_not_written_over(
+    gate: Gate, notebook: Notebook, network: Switchable, clock: FixedClock
+) -> None:
+    """Another window opened the notebook between the offer and its note, heard a receipt, and locked again."""
+    count = await waiting(notebook, network, clock)
+    await gate.lock()
+
+    def heard(_request: httpx.Request) -> None:
+        with OutboxFile.open(gate.shelf.folder, bytes(32)) as box:
+            for entry in box.entries():
+                meta = OutboxMeta.from_bytes(entry.meta)
+                if meta.state is OutboxState.SEALED:
+                    later = outbox._forward(outbox.stored(meta, clock.now()), OutboxState.OPENED)
+                    box.update(entry_of(entry.entry_id, entry.record_id, later, entry.envelope))
+
+    network.after = heard
+    assert gate._sender
+    assert 0 < await gate._sender.once() <= count
+    assert set(states(gate)) == {OutboxState.OPENED}
+
+
+async def test_a_token_that_the_relay_does_not_know_costs_no_hours_after_the_unlock(
+    gate: Gate, notebook: Notebook, network: Switchable, clock: FixedClock
+) -> None:
+    """A new token needs the notebook: a night of refusals must not make the record wait once that is open."""
+    await waiting(notebook, network, clock)
+    await gate.lock()
+    assert gate._sender
+    network.instead = lambda request: httpx.Response(
+        403, json={"error": "forbidden"}, headers={"content-type": "application/json"}
+    )
+    for _ in range(12):
+        assert await gate._sender.once() == 0
+        clock.advance(3600)
+    with OutboxFile.open(gate.shelf.folder, bytes(32)) as box:
+        metas = [OutboxMeta.from_bytes(entry.meta) for entry in box.entries()]
+    assert {meta.last_reason for meta in metas} == {"unknown_token"}
+    assert {meta.attempts for meta in metas} == {0}
+    assert all(meta.next_try - clock.now() <= 1800 for meta in metas)
+
+
+async def test_a_relay_that_is_silent_holds_up_nothing_that_is_for_another_one(
+    gate: Gate, notebook: Notebook, network: Switchable, clock: FixedClock
+) -> None:
+    network.off()
+    for _ in range(3):
+        await screen(notebook)
+    network.on()
+    clock.advance(3600)
+    await gate.lock()
+    with OutboxFile.open(gate.shelf.folder, bytes(32)) as box:
+        entries = box.entries()
+        assert len(entries) >= 6
+        for entry in entries[:5]:
+            moved = outbox.moved(OutboxMeta.from_bytes(entry.meta), "https://gone.example", "", clock.now())
+            box.update(entry_of(entry.entry_id, entry.record_id, moved, entry.envelope))
+    inner = network.inner
+
+    class Half(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.host == "gone.example":
+                raise httpx.ConnectError("gone")
+            return await inner.handle_async_request(request)
+
+    network.inner = Half()
+    assert gate._sender
+    assert await gate._sender.once() > 0
+
+
+async def test_a_recovery_that_fails_leaves_the_sender_at_work(gate: Gate, notebook: Notebook) -> None:
+    await gate.lock()
+    assert gate._sender
+    with pytest.raises(WrongRecoveryCode):
+        await gate.recover(new_code(), "copper walnut sextant ninety harmless")
+    assert gate._sender._task
+
+
+async def test_erasing_seals_the_pieces_of_files_first(
+    gate: Gate, notebook: Notebook, network: Switchable
+) -> None:
+    made = await begun(notebook)
+    await notebook.attachments.add(made.id, document(6))
+    network.off()
+    await notebook.screenings.finish(made, FinishChoice(FinishKind.SEND))
+    count = len(notebook.book.on_the_way)
+    await notebook.book.erase()
+    await gate.lock()
+    assert len(states(gate)) == count + 6
+
+
+async def test_nothing_that_goes_wrong_in_sealing_stops_an_erasure(
+    gate: Gate, notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails() -> int:
+        raise RuntimeError("a fault in this program")
+
+    await screen(notebook)
+    monkeypatch.setattr(notebook.book, "seal_waiting", fails)
+    await notebook.book.erase()
+    opened = await gate.unlock(PASSPHRASE)
+    assert opened.book.is_second
+    assert opened.book.filed == ()
