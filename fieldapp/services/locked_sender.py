@@ -33,7 +33,8 @@ PAUSE: Final = 60
 """Seconds between two looks; up to as much again is added at random."""
 
 TOKEN_PAUSE: Final = 900
-"""Seconds until an envelope is offered again whose token the relay refused; up to half as much again is added."""
+"""Seconds until an envelope is offered again whose token the relay refused; up to as much again is added."""
+MOST_PAUSE: Final = 2 * TOKEN_PAUSE
 
 Outgoing = tuple[OutboxEntry, OutboxMeta]
 Step = Callable[[OutboxMeta], OutboxMeta]
@@ -61,6 +62,8 @@ class LockedSender:
         self._clock = clock
         self._relays = relays
         self._task: asyncio.Task[None] | None = None
+        self._later: dict[bytes, int] = {}
+        """When what needs a new token is tried again, by entry. Not on the disk: the open notebook tries it at once."""
 
     def start(self) -> None:
         """Begin to look for what is due, until `stop`. Idempotent."""
@@ -87,7 +90,10 @@ class LockedSender:
         answered = count = 0
         silent: set[str] = set()
         for entry, meta in due:
-            if meta.relay in silent:
+            if (
+                meta.relay in silent
+                or 0 < self._later.get(entry.entry_id, 0) - self._clock.now() <= MOST_PAUSE
+            ):
                 continue
             if answered == MOST_DROPS:
                 break
@@ -114,7 +120,7 @@ class LockedSender:
         try:
             client = self._relays(Relay(meta.relay, meta.pin))
         except ValueError:
-            return _refused(Refusal.BAD_REQUEST, now)
+            return self._refused(entry, Refusal.BAD_REQUEST, now)
         try:
             await client.drop(meta.box, meta.drop_token, entry.envelope)
         except RelayUnreachable:
@@ -122,10 +128,17 @@ class LockedSender:
         except RelayRefused as error:
             if error.reason in _STOP:
                 return None
-            return _refused(error.reason, now, error.retry_after)
+            return self._refused(entry, error.reason, now, error.retry_after)
         finally:
             await client.aclose()
         return lambda known: outbox.stored(known, now)
+
+    def _refused(self, entry: OutboxEntry, reason: str, now: int, wait: int = 0) -> Step:
+        """Return the step of a refusal. One of the token costs no attempt: a new one is only in the notebook."""
+        if reason in _NEW_TOKEN:
+            self._later[entry.entry_id] = now + TOKEN_PAUSE + secrets.randbelow(TOKEN_PAUSE + 1)
+            return lambda known: replace(known, last_reason=reason)
+        return lambda known: outbox.failed(known, reason, now, secrets.randbelow, wait)
 
     # --- On the storage thread -------------------------------------------------------------------------
 
@@ -149,15 +162,3 @@ class LockedSender:
 
     def _file(self) -> OutboxFile:
         return OutboxFile.open(self._shelf.folder, recall_key(self._shelf.keystore, OUTBOX_KEY))
-
-
-def _refused(reason: str, now: int, wait: int = 0) -> Step:
-    """Return the step of a refusal. One of the token costs no attempt: a new one is only in the notebook."""
-
-    def step(meta: OutboxMeta) -> OutboxMeta:
-        if reason not in _NEW_TOKEN:
-            return outbox.failed(meta, reason, now, secrets.randbelow, wait)
-        failed = outbox.failed(meta, reason, now, secrets.randbelow, TOKEN_PAUSE)
-        return replace(failed, attempts=meta.attempts)
-
-    return step
