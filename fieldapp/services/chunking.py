@@ -145,6 +145,10 @@ class ChunkBook(Book):
         self._forget_lost()
         return [record.record_id for record in self.with_pieces_to_come]
 
+    def _seal_all_chunks(self) -> None:
+        for record_id in self._due_for_sealing():
+            self._seal_chunks(record_id, everything=True)
+
     def _forget_lost(self) -> None:
         on_the_way = self._on_the_way()
         for record in list(self._filed.values()):

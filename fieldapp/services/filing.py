@@ -361,6 +361,12 @@ class Book:
             self._block(record_id, error)
             return False
 
+    def _seal_all_waiting(self) -> None:
+        on_the_way = self._on_the_way()
+        for record in sorted(self._filed.values(), key=lambda r: r.at):
+            if self._waits(record, on_the_way):
+                self._seal_waiting(record.record_id)
+
     def _block(self, record_id: bytes, error: FieldappError | SyncError) -> None:
         # A traceback would keep the content of the record.
         self.blocked = {**self.blocked, record_id: error.with_traceback(None)}

@@ -228,10 +228,8 @@ class DeviceBook(ChunkBook):
         What is finished is sealed first, as far as it can be, and still reaches the centre. StorageFailed: perhaps not
         everything is overwritten, and the next unlock goes on with it.
         """
-        with contextlib.suppress(Exception):  # whatever goes wrong here must not stop the erasing
-            await self.seal_waiting()
-            await self.seal_chunks(everything=True)
         try:
+            # One call: whoever erases and puts the device away locks it, and that must not come between.
             await self._worker.run(self._erase)
         finally:
             self.emptied = True
@@ -239,6 +237,9 @@ class DeviceBook(ChunkBook):
             self.wiped.ring()
 
     def _erase(self) -> None:
+        for seal in (self._seal_all_waiting, self._seal_all_chunks):
+            with contextlib.suppress(Exception):  # whatever goes wrong here must not stop the erasing
+                seal()
         erase(self._vault, self.clock.now(), copied=self._copied)
 
     @property

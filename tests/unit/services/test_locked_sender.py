@@ -1,5 +1,6 @@
 """What is sealed still reaches the centre: while locked, behind a second notebook, and after a wipe."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -251,12 +252,28 @@ async def test_erasing_seals_the_pieces_of_files_first(
 async def test_nothing_that_goes_wrong_in_sealing_stops_an_erasure(
     gate: Gate, notebook: Notebook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fails() -> int:
+    def fails(*_: object) -> None:
         raise RuntimeError("a fault in this program")
 
     await screen(notebook)
-    monkeypatch.setattr(notebook.book, "seal_waiting", fails)
+    monkeypatch.setattr(notebook.book, "_waits", fails)
+    monkeypatch.setattr(notebook.book, "_due_for_sealing", fails)
     await notebook.book.erase()
     opened = await gate.unlock(PASSPHRASE)
     assert opened.book.is_second
     assert opened.book.filed == ()
+
+
+async def test_who_erases_and_puts_the_device_away_has_erased(
+    gate: Gate, notebook: Notebook, network: Switchable
+) -> None:
+    """Locking comes while what is finished is still being sealed."""
+    made = await begun(notebook)
+    await notebook.attachments.add(made.id, document(6))
+    network.off()
+    await notebook.screenings.finish(made, FinishChoice(FinishKind.SEND))
+    erasing = asyncio.create_task(notebook.book.erase())
+    await asyncio.sleep(0)
+    await gate.lock()
+    await asyncio.gather(erasing, return_exceptions=True)
+    assert (await gate.unlock(PASSPHRASE)).book.is_second
