@@ -52,6 +52,11 @@ class HeaderGuard:
         """The header in force."""
         return self._header
 
+    @property
+    def is_unguarded(self) -> bool:
+        """Whether the device secret is zeros, as without a key store: then a sheet's slot opens like a passphrase's."""
+        return same(self._secret, NO_DEVICE_SECRET)
+
     def begin_attempt(self, now: int) -> None:
         """Count one attempt, durably, before anything is tried; UnlockDelayed when it is too early."""
         self._before = self._attempts()

@@ -43,9 +43,14 @@ def typed(text: str) -> str:
 def read_code(text: str) -> str:
     """Return the code that was typed; WrongRecoveryCode when it cannot be one, so that nothing else is tried."""
     code = typed(text)
-    if len(code) != CODE_LENGTH or not set(code) <= set(ALPHABET):
+    if not is_code(code):
         raise WrongRecoveryCode("not a code")
     return code
+
+
+def is_code(text: str) -> bool:
+    """Tell whether a text, exactly as it stands, has the form of a code."""
+    return len(text) == CODE_LENGTH and set(text) <= set(ALPHABET)
 
 
 def place_of(passphrase_slot: int) -> int:

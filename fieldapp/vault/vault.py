@@ -31,7 +31,7 @@ from fieldapp.vault.partition import NextRoot, Partition
 from fieldapp.vault.pool import DamagedCells, Pool, Staged
 from fieldapp.vault.root import ChainState, Root
 from fieldapp.vault.second import is_second
-from fieldapp.vault.sheet import read_code
+from fieldapp.vault.sheet import is_code, read_code
 from fieldapp.vault.slots import SlotContent, SlotKind
 from fieldapp.vault.store import Blobs, CellStore
 from sync.primitives import same
@@ -258,7 +258,8 @@ class Vault:
     def prove(self, passphrase: str, now: int) -> tuple[int, SlotContent]:
         """Count an attempt and return the slot that this notebook's passphrase opens; the caller ends the attempt. Slow.
 
-        WrongPassphrase when it does not open this notebook, also when it opens the other one; UnlockDelayed.
+        WrongPassphrase when it does not open this notebook, also when it opens the other one; UnlockDelayed. Without a
+        key store the code of a sheet opens too, and is refused here: places are counted from the passphrase's slot.
         """
         files = self._open()
         files.guard.begin_attempt(now)
@@ -267,6 +268,8 @@ class Vault:
             raise WrongPassphrase("does not open this notebook")
         if found[1].kind is not SlotKind.OPEN:
             raise WrongPassphrase("wipes")
+        if files.guard.is_unguarded and is_code(passphrase):
+            raise WrongPassphrase("a code of a sheet")
         return found
 
     def stretch(self, passphrase: str) -> bytes:

@@ -451,3 +451,21 @@ def test_a_word_for_a_fresh_second_notebook_leaves_no_other_word_that_opens_a_lo
     vault.lock()
     assert opens(device.directory, device.keystore, SECOND) == [b"empty"]
     assert opens(device.directory, device.keystore, WIPE) == []
+
+
+def test_without_a_keystore_a_sheet_typed_as_passphrase_changes_nothing(
+    tmp_path: Path, opened: list[Vault]
+) -> None:
+    """It opens there; a new sheet made with it would lie over the passphrase itself."""
+    directory, nothing, sheet = tmp_path / "plain", NoKeystore(), new_code()
+    vault = create(directory, PASSPHRASE, nothing, FLOOR, now=NOW)
+    vault.set_recovery(PASSPHRASE, sheet, NOW)
+    vault.lock()
+    vault = unlock(directory, sheet, nothing, now=NOW)
+    opened.append(vault)
+    with pytest.raises(WrongPassphrase):
+        vault.set_recovery(sheet, new_code(), NOW)
+    with pytest.raises(WrongPassphrase):
+        vault.change_passphrase(sheet, "changed", NOW)
+    vault.lock()
+    unlock(directory, PASSPHRASE, nothing, now=NOW).lock()
