@@ -7,6 +7,7 @@ await book.wipe(order)            # everything goes; what is sealed still reache
 
 import contextlib
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from fieldapp.domain.ids import Clock, Ids
@@ -223,8 +224,9 @@ class DeviceBook(ChunkBook):
         What is finished is sealed first, as far as it can be, and still reaches the centre. StorageFailed: perhaps not
         everything is overwritten, and the next unlock goes on with it.
         """
-        with contextlib.suppress(VaultError):
-            await self.seal_waiting()
+        for sealing in (self.seal_waiting, partial(self.seal_chunks, everything=True)):
+            with contextlib.suppress(VaultError):
+                await sealing()
         try:
             await self._worker.run(erase, self._vault, self.clock.now())
         finally:
