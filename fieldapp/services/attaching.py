@@ -7,9 +7,12 @@
 The owner is a screening or a contact log, by its id; the filed record has the same one. Its list is one vault record,
 every piece another. Discarding the owner erases them in the same transaction; only memory holds them until that is
 taken back, or the notebook is locked.
+
+Every list is read and changed on the storage thread, behind what was asked before: two taps at once both count, and what
+is filed is the list as it is at that moment.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, cast
 
@@ -35,6 +38,14 @@ from sync.chunk import split
 from sync.primitives import blake
 
 _NONE: Final[tuple[Attachment, ...]] = ()
+_TRIES: Final = 8
+"""How often filing is tried while files are still being added or removed."""
+
+
+class FilesChanged(AttachmentError):
+    """A file was added or removed at the moment of filing; nothing was filed."""
+
+    advice = "Try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,73 +79,88 @@ class Attachments:
         file = prepared.listed(self._book.ids.new_id(), label_of(label))
         pieces = dict(zip(pieces_of([file]), split(prepared.data), strict=True))
 
-        def change(tx: Transaction) -> None:
-            if self._book.record(owner):
-                raise AttachmentError("This record is finished already.")
-            files = (*self.of(owner), file)
+        def change(tx: Transaction, files: tuple[Attachment, ...]) -> None:
             self._check(files, len(pieces))
             for one, data in pieces.items():
                 tx.put(one, int(Kind.PIECE), data)
-            tx.put(_list_id(owner), int(Kind.ATTACHED), _bytes(owner, files))
-            self._lists = {**self._lists, owner: files}
 
-        before = self._lists
         try:
-            await self._book.commit(change)
+            await self._change(owner, lambda files: (*files, file), change)
         except VaultFull:
-            self._lists = before
             raise FileRefused(Refused.NO_ROOM) from None
-        except BaseException:
-            self._lists = before
-            raise
-        self._book.changes.ring()
         return file
 
     async def remove(self, owner: bytes, file_id: bytes) -> None:
         """Erase a file; nothing happens when it is not there. VaultError."""
-        gone = [file for file in self.of(owner) if file.id == file_id]
-        await self._change(owner, tuple(file for file in self.of(owner) if file.id != file_id), gone)
+
+        def change(tx: Transaction, _files: tuple[Attachment, ...]) -> None:
+            _erase(tx, pieces_of([file for file in self.of(owner) if file.id == file_id]))
+
+        await self._change(owner, lambda files: tuple(file for file in files if file.id != file_id), change)
 
     async def rename(self, owner: bytes, file_id: bytes, label: str) -> None:
         """Give a file a few words; VaultError."""
         words = label_of(label)
-        files = tuple(replace(file, label=words) if file.id == file_id else file for file in self.of(owner))
-        await self._change(owner, files, [])
+
+        def renamed(files: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
+            return tuple(replace(file, label=words) if file.id == file_id else file for file in files)
+
+        await self._change(owner, renamed)
+
+    async def file_with(
+        self, owner: bytes, file: Callable[[tuple[Attachment, ...]], Awaitable[Filed]]
+    ) -> Filed:
+        """Return what `file` files with the files of `owner`, once more if one came or went at that moment."""
+        for _ in range(_TRIES):
+            try:
+                return await file(self.of(owner))
+            except FilesChanged:
+                continue
+        raise FilesChanged("Files are still being added or removed.")
 
     # --- Parts of somebody else's transaction ----------------------------------------------------------
 
-    def filing(self, record: Filed) -> Change | None:
-        """Return what happens to the list and to files that stay behind when `record` is filed; None: nothing."""
-        files = self.of(record.record_id)
-        if not files:
-            return None
-        left = [file for file in files if file not in record.attachments]
+    def filing(self, record: Filed, files: tuple[Attachment, ...]) -> Change:
+        """Return what happens to the list and to files that stay behind when `record` is filed.
+
+        It raises FilesChanged if the list is not `files` any more when it comes to that.
+        """
 
         def change(tx: Transaction) -> None:
-            tx.erase(_list_id(record.record_id))
-            _erase(tx, pieces_of(left))
+            if self.of(record.record_id) != files:
+                raise FilesChanged("A file was added or removed just now.")
+            _erase(tx, [_list_id(record.record_id)])
+            _erase(tx, pieces_of([file for file in files if file not in record.attachments]))
 
         return change
 
-    def leaving(self, before: Filed, after: Filed) -> Change | None:
-        """Return the erasure of files that a record loses when it is filed anew; None when it loses none."""
+    def leaving(self, before: Filed, after: Filed) -> Change:
+        """Return the erasure of files that a record loses when it is filed anew. FilesChanged, as `filing`."""
         lost = [file for file in before.attachments if file not in after.attachments]
-        return (lambda tx: _erase(tx, pieces_of(lost))) if lost else None
+
+        def change(tx: Transaction) -> None:
+            now = self._book.record(before.record_id)
+            if now is None or now.attachments != before.attachments:
+                raise FilesChanged("A file was removed just now.")
+            _erase(tx, pieces_of(lost))
+
+        return change
 
     def forget_list(self, owner: bytes) -> None:
         """Forget the list of what was filed: its record has it now."""
         self._lists = {key: files for key, files in self._lists.items() if key != owner}
 
-    def erase(self, tx: Transaction, owner: bytes) -> None:
-        """Erase the files of what is discarded; memory keeps them for `restore`."""
-        files = self.of(owner)
-        if not files:
-            return
-        ids = pieces_of(files)
-        stored = {one: record.payload for one in ids if (record := tx.records.get(one))}
-        self._held = {owner: _Held(files, stored)}
-        tx.erase(_list_id(owner))
-        _erase(tx, ids)
+    def erase(self, tx: Transaction, owners: Sequence[bytes]) -> None:
+        """Erase the files of what is discarded together; memory keeps them for `restore`."""
+        held = {}
+        for owner in owners:
+            files = self.of(owner)
+            if files:
+                ids = pieces_of(files)
+                stored = {one: record.payload for one in ids if (record := tx.records.get(one))}
+                held[owner] = _Held(files, stored)
+                _erase(tx, [_list_id(owner), *ids])
+        self._held = held or self._held
 
     def dropped(self, owner: bytes) -> None:
         """Note that the owner was discarded, or filed."""
@@ -161,18 +187,30 @@ class Attachments:
 
     # --- Inside ----------------------------------------------------------------------------------------
 
-    async def _change(self, owner: bytes, files: tuple[Attachment, ...], gone: Sequence[Attachment]) -> None:
+    async def _change(
+        self,
+        owner: bytes,
+        step: Callable[[tuple[Attachment, ...]], tuple[Attachment, ...]],
+        also: Callable[[Transaction, tuple[Attachment, ...]], None] = lambda _tx, _files: None,
+    ) -> None:
+        """Put `step(list)` in place of the list of `owner`, with what belongs to it, in one transaction."""
+        written: list[tuple[Attachment, ...]] = []
+
         def change(tx: Transaction) -> None:
             if self._book.record(owner):
                 raise AttachmentError("This record is finished already.")
+            files = step(self.of(owner))
+            also(tx, files)
             if files:
                 tx.put(_list_id(owner), int(Kind.ATTACHED), _bytes(owner, files))
             else:
                 _erase(tx, [_list_id(owner)])
-            _erase(tx, pieces_of(gone))
+            written.append(files)
 
-        await self._book.commit(change)
-        self._lists = {**self._lists, owner: files}
+        def remember() -> None:
+            self._lists = {**self._lists, owner: written[-1]}
+
+        await self._book.commit(change, remember)
         self._book.changes.ring()
 
     def _check(self, files: tuple[Attachment, ...], added: int) -> None:
@@ -187,7 +225,7 @@ class Attachments:
         waiting = [
             file
             for record in self._book.filed
-            if not record.opened_at and record.content is not None
+            if not record.opened_at and (record.content is not None or record.unsealed_pieces)
             for file in record.attachments
             if file.id not in record.withdrawn
         ]

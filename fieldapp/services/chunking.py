@@ -21,7 +21,7 @@ from fieldapp.services.listening import News
 from fieldapp.services.membership import Standing
 from fieldapp.services.sealing import TOKENS_FOR_RECORDS, NoDropToken, Piece
 from fieldapp.services.worker import StorageWorker
-from fieldapp.vault.errors import OutboxFull, OutboxUnavailable, VaultError, VaultFull
+from fieldapp.vault.errors import OutboxFull, OutboxUnavailable, RecordTooLarge, VaultError, VaultFull
 from fieldapp.vault.vault import Transaction, Vault
 from sync.chunk import chunk_body, withdrawal_body
 from sync.errors import SyncError
@@ -33,7 +33,15 @@ WINDOW: Final = 4
 CELLS_FOR_RECORDS: Final = 256
 """Cells of the sealed outbox that files leave free: some fifty records."""
 CELLS_OF_A_PIECE: Final = 17
-_CANNOT_SEAL: Final = (NoDropToken, OutboxFull, OutboxUnavailable, VaultFull, CodecError, SyncError)
+_CANNOT_SEAL: Final = (
+    NoDropToken,
+    OutboxFull,
+    OutboxUnavailable,
+    VaultFull,
+    RecordTooLarge,
+    CodecError,
+    SyncError,
+)
 
 
 def piece_id(file_id: bytes, index: int) -> bytes:
@@ -101,6 +109,14 @@ class ChunkBook(Book):
         record = self._filed.get(record.record_id, record)
         return any(file.id == file_id and index != WITHDRAWAL for file, index in record.unsealed_pieces)
 
+    def is_damaged(self, record: Filed, file_id: bytes) -> bool:
+        """Tell whether a part of a file can never be sealed: its cells are damaged. Only cancelling the rest helps."""
+        record = self._filed.get(record.record_id, record)
+        try:
+            return any(file.id == file_id and self._is_gone(file, at) for file, at in record.unsealed_pieces)
+        except VaultError:
+            return False  # locked meanwhile
+
     # --- Durable changes -------------------------------------------------------------------------------
 
     async def seal_chunks(self, *, everything: bool = False) -> int:
@@ -133,7 +149,7 @@ class ChunkBook(Book):
 
     async def sweep(self) -> None:
         """Erase pieces that nobody needs here: everything is opened, or was sealed and its content has gone."""
-        if self._done_with():
+        if any(_is_done_with(record) for record in self._filed.values()):
             await self._worker.run(self._sweep)
 
     # --- On the storage thread -------------------------------------------------------------------------
@@ -173,7 +189,9 @@ class ChunkBook(Book):
         most = min(self.tokens_left - TOKENS_FOR_RECORDS, room)
         if not at_once:
             most = min(most, WINDOW - self._waiting_chunks())
-        pieces = [self._piece(file, index) for file, index in record.unsealed_pieces[: max(0, most)]]
+        # A piece whose cells are damaged takes nobody's turn.
+        there = [(file, index) for file, index in record.unsealed_pieces if not self._is_gone(file, index)]
+        pieces = [self._piece(file, index) for file, index in there[: max(0, most)]]
         found = [piece for piece in pieces if piece]
         return self._seal_pieces(record, found) if found else 0
 
@@ -199,6 +217,9 @@ class ChunkBook(Book):
             return None
         return Piece(file.id, index, chunk_body(file.id, index, file.size, file.hash, stored.payload))
 
+    def _is_gone(self, file: Attachment, index: int) -> bool:
+        return index != WITHDRAWAL and self._vault.get(piece_id(file.id, index)) is None
+
     def _has_gone(self, record: Filed) -> bool:
         """Tell whether the relay has every envelope of the record itself."""
         states = {meta.env_hash: meta.state for _, meta in self._entries.values()}
@@ -221,7 +242,8 @@ class ChunkBook(Book):
         else:
             changed = replace(record, attachments=tuple(f for f in record.attachments if f.id != file_id))
         self._write_local(changed, lambda tx: self._erase_pieces(tx, [file]))
-        if changed.sealed and self.standing is Standing.ENROLLED and self.tokens_left:
+        # With the last tokens only records are sent; `seal_chunks` tells the centre when there are more.
+        if changed.sealed and self.standing is Standing.ENROLLED and self.tokens_left > TOKENS_FOR_RECORDS:
             notice = self._piece(file, WITHDRAWAL)
             if notice:
                 self._seal_pieces(changed, [notice])
@@ -233,23 +255,29 @@ class ChunkBook(Book):
                 tx.erase(one)
 
     def _done_with(self) -> list[Attachment]:
-        """Return the files of which nothing has to stay here, as far as they still do."""
-        try:
-            return [
-                file
-                for record in self._filed.values()
-                if record.attachments and not record.unsealed_pieces
-                if record.opened_at or record.content is None
-                for file in record.attachments
-                if self._vault.get(piece_id(file.id, 0)) is not None
-            ]
-        except VaultError:
+        """Return the files of which nothing has to stay here, as far as anything still does."""
+        stored = {piece.record_id for piece in self._vault.records(Kind.PIECE)}
+        if not stored:
             return []
+        return [
+            file
+            for record in self._filed.values()
+            if _is_done_with(record)
+            for file in record.attachments
+            if any(piece_id(file.id, index) in stored for index in range(len(file.pieces)))
+        ]
 
     def _sweep(self) -> None:
         files = self._done_with()
         if files:
             self._commit(lambda tx: self._erase_pieces(tx, files))
+
+
+def _is_done_with(record: Filed) -> bool:
+    """Tell whether no piece of its files has to stay here."""
+    if not record.attachments or record.unsealed_pieces:
+        return False
+    return bool(record.opened_at) or record.content is None
 
 
 def _has_left(part: Part, states: dict[bytes, OutboxState]) -> bool:

@@ -6,12 +6,13 @@ kept by `services.unfinished` until then. The centre may change the rules too: w
 both stand beside each other until the worker chooses, and the more careful counts.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import cast
 
 from fieldapp.codec import case_contact_body, contact_body, parse_safe_contact_body
+from fieldapp.domain.attachment import Attachment
 from fieldapp.domain.contact import (
     Channel,
     ContactAlarm,
@@ -266,10 +267,15 @@ class Contacts:
             outcome=entry.outcome.value,
             withheld=case.withheld,
             content=cast(Mapping[str, Value], contact_body(event, alarm)),
-            attachments=self._unfinished.attachments.of(event.id),
         )
-        filed = await self._book.file(record, self._unfinished.attachments.filing(record))
-        self._unfinished.attachments.forget_list(event.id)
+        attachments = self._unfinished.attachments
+
+        def file(files: tuple[Attachment, ...]) -> Awaitable[Filed]:
+            with_files = replace(record, attachments=files)
+            return self._book.file(with_files, attachments.filing(with_files, files))
+
+        filed = await attachments.file_with(event.id, file)
+        attachments.forget_list(event.id)
         if begun:
             self._unfinished.drop([begun])
         return filed, alarm

@@ -225,9 +225,15 @@ class Delivery:
         return [pair for pair in self._book.on_the_way if pair[0].entry_id not in before and _is_cover(pair)]
 
     async def _drop(self, envelopes: Sequence[Outgoing]) -> dict[str, Network]:
-        """Offer these one after the other; returns the relays that do not answer as themselves."""
+        """Offer these one after the other; returns the relays that do not answer as themselves.
+
+        A piece of a file takes long where the network is slow. What was filed meanwhile does not wait for the next one.
+        """
         silent: dict[str, Network] = {}
+        woken = self._woken
         for entry, meta in envelopes:
+            if woken != self._woken and self._book.is_chunk(meta.env_hash):
+                break
             if meta.relay not in silent:
                 with contextlib.suppress(RelayUnreachable):
                     silent |= await self._offer(entry, meta)

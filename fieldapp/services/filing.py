@@ -192,9 +192,12 @@ class Book:
 
     # --- Durable changes -------------------------------------------------------------------------------
 
-    async def commit(self, change: Change) -> None:
-        """Run `change` as one durable transaction on the storage thread; VaultError and nothing changed otherwise."""
-        await self._worker.run(self._commit, change)
+    async def commit(self, change: Change, then: Callable[[], None] | None = None) -> None:
+        """Run `change` as one durable transaction on the storage thread; VaultError and nothing changed otherwise.
+
+        `then` brings memory up to date, on the same thread and right behind the commit: also if nobody waits any more.
+        """
+        await self._worker.run(self._commit_then, change, then)
 
     async def save_settings(self, settings: Settings) -> None:
         """Keep the worker's choices."""
@@ -313,6 +316,11 @@ class Book:
         if not self.outbox_readable or record.opened_at:
             return False
         return any(not part.opened and part.env_hash not in on_the_way for part in record.own_parts)
+
+    def _commit_then(self, change: Change, then: Callable[[], None] | None) -> None:
+        self._commit(change)
+        if then:
+            then()
 
     def _commit(self, change: Change) -> None:
         """Write what the worker or the centre has changed."""

@@ -8,12 +8,13 @@
 A screening is a draft until `finish`; nothing is sealed before. Everything unfinished is offered back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from typing import cast
 
 from fieldapp.assets import alias_words, default_instrument, handover_words, instrument_for
 from fieldapp.codec import draft_body, parse_draft
+from fieldapp.domain.attachment import Attachment
 from fieldapp.domain.ids import handover_pair, new_alias
 from fieldapp.domain.instrument import Instrument
 from fieldapp.domain.screening import FinishChoice, FinishKind, Mode, Screening, start_screening
@@ -100,7 +101,7 @@ class Screenings:
 
         def erase(tx: Transaction) -> None:
             tx.erase(screening_id)
-            self._attachments.erase(tx, screening_id)
+            self._attachments.erase(tx, [screening_id])
 
         await self._book.commit(erase)
         self._attachments.dropped(screening_id)
@@ -116,9 +117,12 @@ class Screenings:
         """
         pair = handover_pair(self._book.ids, handover_words())
         finished = screening.finished(self._book.clock.now(), choice, pair)
-        files = self._attachments.of(screening.id) if finished.carries_identity else ()
-        record = replace(self._record(finished), attachments=files)
-        record = await self._book.file(record, self._attachments.filing(record))
+
+        def file(files: tuple[Attachment, ...]) -> Awaitable[Filed]:
+            record = replace(self._record(finished), attachments=files if finished.carries_identity else ())
+            return self._book.file(record, self._attachments.filing(record, files))
+
+        record = await self._attachments.file_with(screening.id, file)
         self._attachments.forget_list(screening.id)
         self._drafts = {key: draft for key, draft in self._drafts.items() if key != screening.id}
         return record

@@ -93,11 +93,11 @@ class UnfinishedWork:
 
     def erase(self, tx: Transaction, begun: Iterable[Unfinished]) -> None:
         """Erase what was begun as a part of `tx`; what was filed meanwhile stays."""
-        for one in begun:
-            if self._book.record(one.id) is None:
-                with contextlib.suppress(UnknownRecord):  # nothing of it was written yet
-                    tx.erase(one.id)
-                self.attachments.erase(tx, one.id)
+        gone = [one.id for one in begun if self._book.record(one.id) is None]
+        for one_id in gone:
+            with contextlib.suppress(UnknownRecord):  # nothing of it was written yet
+                tx.erase(one_id)
+        self.attachments.erase(tx, gone)
 
     def drop(self, begun: Iterable[Unfinished]) -> None:
         """Forget what was erased or filed."""

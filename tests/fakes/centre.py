@@ -170,7 +170,8 @@ class ScriptedCentre:
         if sender is not None:
             verify_signature(opened, sender.signing.public)
         self.newest_prekey[opened.header.sender_id] = opened.header.next_prekey
-        return Arrived(opened, parse_body(open_body(opened)))
+        data = open_body(opened)
+        return Arrived(opened, {} if opened.header.msg_type is MsgType.CHUNK else parse_body(data))
 
     def receipt(
         self,

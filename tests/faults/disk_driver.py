@@ -22,10 +22,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from fieldapp.domain.attachment import PIECE_SIZE
 from fieldapp.domain.instrument import Answer
 from fieldapp.domain.screening import FinishChoice, FinishKind, Mode
+from fieldapp.services.chunking import piece_id, pieces_of
+from fieldapp.services.filed import Filed
 from fieldapp.services.keeping import DeviceBook
+from fieldapp.services.kinds import Kind
 from fieldapp.services.listening import News
+from fieldapp.services.media import Prepared
+from fieldapp.services.media import prepare as made_ready
 from fieldapp.services.membership import Membership
 from fieldapp.services.notebook import Notebook
 from fieldapp.services.settings import Settings, Work
@@ -47,6 +53,7 @@ from sync import outbox
 from sync.client import RelayClient
 from sync.receipts import ReceiptItem, ReceiptKind
 from sync.trust import TrustedState, update
+from tests.fakes import media
 from tests.fakes.centre import ScriptedCentre
 from tests.fakes.clock import FixedClock
 from tests.faults.disk import DEADLY, DIED, REFUSALS, Disk, Fault, library
@@ -86,6 +93,11 @@ def opens(vault: Vault, stretched: bytes) -> bool:
         return False
 
 
+def prepared(pieces: int) -> Prepared:
+    """A made-up document of so many pieces."""
+    return made_ready(media.pdf(pieces * PIECE_SIZE - 500))
+
+
 async def notebook_of(vault: Vault) -> Notebook:
     return Notebook(await DeviceBook.open(vault, StorageWorker(), CLOCK, SystemIds()), RelayClient)
 
@@ -103,6 +115,14 @@ def state_of(notebook: Notebook) -> State:
         "directory": book.trust.version if book.trust else 0,
         "settings": [book.settings.work.value, book.settings.language],
         "device": book.membership.device_id.hex() if book.membership else "",
+        "files": {
+            s.id.hex(): sorted(len(file.pieces) for file in notebook.attachments.of(s.id))
+            for s in notebook.screenings.unfinished
+        },
+        "pieces": [
+            len(book._vault.records(Kind.PIECE)),
+            *([len(r.unsealed_pieces), len(r.withdrawn)] for r in book.filed if r.attachments),
+        ],
         "opens": [opens(book._vault, stretched) for stretched in PASSPHRASES],
     }
 
@@ -124,6 +144,16 @@ def faults_of(notebook: Notebook) -> list[str]:
     tokens = Counter([meta.drop_token for meta in queued] + list(book._tokens))
     if max(tokens.values()) > 1:
         found.append("a token twice")
+    listed = pieces_of([f for s in notebook.screenings.unfinished for f in notebook.attachments.of(s.id)])
+    listed += [
+        piece_id(file.id, index)
+        for record in book.filed
+        for file in record.attachments
+        for index in range(len(file.pieces))
+        if file.id not in record.withdrawn
+    ]
+    if {piece.record_id for piece in vault.records(Kind.PIECE)} != set(listed):
+        found.append("a piece without its list, or a list without its piece")
     if {s.id for s in notebook.screenings.unfinished} & {r.record_id for r in book.filed}:
         found.append("draft and filed")
     return found
@@ -145,6 +175,21 @@ class World:
         def first(notebook: Notebook) -> bytes:
             return notebook.book.on_the_way[0][0].entry_id
 
+        def file(notebook: Notebook) -> bytes:
+            return notebook.attachments.of(draft(notebook).id)[0].id
+
+        def sent(notebook: Notebook) -> Filed:
+            return next(record for record in notebook.book.filed if record.attachments)
+
+        async def cancel(notebook: Notebook) -> None:
+            # Without telling the centre, which may come later: that is sealed as "pieces" are.
+            book, record = notebook.book, sent(notebook)
+            tokens, book._tokens = book._tokens, ()
+            try:
+                await book.withdraw(record.record_id, record.attachments[0].id)
+            finally:
+                book._tokens = tokens
+
         async def header(notebook: Notebook) -> None:
             guard = notebook.book._vault._open().guard
             guard.begin_attempt(CLOCK.now())
@@ -153,6 +198,10 @@ class World:
         return {
             "save": lambda n: n.screenings.save(draft(n).with_answer("S03", Answer.NO)),
             "seal": lambda n: n.screenings.finish(draft(n), SEND),
+            "attach": lambda n: n.attachments.add(draft(n).id, prepared(2)),
+            "detach": lambda n: n.attachments.remove(draft(n).id, file(n)),
+            "pieces": lambda n: n.book.seal_chunks(everything=True),
+            "cancel": cancel,
             "store": lambda n: n.book.change_meta(first(n), lambda m: outbox.stored(m, CLOCK.now())),
             "token": lambda n: n.book.renew_token(first(n), outbox.send_now),
             "hear": lambda n: n.book.hear("made-up cursor", self.news),
@@ -173,7 +222,7 @@ async def prepare(folder: Path) -> World:
     notebook = await notebook_of(vault)
     book = notebook.book
     centre = ScriptedCentre("https://relay.example", CLOCK.now())
-    tokens = tuple(bytes([n]) * 32 for n in range(1, 20))
+    tokens = tuple(bytes([n]) * 32 for n in range(1, 31))
     await book.join(centre.member(), centre.trust, tokens)
     for _ in range(2):
         screening = await notebook.screenings.begin(Mode.OFFICER, language="en")
@@ -181,7 +230,11 @@ async def prepare(folder: Path) -> World:
     (entry, meta), *_ = book.on_the_way
     await book.change_meta(entry.entry_id, lambda m: outbox.stored(m, CLOCK.now()))
     screening = await notebook.screenings.begin(Mode.OFFICER, language="en")
+    await notebook.attachments.add(screening.id, prepared(2))
+    await notebook.screenings.finish(screening.with_answer("S02", Answer.YES), SEND)
+    screening = await notebook.screenings.begin(Mode.OFFICER, language="en")
     await notebook.screenings.save(screening.with_answer("S01", Answer.YES).with_answer("S02", Answer.NO))
+    await notebook.attachments.add(screening.id, prepared(1))
     opened = ReceiptItem(ReceiptKind.OPENED, meta.env_hash, meta.opened_proof, CLOCK.now())
     news = News(
         receipts=[(centre.desk_id, opened)], drop_tokens=[b"new" + bytes(29)], centre_time=CLOCK.now()

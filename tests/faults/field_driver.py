@@ -5,8 +5,8 @@
 Reads one JSON line per life on standard input: {"now": seconds, "task": "work" | "look"}. Each life is a fork of this
 warm process, so that two hundred of them take minutes and not an hour; the test kills the child by its pid.
 
-`work` prints "saved <id> <answers>", "noted <id> <letters>", "finished <id>", "synced" after the call has returned, which
-is when a screen would show it. `look` unlocks once, prints the state as one JSON line and ends.
+`work` prints "saved <id> <answers>", "noted <id> <letters>", "attached <id> <files>", "finished <id>", "synced" after the
+call has returned, which is when a screen would show it. `look` unlocks once, prints the state as one JSON line and ends.
 """
 
 import asyncio
@@ -22,10 +22,13 @@ from fieldapp.domain.screening import FinishChoice, FinishKind, Mode
 from fieldapp.domain.unfinished import OpenContact
 from fieldapp.services.contacts import Entry
 from fieldapp.services.gate import Gate
+from fieldapp.services.kinds import Kind
+from fieldapp.services.media import prepare
 from fieldapp.services.notebook import Notebook
 from fieldapp.system import SystemIds
 from fieldapp.vault import FLOOR, NoKeystore
 from sync.client import RelayClient
+from tests.fakes import media
 from tests.fakes.clock import FixedClock
 
 CASE = b"c" * 16
@@ -48,10 +51,19 @@ async def work(notebook: Notebook) -> None:
             say(f"saved {screening.id.hex()} {len(screening.answers)}")
         await log_contact(notebook)
         if len(screening.answers) >= 12:
+            await attach(notebook, screening.id)
             await screenings.finish(screening, FinishChoice(FinishKind.SEND))
             say(f"finished {screening.id.hex()}")
             await notebook.delivery.once()
             say("synced")
+
+
+async def attach(notebook: Notebook, owner: bytes) -> None:
+    """Add a file of one piece, unless others are on their way already."""
+    attachments = notebook.attachments
+    if not attachments.of(owner) and attachments.pieces_here < 2:
+        await attachments.add(owner, prepare(media.pdf(20_000)))
+        say(f"attached {owner.hex()} {len(attachments.of(owner))}")
 
 
 async def log_contact(notebook: Notebook) -> None:
@@ -74,6 +86,9 @@ def look(notebook: Notebook) -> None:
         "drafts": {s.id.hex(): len(s.answers) for s in notebook.screenings.unfinished},
         "logs": {log.id.hex(): len(log.note) for log in notebook.unfinished.contacts},
         "filed": {r.record_id.hex(): book.stage(r).name for r in book.filed},
+        "files": {s.id.hex(): len(notebook.attachments.of(s.id)) for s in notebook.screenings.unfinished}
+        | {r.record_id.hex(): len(r.attachments) for r in book.filed},
+        "pieces": len(book._vault.records(Kind.PIECE)),
         "seqs": [meta.seq for _, meta in book.on_the_way],
         "hashes": [meta.env_hash.hex() for _, meta in book.on_the_way],
         "damaged": len(book.damaged),

@@ -22,6 +22,10 @@ LONG = bool(os.environ.get("FIELDAPP_LONG"))
 CHANGES = {
     "save": 6,
     "seal": 12,
+    "attach": 60,
+    "detach": 60,
+    "pieces": 90,
+    "cancel": 60,
     "hear": 30,
     "store": 30,
     "token": 30,

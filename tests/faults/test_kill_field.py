@@ -147,6 +147,7 @@ def test_nothing_that_was_confirmed_is_lost_by_sigkill(centre: ScriptedCentre, t
     now = centre.now
     answers: dict[str, int] = {}
     notes: dict[str, int] = {}
+    files: dict[str, int] = {}
     finished: set[str] = set()
     seen_working = 0
     try:
@@ -160,30 +161,40 @@ def test_nothing_that_was_confirmed_is_lost_by_sigkill(centre: ScriptedCentre, t
                         answers[screening] = int(count)
                     case ["noted", log, letters]:
                         notes[log] = int(letters)
+                    case ["attached", screening, count]:
+                        files[screening] = int(count)
                     case ["finished", screening]:
                         finished.add(screening)
             seen_working += any(line.startswith("saved") for line in lines)
             if kill % 20 == 19:
-                check(driver.run(now + HOUR, "look"), answers, notes, finished)
+                check(driver.run(now + HOUR, "look"), answers, notes, finished, files)
                 asyncio.run(open_everything(centre))
                 driver.run(now + HOUR + 1, "sync")
         # The last records drain, and the centre has each seq exactly once.
-        for _ in range(3):
+        for _ in range(4):  # pieces of files come behind their record
             now += 24 * HOUR
             assert "synced" in driver.run(now, "sync")
             seqs = asyncio.run(open_everything(centre))
         driver.run(now + 1, "sync")
-        state = check(driver.run(now + 2, "look"), answers, notes, finished)
+        state = check(driver.run(now + 2, "look"), answers, notes, finished, files)
     finally:
         driver.close()
     assert seen_working > KILLS / 4, "most lives were killed before they did anything"
     assert state["seqs"] == [], "something never drained"
     assert set(state["filed"].values()) <= {"OPENED"}
+    assert files, "no file was ever added"
+    assert state["pieces"] <= sum(n for key, n in state["files"].items() if key in state["drafts"])
     assert sorted(seqs) == list(range(1, len(seqs) + 1)), "a seq is missing"
     assert all(len(hashes) == 1 for hashes in seqs.values()), "a seq was used twice"
 
 
-def check(lines: list[str], answers: dict[str, int], notes: dict[str, int], finished: set[str]) -> dict:
+def check(
+    lines: list[str],
+    answers: dict[str, int],
+    notes: dict[str, int],
+    finished: set[str],
+    files: dict[str, int],
+) -> dict:
     """Hold what is on the disk against what was confirmed."""
     state = json.loads(next(line for line in lines if line.startswith("{")))
     assert state["damaged"] == 0
@@ -195,5 +206,7 @@ def check(lines: list[str], answers: dict[str, int], notes: dict[str, int], fini
         assert screening in state["filed"], "a finished record is gone"
     for screening, count in answers.items():
         assert screening in state["filed"] or state["drafts"].get(screening, -1) >= count, "an answer is gone"
+    for screening, count in files.items():
+        assert state["files"].get(screening, -1) >= count, "a file is gone"
     assert len(set(state["seqs"])) == len(state["seqs"])
     return state

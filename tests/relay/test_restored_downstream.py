@@ -8,7 +8,7 @@ import random
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from shutil import copytree
@@ -330,6 +330,39 @@ def test_a_wipe_that_two_keys_signed_is_carried_out_although_the_relay_lost_it(
         await scene.notebook.delivery.once()
         await scene.notebook.delivery.once()
         assert scene.notebook.book.standing is Standing.LOCAL
+
+    played(copies, tmp_path, before, after_the_copy, restored)
+
+
+@pytest.mark.parametrize("how", ["withdrawn", "wiped"])
+def test_a_device_that_is_withdrawn_or_wiped_is_not_given_again_what_people_said(
+    copies: Copies, tmp_path: Path, how: str
+) -> None:
+    """Who holds it now may never have read it. Orders still reach it, and a device that is empty needs nothing."""
+
+    async def before(scene: Scene) -> None:
+        await scene.say("before")
+
+    async def after_the_copy(scene: Scene) -> None:
+        await scene.centre.tokens.give(scene.phone)
+        await scene.centre.wiping.order(scene.phone)
+        await scene.say("lost")
+        if how == "withdrawn":
+            await scene.centre.devices.revoke(scene.phone)
+        else:
+            order = scene.book.wipe(scene.phone)
+            assert order
+            await scene.book.write([replace(order, done_at=scene.clock.now)])
+
+    async def restored(scene: Scene) -> None:
+        wiping = [one.waiting.envelope for one in scene.book.posted if one.waiting.msg_type is MsgType.WIPE]
+        # The box tells that the relay lost something before the copies were looked through.
+        scene.clock.now -= repair.LOOK_EVERY
+        await scene.centre.receiving._repair.doubt()
+        await scene.centre.receiving.once()
+        await scene.centre.receiving.once()
+        assert scene.wire.posted == (wiping if how == "withdrawn" else [])
+        assert not scene.book.progress.doubt
 
     played(copies, tmp_path, before, after_the_copy, restored)
 

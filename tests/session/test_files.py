@@ -8,6 +8,7 @@ import pytest
 from fieldapp.codec import attachments_field, screening_body
 from fieldapp.desk.state import Screen as DeskScreen
 from fieldapp.domain.screening import FinishChoice, FinishKind, Mode
+from fieldapp.services.chunking import piece_id
 from fieldapp.services.media import prepare
 from fieldapp.services.settings import Work
 from fieldapp.ui.parts import picking
@@ -120,6 +121,10 @@ async def test_a_sent_record_says_how_far_its_files_are_and_lets_them_be_cancell
         said = "\n".join(app.screen.texts())
         assert "the letter" in said
         assert "0 of 3 parts sent" in said
+        await notebook.book.commit(lambda tx: tx.erase(piece_id(file.id, 1)))  # as a damaged cell does
+        notebook.book.changes.ring()
+        await app.screen.settle()
+        assert any("damaged on this device and cannot be sent" in text for text in app.screen.texts())
         await app.press(f"drop-{file.id.hex()[:8]}")
         assert "the letter" not in "\n".join(app.screen.texts())
         kept = notebook.book.record(record.record_id)

@@ -105,6 +105,10 @@ class PageJudge:
                 self._acknowledge_again(opened)
             case Quarantined(reason, opened, _, _) if self._is_one_more_copy(opened):
                 self._counted[reason] += 1
+            case Quarantined(reason, opened, _, _) if self._is_piece_without_room(opened):
+                self._counted[NO_ROOM] += 1
+                if reason is Reason.FORK:
+                    self._forked(opened.header.sender_id)
             case Quarantined(reason, opened, _, verdict):
                 self._keep(Arrival(envelope, self._now, reason, linked=verdict is not None, opened=opened))
                 self._heard(opened.header.sender_id)
@@ -124,7 +128,7 @@ class PageJudge:
 
     def _take_piece(self, envelope: bytes, opened: OpenedHeader) -> None:
         """Keep a piece of a file, unless that would take the room of records: then its device offers it again."""
-        if self._book.room - CELLS_OF_A_PIECE * (len(self._arrivals) + 1) < CELLS_FOR_RECORDS:
+        if self._is_piece_without_room(opened):
             self._counted[NO_ROOM] += 1
             return
         reason = set_apart(opened)
@@ -132,6 +136,11 @@ class PageJudge:
         self._link(opened)
         self._seen(opened)
         self._acknowledge(opened)
+
+    def _is_piece_without_room(self, opened: OpenedHeader) -> bool:
+        """Tell whether this is a piece of a file, good or bad, that would take the room of records."""
+        taken = CELLS_OF_A_PIECE * (len(self._arrivals) + 1)
+        return opened.header.msg_type is MsgType.CHUNK and self._book.room - taken < CELLS_FOR_RECORDS
 
     def _set_misfits_apart(self) -> None:
         """Set apart pieces that are not what their record lists, whichever of the two came first."""

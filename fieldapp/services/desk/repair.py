@@ -33,6 +33,8 @@ _KEPT_FOR: Final = ITEM_LIFETIME - DAY
 """A day less than the relay keeps an item, so that what it deleted in time is never taken for lost."""
 _LAST_COUNTS: Final = frozenset({MsgType.DIRECTORY, MsgType.POLICY, MsgType.REKEY})
 """Of these only the last one to a device says anything."""
+_ALSO_WITHDRAWN: Final = frozenset({MsgType.DIRECTORY, MsgType.WIPE})
+"""What a withdrawn device is given again: that it is withdrawn, and orders. Whoever holds it now learns nothing else."""
 _NOT_NOW: Final = frozenset({*IN_BETWEEN, Refusal.BUSY})
 
 
@@ -88,7 +90,8 @@ class Repair:
 
     async def _compare(self) -> None:
         """Read the shards of what was posted; what is not there waits to be sent again. One transaction."""
-        posted = self._book.posted
+        newest_first = sorted(self._book.posted, key=_order, reverse=True)
+        posted = self._needed(newest_first, self._book.clock.now())
         found: dict[bytes, str] = {}
         for shard in sorted({one.waiting.shard for one in posted}):
             wanted = {one.waiting.envelope: one.vault_id for one in posted if one.waiting.shard == shard}
@@ -152,11 +155,15 @@ class Repair:
     def _is_over(self, one: Posted, later: int, now: int) -> bool:
         """Tell whether an envelope was heard, or says nothing any more; `later` ones of its type were sent since."""
         device_id, msg_type = one.waiting.device_id, one.waiting.msg_type
+        wipe = self._book.wipe(device_id)
+        if wipe is not None and wipe.done_at > 0:
+            return True
+        if msg_type not in _ALSO_WITHDRAWN and self._book.revoked_from(device_id) is not None:
+            return True
         if msg_type in _LAST_COUNTS:
             return later > 0
         if msg_type is MsgType.WIPE:
-            wipe = self._book.wipe(device_id)
-            return wipe is None or wipe.done_at > 0 or wipe.order.expiry < now
+            return wipe is None or wipe.order.expiry < now
         device = self._book.device(device_id)
         if msg_type is MsgType.TOKENS and device is not None:
             # It sent more than it could without these tokens, so it has them.

@@ -20,13 +20,16 @@ _STEPS: Final = ((2048, 80), (2048, 65), (1600, 65), (1280, 60), (1024, 50), (80
 
 
 def shape_of(data: bytes) -> tuple[int, int] | None:
-    """Return width and height of a JPEG that can safely be shown, by its head alone; None for anything else."""
+    """Return width and height of a JPEG as `redraw` makes them, by its head alone; None for anything else.
+
+    A device that was tampered with may send any bytes. What takes long to draw (many pixels, many passes) is not shown.
+    """
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as opened:
-            width, height = opened.size
+            size, plain = opened.size, opened.mode == "RGB" and "progressive" not in opened.info
     except Exception:  # as in `redraw`
         return None
-    return (width, height) if width * height <= MAX_PIXELS else None
+    return size if plain and max(size) <= _STEPS[0][0] else None
 
 
 def redraw(data: bytes) -> bytes:

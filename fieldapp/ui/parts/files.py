@@ -113,6 +113,11 @@ def _sent_row(state: FieldState, record: Filed, file: Attachment, trying: Trying
         words = t("Cancelled. {n} parts were on their way already.", n=progress.total)
     elif progress.total and progress.opened == progress.total:
         words = t("Opened at the centre")
+    elif book.is_damaged(record, file.id):
+        words = t(
+            "A part of it is damaged on this device and cannot be sent. Cancel it, so that the centre does "
+            "not wait for it."
+        )
     else:
         words = t("{n} of {total} parts sent", n=progress.sent, total=progress.total)
     may = book.may_withdraw(record, file.id) and not record.opened_at

@@ -297,6 +297,26 @@ def test_a_desk_without_room_keeps_records_and_takes_the_pieces_later(
     in_world(tmp_path, body)
 
 
+def test_pieces_of_a_withdrawn_device_take_no_room_of_records_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body(world: World) -> None:
+        device, good = await world.device(), document(1)
+        file = good.listed(b"h" * 16, "")
+        piece = chunk_body(file.id, 0, file.size, file.hash, good.data)
+        await world.centre.devices.revoke(device.device_id)
+        await device.drop(device.seal(MsgType.CHUNK, b"r" * 16, piece).envelope)
+        await world.centre.receiving.once()
+        assert [row.reason for row in world.centre.quarantine.rows()] == ["revoked"]
+        monkeypatch.setattr(judging, "CELLS_FOR_RECORDS", 100_000)
+        await device.drop(*(device.seal(MsgType.CHUNK, b"r" * 16, piece).envelope for _ in range(3)))
+        await world.centre.receiving.once()
+        assert len(world.centre.quarantine.rows()) == 1
+        assert world.centre.quarantine.counted["no_room"] == 3
+
+    in_world(tmp_path, body)
+
+
 def test_a_damaged_outbox_costs_no_piece(tmp_path: Path) -> None:
     async def body(world: World) -> None:
         phone = await Phone.enrolled(world, tmp_path / "phone")

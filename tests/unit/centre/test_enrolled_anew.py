@@ -4,17 +4,21 @@ from pathlib import Path
 
 import httpx
 
+from fieldapp.domain.attachment import PIECE_SIZE
 from fieldapp.domain.instrument import Answer
 from fieldapp.domain.screening import FinishChoice, FinishKind, Mode
 from fieldapp.services.desk.devices import DeviceState
 from fieldapp.services.filed import Filed, Stage
 from fieldapp.services.gate import Gate
+from fieldapp.services.kinds import Kind
+from fieldapp.services.media import prepare
 from fieldapp.services.membership import Standing
 from fieldapp.services.notebook import Notebook
 from fieldapp.services.settings import Settings, Work
 from fieldapp.system import SystemIds
 from fieldapp.vault import FLOOR, NoKeystore
 from sync.client import RelayClient
+from tests.fakes import media
 from tests.unit.centre.desk import DeskClock, World, in_world
 from tests.unit.centre.test_standing import sign
 
@@ -98,6 +102,46 @@ def test_a_suspended_and_then_withdrawn_device_loses_nothing_when_it_is_enrolled
         await notebook.delivery.once()
         assert [notebook.book.stage(filed) for filed in ours] == [Stage.OPENED] * 3
         assert world.centre.alerts.page().alerts == ()
+        await gate.shut()
+
+    in_world(tmp_path, body)
+
+
+def test_files_that_were_half_sent_come_whole_from_the_device_that_was_enrolled_anew(tmp_path: Path) -> None:
+    async def body(world: World) -> None:
+        gate = phone(world, tmp_path / "phone")
+        notebook = await gate.create(PASSPHRASE, Settings())
+        await notebook.delivery.stop()
+        await enrol(world, notebook, "Made-up phone 1")
+        made = await notebook.screenings.begin(Mode.OFFICER, language="en")
+        made = made.with_answer("G1", Answer.YES).with_answer("S02", Answer.YES)
+        papers = [prepare(media.pdf(pieces * PIECE_SIZE - 500)) for pieces in (6, 2)]
+        for paper in papers:
+            await notebook.attachments.add(made.id, paper)
+        filed = await notebook.screenings.finish(made, FinishChoice(FinishKind.SEND))
+        kept, cancelled = filed.attachments
+        for _ in range(2):
+            await notebook.delivery.once()
+        assert notebook.book.progress(filed).sent == 4
+        await notebook.book.withdraw(filed.record_id, cancelled.id)
+        await world.centre.receiving.once()
+        (old,) = world.centre.devices.rows()
+        await world.centre.devices.revoke(old.device_id)
+        await sign(world)
+        notebook = await unlocked(gate)
+        await notebook.delivery.once()
+        await enrol(world, notebook, "Made-up phone 1, again")
+        for _ in range(4):
+            await notebook.delivery.once()
+        await world.centre.receiving.once()
+        (row,) = [r for r in world.centre.inbox.rows().rows if r.device == "Made-up phone 1, again"]
+        assert (row.files, row.files_whole) == (1, 1)
+        await world.centre.inbox.open(row.key)
+        assert world.centre.inbox.content(row.key, kept.id) == papers[0].data
+        await world.centre.receiving.once()
+        await notebook.delivery.once()
+        assert notebook.book.stage(filed) is Stage.OPENED
+        assert not notebook.book.stored(Kind.PIECE)
         await gate.shut()
 
     in_world(tmp_path, body)

@@ -88,6 +88,9 @@ def test_only_a_jpeg_of_a_sane_size_is_shown() -> None:
     assert huge != made
     assert pictures.shape_of(huge) is None
     assert pictures.shape_of(media.picture(form="PNG")) is None
+    for wrong in ({"size": (2049, 8)}, {"mode": "CMYK"}, {"progressive": True}):
+        assert pictures.shape_of(jpeg(**wrong)) is None, "no device of ours makes this"
+    assert pictures.shape_of(jpeg()) == (64, 48)
     assert pictures.shape_of(b"<svg/>") is None
 
 
@@ -142,3 +145,9 @@ def test_empty_broken_and_too_large_files_say_why() -> None:
     assert refusal(b"fLaC" + b"\x00\xff\xff\xff") is Refused.UNREADABLE
     assert refusal(media.pdf(MAX_FILE_SIZE)) is Refused.TOO_LARGE
     assert len(prepare(b"%PDF-" + bytes(MAX_FILE_SIZE - 5)).data) == MAX_FILE_SIZE
+
+
+def jpeg(size: tuple[int, int] = (64, 48), mode: str = "RGB", *, progressive: bool = False) -> bytes:
+    out = io.BytesIO()
+    Image.new(mode, size).save(out, "JPEG", progressive=progressive)
+    return out.getvalue()
