@@ -121,7 +121,8 @@ def state_of(notebook: Notebook) -> State:
         },
         "pieces": [
             len(book._vault.records(Kind.PIECE)),
-            *([len(r.unsealed_pieces), len(r.withdrawn)] for r in book.filed if r.attachments),
+            # Sorted: records of one second stand in the order of their random ids.
+            *sorted([len(r.unsealed_pieces), len(r.withdrawn)] for r in book.filed if r.attachments),
         ],
         "opens": [opens(book._vault, stretched) for stretched in PASSPHRASES],
     }

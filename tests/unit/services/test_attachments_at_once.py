@@ -262,7 +262,7 @@ async def test_what_is_erased_in_need_is_sealed_with_its_files_first(
     filed = await notebook.screenings.finish(made, SEND)
     seen: list[Filed] = []
     monkeypatch.setattr(
-        "fieldapp.services.keeping.erase", lambda _vault, _now: seen.append(held(notebook, filed))
+        "fieldapp.services.keeping.erase", lambda _vault, _now, **_: seen.append(held(notebook, filed))
     )
     await notebook.book.erase()
     assert len(seen[0].chunk_parts) == 6
