@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import flet as ft
 
 from fieldapp.kit import buttons, layout, notices, text
-from fieldapp.kit.boundary import component, install_error_handler
+from fieldapp.kit.boundary import component, guard_session
 from fieldapp.kit.interface import Interface
 
 
@@ -55,7 +55,7 @@ def demo_page(
 
     async def main(page: ft.Page) -> None:
         state = DemoState(doors, network, wake)
-        install_error_handler(page, state)
+        guard_session(page, state)
         page.title = "Demo"
         state.attach(page)
         page.render_views(demo_views, state)

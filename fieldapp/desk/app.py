@@ -9,7 +9,7 @@ import flet as ft
 from fieldapp.desk.gate import DeskGate
 from fieldapp.desk.routes import SCREENS
 from fieldapp.desk.state import DeskState
-from fieldapp.kit.boundary import component, drawn_once, install_error_handler
+from fieldapp.kit.boundary import component, drawn_once, guard_session
 from fieldapp.kit.i18n import best_language
 from fieldapp.kit.interface import bound
 from fieldapp.kit.presence import LiveSessions, Presence
@@ -24,7 +24,7 @@ def desk_app(gate: DeskGate) -> Callable[[ft.Page], object]:
 
     async def main(page: ft.Page) -> None:
         state = DeskState(gate, language=_system_language())
-        install_error_handler(page, state)
+        guard_session(page, state)
         page.title = TITLE
         state.attach(page)
         state.presence = Presence(page, state, state.forget)

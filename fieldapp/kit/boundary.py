@@ -1,11 +1,12 @@
-"""Nothing that goes wrong in a screen may freeze the app or show a traceback.
+"""Nothing that goes wrong in a screen may freeze the app or show a traceback, and no tap meets an outdated screen.
 
-Flet 1.0.5 has two traps here. An error while rendering kills the session's update task, so that the screen
+Flet 1.0.5 has three traps here. An error while rendering kills the session's update task, so that the screen
 freezes for ever without a word. An error in a handler replaces the whole interface by the full traceback,
-with a copy button, which may contain what a person said. `component` and `install_error_handler` close
-them. What is recorded is the function and the class of the exception: never a message, an argument or a line.
+with a copy button, which may contain what a person said. And while the app is busy, a tap can be answered by the screen
+as it was before the last letter was typed. `component` and `guard_session` close them. What is recorded is the function and the class of the exception: never a message, an argument or a line.
 """
 
+import asyncio
 import contextlib
 import functools
 import logging
@@ -15,12 +16,16 @@ from collections.abc import Callable
 from typing import Any, Final, ParamSpec, cast
 
 import flet as ft
+from flet.messaging.session import Session
 
 from fieldapp.kit.interface import Gone, Interface
 from fieldapp.kit.theme import LIGHT, Theme, theme_for
 
 P = ParamSpec("P")
 LOG: Final = logging.getLogger("fieldapp")
+
+_ROUNDS: Final = 10
+"""Rounds of the event loop that an event waits for the screen. Flet needs one; after a crash it never draws again."""
 
 
 def record_failure(where: str, error: BaseException) -> None:
@@ -57,13 +62,15 @@ def drawn_once(screen: Callable[P, ft.Control]) -> Callable[P, ft.Control]:
     return cast(Callable[P, ft.Control], ft.memo(screen))  # type: ignore[no-untyped-call]
 
 
-def install_error_handler(page: ft.Page, ui: Interface) -> None:
+def guard_session(page: ft.Page, ui: Interface) -> None:
     """Replace what the session does with an unhandled error of a handler, an effect or ``main``.
 
     Flet would send the traceback to the client. Instead the failure is recorded and `ui.trouble` is set, so
     that `screen` says calmly that it did not work; the state, and so the screen, is kept. Call it first in
     ``main``. An error while Flet compares and sends the screen cannot be mended: then Flet's own crash page replaces
     the screen, with one calm sentence on it. `Session.error` is semi-private: flet is pinned, and a test holds this.
+
+    An event also waits until what earlier ones changed is drawn (`docs/adr/0040`).
     """
 
     def calm(message: str) -> None:
@@ -75,7 +82,8 @@ def install_error_handler(page: ft.Page, ui: Interface) -> None:
             record_failure(_innermost_function(error), error)
         ui.trouble = True
 
-    crash, patch = page.session.error, page.session.patch_control
+    session = page.session
+    crash, patch, dispatch = session.error, session.patch_control, session.dispatch_event
 
     def patch_or_crash(*args: Any, **kwargs: Any) -> None:
         try:
@@ -87,8 +95,21 @@ def install_error_handler(page: ft.Page, ui: Interface) -> None:
                 crash(ui.t("Please load this page again. What you saved is safe."))
             raise
 
-    page.session.error = calm  # type: ignore[method-assign]
-    page.session.patch_control = patch_or_crash  # type: ignore[method-assign]
+    async def dispatch_to_what_is_drawn(control_id: int, event_name: str, event_data: Any) -> None:
+        for _ in range(_ROUNDS):
+            if not _waits_to_be_drawn(session):
+                break
+            await asyncio.sleep(0)
+        await dispatch(control_id, event_name, event_data)
+
+    session.error = calm  # type: ignore[method-assign]
+    session.patch_control = patch_or_crash  # type: ignore[method-assign]
+    session.dispatch_event = dispatch_to_what_is_drawn  # type: ignore[method-assign]
+
+
+def _waits_to_be_drawn(session: Session) -> bool:
+    """Whether a change of state has not reached the screen yet. Private in Flet: it is pinned, and a test holds this."""
+    return bool(session._Session__pending_updates)  # type: ignore[attr-defined]
 
 
 def _innermost_function(error: BaseException) -> str:

@@ -45,6 +45,20 @@ def bound(handler: Callable[..., Any], *args: Any) -> Handler:
     return handle
 
 
+def always(handler: Handler | None) -> Handler:
+    """Return `handler`, or one that does nothing: for Enter in a field.
+
+    The client tells of Enter only while the field has a handler. One that comes with the first letter comes too late
+    for an Enter right after it.
+    """
+
+    async def handle() -> None:
+        if handler is not None:
+            await bound(handler)()
+
+    return handle
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is asked before something that cannot be undone, see `Interface.ask`.

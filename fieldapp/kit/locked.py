@@ -12,7 +12,7 @@ from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import primary_button, quiet_button
 from fieldapp.kit.fields import password_field, typed
 from fieldapp.kit.hooks import use_every
-from fieldapp.kit.interface import Handler, Interface
+from fieldapp.kit.interface import Handler, Interface, always
 from fieldapp.kit.notices import Urgency, notice, progress
 from fieldapp.kit.text import question as large
 from fieldapp.kit.times import wait_words
@@ -69,7 +69,7 @@ def use_lock_screen(
                 t("Passphrase"),
                 passphrase,
                 typed(set_passphrase),
-                on_submit=handler,
+                on_submit=always(handler),
                 autofocus=True,
                 error=wrong if isinstance(error, WrongPassphrase) and not passphrase else None,
             ),

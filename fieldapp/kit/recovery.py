@@ -10,7 +10,7 @@ import flet as ft
 from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import primary_button, quiet_button
 from fieldapp.kit.fields import password_field, text_field, typed
-from fieldapp.kit.interface import Interface
+from fieldapp.kit.interface import Interface, always
 from fieldapp.kit.layout import card
 from fieldapp.kit.notices import Urgency, empty_state, notice
 from fieldapp.kit.passphrase import passphrase_chooser
@@ -117,7 +117,7 @@ def _reading_back(
                 t("Passphrase"),
                 passphrase,
                 typed(set_passphrase),
-                on_submit=handler,
+                on_submit=always(handler),
                 error=t("That is not the passphrase of this device.") if wrong else None,
             ),
             *(trying.shown(t("Testing. This takes a moment.")) if not wrong else []),

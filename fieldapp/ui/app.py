@@ -7,7 +7,7 @@ from typing import Final
 import flet as ft
 
 from fieldapp.domain.law import Law
-from fieldapp.kit.boundary import component, drawn_once, install_error_handler
+from fieldapp.kit.boundary import component, drawn_once, guard_session
 from fieldapp.kit.i18n import best_language
 from fieldapp.kit.interface import bound
 from fieldapp.kit.presence import LiveSessions, Presence
@@ -25,7 +25,7 @@ def field_app(gate: Gate, law: Law) -> Callable[[ft.Page], object]:
 
     async def main(page: ft.Page) -> None:
         state = FieldState(gate, law, language=_system_language())
-        install_error_handler(page, state)
+        guard_session(page, state)
         page.title = TITLE
         state.attach(page)
         state.presence = Presence(page, state, state.forget)

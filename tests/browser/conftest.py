@@ -8,6 +8,7 @@ Without chromium these tests are skipped, unless ``FIELDAPP_BROWSER=required`` i
 """
 
 import contextlib
+import logging
 import os
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ from typing import Any, Final, Literal
 
 import msgpack  # type: ignore[import-untyped]
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, WebSocket, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -59,6 +60,10 @@ EVERYTHING = """() => [
 
 PATIENCE: Final = 60_000
 """Milliseconds that anything may take on a busy machine. A test waits for what it needs, never for a time."""
+
+steps = logging.getLogger("steps")
+"""What a window was asked to do and what client and app then told each other: printed with a test that fails."""
+steps.setLevel(logging.INFO)
 
 OpenApp = Callable[..., "AppWindow"]
 
@@ -116,7 +121,7 @@ class AppWindow:
         self.page.set_default_timeout(PATIENCE)
         self.name = name
         self._told: list[object] = []
-        self.page.on("websocket", lambda socket: socket.on("framesent", self._note))
+        self.page.on("websocket", self._listen)
 
     def open(self, url: str) -> None:
         """Go to `url` and wait until the app can be driven."""
@@ -150,7 +155,9 @@ class AppWindow:
         part = self.by_id(target) if isinstance(target, str) else target
         part = part.and_(self.page.locator("[flt-tappable]")).last
         part.wait_for(state="attached", timeout=PATIENCE)
+        steps.info("click %s: %s", target, part.evaluate("part => part.outerHTML.slice(0, 200)"))
         part.dispatch_event("click")
+        steps.info("clicked")
 
     def press_if_there(self, identifier: str) -> None:
         """Press a part that may go away by itself at any moment."""
@@ -164,6 +171,7 @@ class AppWindow:
         machine Flutter may not have heard of it; and a field that had the focus before the semantics were switched on is
         edited in a hidden element beside it.
         """
+        steps.info("fill %s", label)
         field = self.page.get_by_label(label).last
         if field.input_value() == value:
             return
@@ -192,15 +200,23 @@ class AppWindow:
             self.page.wait_for_timeout(50)
         return False
 
+    def _listen(self, socket: WebSocket) -> None:
+        socket.on("framesent", self._note)
+        socket.on("framereceived", lambda frame: steps.info("app: %d bytes", len(frame)))
+        socket.on("close", lambda _: steps.info("socket closed"))
+
     def _note(self, frame: bytes | str) -> None:
         """Keep the value of a field that the client tells. A frame is one byte, then MessagePack: [action, body]."""
-        if isinstance(frame, bytes) and b"props" in frame:
-            _, body = msgpack.unpackb(frame[1:])
-            if isinstance(body, dict) and "value" in body.get("props", {}):
-                self._told.append(body["props"]["value"])
+        if not isinstance(frame, bytes):
+            return
+        action, body = msgpack.unpackb(frame[1:], strict_map_key=False)
+        steps.info("client: %s %s", action, str(body)[:200])
+        if isinstance(body, dict) and "value" in body.get("props", {}):
+            self._told.append(body["props"]["value"])
 
     def wait_text(self, words: str, *, seconds: float = PATIENCE / 1000) -> None:
         """Wait until `words` are somewhere on the screen."""
+        steps.info("wait for %s", words)
         self.page.get_by_text(words).last.wait_for(state="attached", timeout=seconds * 1000)
 
     def text(self) -> str:

@@ -4,7 +4,7 @@ import flet as ft
 
 from fieldapp.kit import answer_bar, buttons, fields, layout, notices, text
 from fieldapp.kit.answer_bar import AnswerName, Option
-from fieldapp.kit.boundary import component, install_error_handler
+from fieldapp.kit.boundary import component, guard_session
 from fieldapp.kit.interface import Interface, Question
 from fieldapp.kit.notices import Level, Urgency
 from fieldapp.kit.reveal import hold_to_reveal
@@ -343,7 +343,7 @@ def root(state: Gallery) -> list[ft.View]:
 def main(page: ft.Page) -> None:
     """Start the gallery in a session."""
     state = Gallery()
-    install_error_handler(page, state)
+    guard_session(page, state)
     state.attach(page)
     state.cover = state.hide
     page.render_views(root, state)

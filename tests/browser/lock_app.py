@@ -5,7 +5,7 @@ import asyncio
 import flet as ft
 
 from fieldapp.kit import buttons, fields, layout, text
-from fieldapp.kit.boundary import component, install_error_handler
+from fieldapp.kit.boundary import component, guard_session
 from fieldapp.kit.interface import Interface
 from fieldapp.kit.presence import LiveSessions, Presence
 
@@ -73,7 +73,7 @@ async def main(page: ft.Page) -> None:
     """Start a session, locked."""
     state = State()
     ALL.append(state)
-    install_error_handler(page, state)
+    guard_session(page, state)
     state.attach(page)
     state.presence = Presence(page, state, state.forget)
     await LIVE.claim("vault", state.presence)

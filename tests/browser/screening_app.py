@@ -7,7 +7,7 @@ from pathlib import Path
 import flet as ft
 
 from fieldapp.assets import default_law
-from fieldapp.kit.boundary import install_error_handler
+from fieldapp.kit.boundary import guard_session
 from fieldapp.kit.presence import Presence
 from fieldapp.services.gate import Gate
 from fieldapp.services.settings import Settings, Work
@@ -30,7 +30,7 @@ def make_gate(directory: Path) -> Gate:
 async def start(page: ft.Page, gate: Gate, settings: Settings) -> FieldState:
     """Open the device (set it up when it is new) and show home."""
     state = FieldState(gate, default_law(), language=settings.language)
-    install_error_handler(page, state)
+    guard_session(page, state)
     state.attach(page)
     state.presence = Presence(page, state, state.forget)
     if gate.is_new:

@@ -30,7 +30,7 @@ def test_a_second_passphrase_is_set_and_opens_another_notebook(
     window.click("forced-erase-no")
     window.wait_text("Your passphrase then opens")
     window.click("forced-second")
-    window.wait_text("Your passphrase")
+    window.wait_text("It opens another notebook")
     window.fill("Your passphrase", PASSPHRASE)
     window.fill("Passphrase", SECOND)
     window.fill("The same once more", SECOND)

@@ -1,5 +1,6 @@
 """T1 and T2: an error in a screen neither freezes the app nor reaches the client."""
 
+import asyncio
 import logging
 from typing import Any
 
@@ -7,7 +8,8 @@ import flet as ft
 import pytest
 
 from fieldapp.kit import buttons, layout, text
-from fieldapp.kit.boundary import component, install_error_handler
+from fieldapp.kit.boundary import component, guard_session
+from fieldapp.kit.fields import typed
 from fieldapp.kit.interface import Interface
 from tests.fakes.fake_flet import FakeSession, Main
 
@@ -85,7 +87,7 @@ def root(state: State) -> list[ft.View]:
 
 def app(state: State) -> Main:
     def main(page: ft.Page) -> None:
-        install_error_handler(page, state)
+        guard_session(page, state)
         state.attach(page)
         page.render_views(root, state)
 
@@ -157,7 +159,7 @@ async def test_a_control_that_flet_refuses_replaces_the_screen_by_calm_words(
     state = State()
 
     def main(page: ft.Page) -> None:
-        install_error_handler(page, state)
+        guard_session(page, state)
         page.render_views(lambda: [refused_screen(state)])
 
     async with FakeSession(main) as session:
@@ -188,3 +190,30 @@ def test_the_log_of_a_failure_names_function_and_class_only(caplog: pytest.LogCa
     assert caplog.messages == ["screen failed: ValueError"]
     record: Any = caplog.records[0]
     assert record.exc_info is None
+
+
+async def test_a_tap_right_after_a_letter_is_answered_with_the_letter() -> None:
+    """Both events wait side by side when the app was busy; the handler must not be that of the screen before."""
+    answered: list[str] = []
+
+    @component
+    def form_screen() -> ft.View:
+        words, set_words = ft.use_state("")
+        return ft.View(
+            controls=[
+                ft.TextField(value=words, on_change=typed(set_words), key="field"),
+                ft.Button("answer", on_click=lambda: answered.append(words)),
+            ]
+        )
+
+    def main(page: ft.Page) -> None:
+        guard_session(page, State())
+        page.render_views(lambda: [form_screen()])
+
+    async with FakeSession(main) as session:
+        (field,), (button,) = session.find(ft.TextField), session.find(ft.Button)
+        async with asyncio.TaskGroup() as arrived:
+            for target, name, data in ((field, "change", "abc"), (button, "click", None)):
+                arrived.create_task(session.session.dispatch_event(target._i, name, data))
+        assert answered == ["abc"]
+        assert session.client.crashes == []

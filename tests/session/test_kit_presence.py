@@ -4,7 +4,7 @@ import flet as ft
 import pytest
 
 from fieldapp.kit import layout, text
-from fieldapp.kit.boundary import component, install_error_handler
+from fieldapp.kit.boundary import component, guard_session
 from fieldapp.kit.interface import Interface
 from fieldapp.kit.presence import LiveSessions, LockPolicy, Presence
 from tests.fakes.fake_flet import FakeSession
@@ -56,7 +56,7 @@ class App:
         self.presence: Presence
 
     async def main(self, page: ft.Page) -> None:
-        install_error_handler(page, self.state)
+        guard_session(page, self.state)
         self.state.attach(page)
         self.presence = Presence(page, self.state, self.forget, policy=LockPolicy(60, 180), clock=self.clock)
         await self.live.claim("vault", self.presence)
