@@ -2,8 +2,9 @@
 
 Flet 1.0.5 has three traps here. An error while rendering kills the session's update task, so that the screen
 freezes for ever without a word. An error in a handler replaces the whole interface by the full traceback,
-with a copy button, which may contain what a person said. And while the app is busy, a tap can be answered by the screen
-as it was before the last letter was typed. `component` and `guard_session` close them. What is recorded is the function and the class of the exception: never a message, an argument or a line.
+with a copy button, which may contain what a person said. And while the app is busy, a tap can be answered by the
+screen as it was before the last letter was typed. `component` and `guard_session` close them. What is recorded is
+the function and the class of the exception: never a message, an argument or a line.
 """
 
 import asyncio
