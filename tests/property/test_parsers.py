@@ -31,7 +31,7 @@ from fieldapp.vault.attempts import AttemptRecord
 from fieldapp.vault.cells import Fragment
 from fieldapp.vault.header import new_header, parse_copy
 from fieldapp.vault.slots import SlotContent
-from sync import canonical, enrolment, header, receipts
+from sync import canonical, carried, chunk, enrolment, header, receipts
 from sync.answers import PAGE_MAGIC, parse_page
 from sync.certificate import Certificate, verify_certificate
 from sync.chain import ChainLedger, Gap
@@ -42,6 +42,7 @@ from sync.enrolment import Answer, Hello, ReadToken
 from sync.envelope import parse_body
 from sync.errors import (
     CanonicalError,
+    CarriedRejected,
     DirectoryRejected,
     EnrolmentFailed,
     EnvelopeRejected,
@@ -51,13 +52,24 @@ from sync.errors import (
 from sync.gap_closed import GapClosed
 from sync.outbox import OutboxMeta
 from sync.primitives import SigningKey, aead_seal, blake
-from sync.protocol import DOC_CERTIFICATE, DOC_DIRECTORY, MsgType, SenderKind
+from sync.protocol import (
+    DOC_CERTIFICATE,
+    DOC_DIRECTORY,
+    DOC_KEY_CARD,
+    DOC_SIGNING_REQUEST,
+    ENVELOPE_MAGIC,
+    ENVELOPE_SIZES,
+    MsgType,
+    SenderKind,
+)
 from sync.receipts import ReceiptItem, ReceiptKind
 from sync.root import Root
 from sync.signed import SignedDocument, parse_row
+from sync.signing import read_card, read_request, write_card
 from sync.tokens import TokenRefill
 from tests.fakes import desk_cases
 from tests.unit.centre.desk import parts
+from tests.unit.sync import test_signing as signing_case
 from tests.unit.sync.made_up import NOW, make_centre
 from tests.unit.sync.made_up import header as made_header
 
@@ -257,6 +269,26 @@ def document_of(container: bytes) -> bytes:
     return parse_row(container)[0].document
 
 
+SIGNING = signing_case.made()
+PROPOSAL = SIGNING.rotation([*SIGNING.holders[:2], signing_case.holder()], 2)
+REQUEST = PROPOSAL.request(SIGNING.desk_key)
+HOLDER = SIGNING.holders[0]
+CARD = write_card("Made-up key", HOLDER.root, HOLDER.directory)
+FILE = b"made up picture" * 10
+PIECE = chunk.chunk_body(b"f" * 16, 0, len(FILE), chunk.file_hash(FILE), FILE)
+CARRIED = carried.pack(
+    [(ENVELOPE_MAGIC + bytes([0, 0, name])).ljust(ENVELOPE_SIZES[name], b"e") for name in (1, 2, 1)]
+)
+
+
+def resigned(
+    doc_type: int, read: Callable[[bytes], object], *signers: SigningKey
+) -> Callable[[bytes], object]:
+    """Read a document that its own keys signed, whatever it says."""
+    keys = [key.public for key in signers]
+    return lambda document: read(SignedDocument.sign(doc_type, document, keys, signers).to_bytes())
+
+
 REJECTED, REFUSED = (EnvelopeRejected,), (DirectoryRejected,)
 BOUNDARIES: Final = {
     "canonical": Boundary(canonical.loads, bodies(MsgType.SCREENING), (CanonicalError,)),
@@ -300,6 +332,21 @@ BOUNDARIES: Final = {
     "signed directory": Boundary(resigned_directory, [CENTRE.directory.to_bytes()], REFUSED),
     "root": Boundary(Root.from_bytes, [document_of(CENTRE.root_container)], REFUSED),
     "containers": Boundary(parse_row, [CENTRE.blob, CENTRE.root_container], REFUSED, False),
+    "signing request": Boundary(
+        resigned(DOC_SIGNING_REQUEST, read_request, SIGNING.desk_key), [document_of(REQUEST)], REFUSED
+    ),
+    "signing request as a file": Boundary(read_request, [REQUEST], REFUSED, False),
+    "signatures": Boundary(
+        PROPOSAL.with_signatures, [one.signs(PROPOSAL) for one in SIGNING.holders[:2]], REFUSED, False
+    ),
+    "key card": Boundary(
+        resigned(DOC_KEY_CARD, read_card, HOLDER.root, HOLDER.directory), [document_of(CARD)], REFUSED
+    ),
+    "key card as a file": Boundary(read_card, [CARD], REFUSED, False),
+    "piece of a file": Boundary(
+        chunk.parse_chunk, [PIECE, chunk.withdrawal_body(b"f" * 16)], REJECTED, False
+    ),
+    "carried copy": Boundary(carried.unpack, [CARRIED], (CarriedRejected,), False),
     "certificate": Boundary(resigned_certificate, [document_of(CERTIFICATE.sign(KEY))], REFUSED),
     "hello": Boundary(
         resealed(enrolment.UP_MAGIC, b"up", lambda message: enrolment.open_hello(CODE, message)),
