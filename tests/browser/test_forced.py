@@ -27,7 +27,7 @@ def test_a_second_passphrase_is_set_and_opens_another_notebook(
     window.click("forced-erase")
     window.wait_text("Erase this notebook now?")
     window.shot("forced-erase")
-    window.click("forced-erase-no")
+    window.click("confirm-no")
     window.wait_text("Your passphrase then opens")
     window.click("forced-second")
     window.wait_text("It opens another notebook")

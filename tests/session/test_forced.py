@@ -141,9 +141,9 @@ async def test_the_wipe_passphrase_opens_the_other_notebook_and_nothing_else_ope
 async def test_erasing_asks_once_and_the_same_passphrase_opens_an_empty_notebook(tmp_path: Path) -> None:
     async with open_field(tmp_path) as app:
         await app.press("new-screening", "alone-yes", "back", "back", "settings", "forced", "forced-erase")
-        await app.press("forced-erase-no")
+        await app.press("confirm-no")
         assert app.state.open.screenings.unfinished
-        await app.press("forced-erase", "forced-erase-yes")
+        await app.press("forced-erase", "confirm-yes")
         await app.screen.wait_for(lambda: app.state.place.screen is Screen.LOCK)
         await app.rest()
         await app.unlock()

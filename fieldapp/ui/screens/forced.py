@@ -4,17 +4,16 @@ The page looks the same in every notebook. The two passphrases can be set once t
 notebook never does, so nobody can overwrite the first one from there, and nothing on the page tells which one it is.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import flet as ft
 
 from fieldapp.kit.boundary import component
-from fieldapp.kit.buttons import danger_button, primary_button, secondary_button
+from fieldapp.kit.buttons import primary_button, secondary_button
 from fieldapp.kit.fields import password_field, typed
 from fieldapp.kit.i18n import Translator
-from fieldapp.kit.interface import bound
-from fieldapp.kit.layout import card, list_row, section
+from fieldapp.kit.interface import Question, bound
+from fieldapp.kit.layout import list_row, section
 from fieldapp.kit.notices import Urgency, empty_state, notice
 from fieldapp.kit.passphrase import passphrase_chooser
 from fieldapp.kit.text import body
@@ -67,7 +66,6 @@ def _words(t: Translator) -> dict[str, _Word]:
 def forced_screen(state: FieldState) -> ft.View:
     """Explain, offer the two passphrases, and erase after one question."""
     t, trying, book = state.t, use_trying(state), state.open.book
-    asked, set_asked = ft.use_state(False)
     rows: list[ft.Control] = []
     for key, word in _words(t).items():
         is_set = t("Set. Tap to change or remove it.") if book.word_is_set(word.kind) else t("Not set")
@@ -93,48 +91,32 @@ def forced_screen(state: FieldState) -> ft.View:
             body(state, t("Nobody should have to choose between their safety and these records.")),
             *trying.shown(),
             section(state, t("Two more passphrases"), rows),
-            section(state, t("Erase at once"), _erasing(state, trying, asked, set_asked)),
+            section(state, t("Erase at once"), _erasing(state, trying)),
             section(state, t("What none of this can do"), [body(state, words) for words in _limits(t)]),
         ],
         title=t("If somebody forces you"),
     )
 
 
-def _erasing(
-    state: FieldState, trying: Trying, asked: bool, set_asked: Callable[[bool], None]
-) -> Sequence[ft.Control]:
+def _erasing(state: FieldState, trying: Trying) -> list[ft.Control]:
     t = state.t
-    if not asked:
-        return [
-            body(
-                state,
-                t(
-                    "Makes this notebook unreadable for good. Your passphrase then opens one without these records."
-                ),
-            ),
-            secondary_button(
-                state, t("Erase this notebook"), lambda: set_asked(True), identifier="forced-erase"
-            ),
-        ]
-    words = t(
-        "Everything that is only here is lost. What is finished is sealed first and still reaches the centre."
+    question = Question(
+        t("Erase this notebook now?"),
+        t(
+            "Everything that is only here is lost. What is finished is sealed first and still reaches the centre."
+        ),
+        yes=t("Erase and lock"),
+        no=t("Go back"),
+        on_yes=trying.once(state.open.book.erase),
+        danger=True,
     )
-    return [
-        card(
-            state,
-            [
-                body(state, t("Erase this notebook now?"), strong=True),
-                body(state, words),
-                danger_button(
-                    state,
-                    t("Erase and lock"),
-                    trying.once(state.open.book.erase),
-                    identifier="forced-erase-yes",
-                ),
-                secondary_button(state, t("Go back"), lambda: set_asked(False), identifier="forced-erase-no"),
-            ],
-        )
-    ]
+    words = t(
+        "Makes this notebook unreadable for good. Your passphrase then opens one without these records."
+    )
+    erase = secondary_button(
+        state, t("Erase this notebook"), bound(state.ask, question), identifier="forced-erase"
+    )
+    return [body(state, words), erase]
 
 
 def _limits(t: Translator) -> list[str]:
