@@ -128,6 +128,11 @@ def test_a_centre_from_nothing_to_an_acknowledged_record(
         window.click(f"to-{place}")
         window.wait_text(words)
         window.shot(f"desk-17-{place}")
+    window.click("carried")
+    window.wait_text("carries it here")
+    window.shot("desk-17-carried")
+    window.click("back")
+    window.wait_text("Light or dark")
     if (phone, scheme) == (False, "light"):
         lose_the_window(window)
     window.click("cover")

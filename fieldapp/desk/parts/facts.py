@@ -25,7 +25,9 @@ def fact_line(
     if theme.stacked:
         head: ft.Control = ft.Column([name, said], spacing=0)
     else:
-        name.expand, said.expand, said.text_align = 3, 2, ft.TextAlign.END
+        # The longer one gets more room: in too little a long word breaks in its middle.
+        name.expand, said.expand = (3, 2) if len(label) >= len(value) else (2, 3)
+        said.text_align = ft.TextAlign.END
         head = ft.Row([name, said], spacing=theme.gap, vertical_alignment=ft.CrossAxisAlignment.START)
     return ft.Column([head, *(quiet(state, line) for line in below)], spacing=theme.tight)
 
