@@ -19,7 +19,7 @@ from bench.harness import require
 from bench.relay_served import HOST
 from sync.answers import parse_page
 from sync.primitives import SigningKey, blake, random_bytes
-from sync.protocol import TAG_REQUEST
+from sync.protocol import REPLAY_NONCE, TAG_REQUEST
 from sync.relay.app import register_centre
 from sync.relay.centres import DeskEntry, Signer, change_tokens, replace_desks
 from sync.relay.database import Database
@@ -57,6 +57,8 @@ class Wire:
         self._port = port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._used = 0.0
+        self.nonce = ""
+        """For the next signed request, brought by the last answer; "" where there was none."""
 
     async def call(self, method: str, target: str, authorization: str = "", body: bytes = b"") -> bytes:
         """Send one request and return the body of its answer; stop the bench unless that is 200 or 201."""
@@ -65,7 +67,9 @@ class Wire:
         if authorization:
             head += f"Authorization: {authorization}\r\n"
         writer.write(head.encode() + b"\r\n" + body)
-        answer = (await reader.readuntil(b"\r\n\r\n")).lower()
+        told = await reader.readuntil(b"\r\n\r\n")
+        self.nonce = told.partition(f"{REPLAY_NONCE}: ".encode())[2].partition(b"\r\n")[0].decode()
+        answer = told.lower()
         length = int(answer.partition(b"content-length: ")[2].partition(b"\r\n")[0])
         content = await reader.readexactly(length)
         require(answer[9:12] in (b"200", b"201"), f"the server said {answer[9:12]!r}")
@@ -130,9 +134,12 @@ class MadeUpCentre:
         await wire.call("POST", f"/v1/drop/{self.box.hex()}", f"Drop {token}", body)
 
     async def page(self, wire: Wire, after: str) -> tuple[list[bytes], str, bool]:
-        """Read one page as a desk does, nonce first; returns bodies, cursor, and whether more is there."""
+        """Read one page as a desk does, with the nonce that the page before brought.
+
+        Returns bodies, cursor, and whether more is there.
+        """
         target = f"/v1/box/{self.box.hex()}" + (f"?after={after}" if after else "")
-        nonce = (await wire.call("POST", "/v1/nonce"))[10:-2].decode()
+        nonce = wire.nonce or (await wire.call("POST", "/v1/nonce"))[10:-2].decode()
         lines = ("GET", HOST, target, blake(b"fs body", b"").hex(), nonce)
         signature = base64.urlsafe_b64encode(self.key.sign(TAG_REQUEST, "\n".join(lines).encode()))
         header = f"Centre {self.key.public.hex()}.{nonce}.{signature.rstrip(b'=').decode()}"

@@ -70,12 +70,13 @@ _WORDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole HTTP answer. `retry_after` is the header's text, "" without one."""
+    """A whole HTTP answer. `retry_after` and `next_nonce` are the headers' texts, "" without one."""
 
     status: int
     content_type: str
     body: bytes = field(repr=False)
     retry_after: str = ""
+    next_nonce: str = ""
 
     @property
     def wait(self) -> int:

@@ -15,7 +15,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeGuard
 
 import httpx
 
@@ -32,8 +32,10 @@ from sync.protocol import (
     ITEM_ID_SIZE,
     MAX_PAGE,
     NONCE_LENGTH,
+    NONCE_LIFETIME,
     QUARTER,
     READ_SCHEME,
+    REPLAY_NONCE,
     TAG_REQUEST,
     USER_AGENT,
 )
@@ -51,6 +53,8 @@ _UNSAID: Final = ("Accept", "Connection")
 _LARGEST_ANSWER: Final = 5 * 1024 * 1024
 """Above a full page (4 MiB of envelopes and their heads): whatever is longer is not the relay's answer."""
 _TIMEOUT: Final = 30.0
+_NONCE_KEPT: Final = NONCE_LIFETIME - 15.0
+"""Seconds from the request whose answer brought a nonce: some are left for the next one to arrive."""
 _ANSWERS_IN: Final = 4
 """A whole call may take this many times the timeout of one step, so that a dripping server holds nothing up."""
 
@@ -206,6 +210,7 @@ class RelayClient:
             response.headers.get("content-type", ""),
             bytes(body),
             response.headers.get("retry-after", ""),
+            response.headers.get(REPLAY_NONCE, ""),
         )
 
 
@@ -219,7 +224,10 @@ class DeskAccess:
 
 
 class CentreClient(RelayClient):
-    """What a desk calls: each request signed with its key over a fresh nonce of the relay."""
+    """What a desk calls: each request signed with its key over a nonce of the relay.
+
+    The answer to one brings the nonce for the next, so only the first of some requests has to ask for one.
+    """
 
     def __init__(
         self,
@@ -233,6 +241,7 @@ class CentreClient(RelayClient):
         """Talk to `relay` as the holder of `key`; see `RelayClient`."""
         super().__init__(relay, transport=transport, timeout=timeout, monotonic=monotonic)
         self._key = key
+        self._kept: tuple[str, float] | None = None
         self._host: str = self._http.build_request("GET", "/").headers["host"].lower()
 
     async def box(self, box: str, after: str = "", limit: int = MAX_PAGE) -> Page:
@@ -296,17 +305,31 @@ class CentreClient(RelayClient):
 
     async def _signed(self, method: str, target: str, body: bytes = b"") -> Answer:
         """Send a signed request; once more with a new nonce if the first was refused (it may have run out)."""
-        answer = await self._send_signed(method, target, body)
-        return await self._send_signed(method, target, body) if answer.status == 401 else answer
+        answer = await self._send_signed(method, target, body, self._take_kept() or await self._new_nonce())
+        if answer.status == 401:
+            answer = await self._send_signed(method, target, body, await self._new_nonce())
+        return answer
 
-    async def _send_signed(self, method: str, target: str, body: bytes) -> Answer:
+    def _take_kept(self) -> str | None:
+        """Return the nonce that the last answer brought, once, and not when it will soon be too old."""
+        kept, self._kept = self._kept, None
+        return kept[0] if kept and self._monotonic() - kept[1] < _NONCE_KEPT else None
+
+    async def _new_nonce(self) -> str:
         nonce = (await self._call("POST", "/v1/nonce")).json().get("nonce")
-        if not isinstance(nonce, str) or len(nonce) != NONCE_LENGTH or not nonce.isascii():
+        if not _is_nonce(nonce):
             raise RelayRefused(Refusal.ANSWER)
+        return nonce
+
+    async def _send_signed(self, method: str, target: str, body: bytes, nonce: str) -> Answer:
         lines = (method, self._host, target, blake(b"fs body", body).hex(), nonce)
         signature = self._key.sign(TAG_REQUEST, "\n".join(lines).encode())
         credentials = f"{CENTRE_SCHEME} {self._key.public.hex()}.{nonce}.{_b64(signature)}"
-        return await self._call(method, target, body, {"Authorization": credentials})
+        asked = self._monotonic()
+        answer = await self._call(method, target, body, {"Authorization": credentials})
+        if _is_nonce(answer.next_nonce):
+            self._kept = (answer.next_nonce, asked)
+        return answer
 
     @staticmethod
     def _expect(answer: Answer, name: str, value: int | None) -> None:
@@ -314,6 +337,10 @@ class CentreClient(RelayClient):
         number = answer.json().get(name)
         if type(number) is not int or (value is not None and number != value):
             raise RelayRefused(Refusal.ANSWER)
+
+
+def _is_nonce(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and len(value) == NONCE_LENGTH and value.isascii()
 
 
 def _b64(value: bytes) -> str:

@@ -208,5 +208,7 @@ MAX_RETRY_AFTER: Final = 3600
 DROP_SCHEME: Final = "Drop"
 READ_SCHEME: Final = "Read"
 CENTRE_SCHEME: Final = "Centre"
+REPLAY_NONCE: Final = "replay-nonce"
+"""The header that brings the nonce for the next signed request; the name is that of RFC 8555, section 6.5.1."""
 USER_AGENT: Final = "fieldapp/1"
 """The same for every client and version: a finer one would tell installations apart."""

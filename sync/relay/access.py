@@ -13,7 +13,7 @@ from sync.relay.drops import Drops
 from sync.relay.limits import Clock, token_hash
 from sync.relay.maintenance import Maintenance
 from sync.relay.settings import RelaySettings
-from sync.relay.web import Refusal, read_body
+from sync.relay.web import Refusal, offer_nonce, read_body
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,7 @@ async def signed(request: Request, limit: int = 0) -> tuple[Signer, bytes]:
     signer = await services.nonces.spend(credentials, changes=request.method != "GET")
     if signer is None:
         raise Refusal(401)
+    offer_nonce(request, services.nonces.issue())
     return signer, body
 
 

@@ -14,6 +14,9 @@ where host is the Host header in lower case and path?query stands as in the requ
 A nonce is 16 random bytes | 32 bytes BLAKE2b under a key in the database, over the bytes and the current slot
 of ten seconds. So giving one out writes nothing (this call is public), any process recognises it, no time can
 be read from it, and it is good for 60 to 70 s. The hash of a used one is kept for two days: single use.
+
+The answer to an accepted signed request carries a fresh nonce in the header Replay-Nonce (as in RFC 8555, section 6.5.1),
+whatever its status: a client may use it instead of asking for one. Refused with it, it asks, and tries once more.
 """
 
 import base64

@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sync.protocol import REPLAY_NONCE
 from sync.relay.database import StoreUnavailableError
 from sync.relay.limits import RateLimiter
 from sync.relay.settings import RelaySettings
@@ -32,6 +33,7 @@ _CODES: Final = {
     507: "full",
 }
 _RETRY_SECONDS: Final = 5
+_OFFERED: Final = "next_nonce"
 _CLOSE: Final = (b"connection", b"close")
 _HEADERS: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
@@ -88,6 +90,11 @@ async def read_body(request: Request, limit: int, settings: RelaySettings) -> by
     return bytes(body)
 
 
+def offer_nonce(request: Request, nonce: str) -> None:
+    """Let the answer to `request` carry the nonce of its signer's next one, so that it need not ask for it."""
+    request.scope.setdefault("state", {})[_OFFERED] = nonce
+
+
 class _Unread:
     """Tells whether a request announced a body that nobody has read to its end: its connection serves no other."""
 
@@ -129,7 +136,9 @@ class Edge:
                 started = True
                 # Whether a refused body was read must not show: it would tell a known token from an unknown one.
                 ends = body.waits or (message["status"] >= 400 and scope["method"] not in ("GET", "HEAD"))
-                message["headers"] = [*message["headers"], *_HEADERS, *([_CLOSE] if ends else [])]
+                offered = scope.get("state", {}).get(_OFFERED)
+                nonce = [(REPLAY_NONCE.encode(), offered.encode())] if offered else []
+                message["headers"] = [*message["headers"], *_HEADERS, *nonce, *([_CLOSE] if ends else [])]
             await send(message)
 
         try:

@@ -36,6 +36,8 @@ def test_a_foreign_box_and_an_unknown_box_give_the_same_answer(database: str) ->
                 c = await mine.desk.send("GET", path.format("not-an-id"))
                 _error(a, 404)
                 assert a.content == b.content == c.content
+                for answer in (a, b, c):
+                    del answer.headers["replay-nonce"]  # another one each time
                 assert a.headers == b.headers == c.headers
             cursor = {"cursor": item_id}
             _error(await mine.desk.send("POST", f"/v1/box/{foreign.box}/cursor", json=cursor), 404)
@@ -117,6 +119,22 @@ def test_nonces_expire_are_ours_and_survive_neither_change_nor_restart_twice(dat
             # Another process of the same relay knows what this one gave out, and what was used.
             assert await get(kept, r.client) == 200
             assert await get(used, r.client) == 401
+
+    run(scenario())
+
+
+def test_only_an_accepted_signature_brings_the_next_nonce(database: str) -> None:
+    async def scenario() -> None:
+        async with relay(database) as r:
+            centre = await r.centre()
+            target = f"/v1/box/{centre.box}"
+            nonce = await centre.desk.nonce()
+            headers = centre.desk.header("GET", target, b"", nonce)
+            for status in (200, 401):
+                answer = await r.client.get(target, headers=headers)
+                assert (answer.status_code, "replay-nonce" in answer.headers) == (status, status == 200)
+            assert "replay-nonce" not in (await r.client.get("/v1/health")).headers
+            assert "replay-nonce" not in (await r.client.get(target)).headers
 
     run(scenario())
 

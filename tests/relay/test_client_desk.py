@@ -1,5 +1,6 @@
 """The desk's client against a real relay: every signed call, and what happens to a nonce that ran out."""
 
+import asyncio
 import secrets
 
 import httpx
@@ -70,6 +71,47 @@ def test_a_nonce_that_ran_out_is_replaced_once(database: str) -> None:
             desk = CentreClient(f"https://{HOST}", key, transport=Slow())
             await desk.put_desks([DeskAccess(key.public, True, (BOX,))])
             assert len(given) == 2
+
+    run(body())
+
+
+def test_only_the_first_of_some_requests_asks_for_a_nonce(database: str) -> None:
+    async def body() -> None:
+        async with relay(database) as served:
+            key = SigningKey.generate()
+            await register_centre(served.database, secrets.token_bytes(16), key.public, "Made-up centre")
+            inner = httpx.ASGITransport(app=served.app)
+            calls: list[str] = []
+            seconds = [0.0]
+
+            class Counted(httpx.AsyncBaseTransport):
+                async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+                    answer = await inner.handle_async_request(request)
+                    calls.append(f"{request.url.path.split('/')[2]} {answer.status_code}")
+                    return answer
+
+            desk = CentreClient(f"https://{HOST}", key, transport=Counted(), monotonic=lambda: seconds[0])
+            await desk.put_desks([DeskAccess(key.public, True, (BOX,))])
+            for _ in range(3):
+                await desk.box(BOX)
+            with pytest.raises(RelayRefused, match=Refusal.NOT_FOUND):
+                await desk.box("cd" * 16)
+            await desk.box(BOX)
+            assert calls == ["nonce 200", "desks 200", *["box 200"] * 3, "box 404", "box 200"]
+
+            calls.clear()
+            seconds[0] += 50  # the one that was brought may be too old when it arrives
+            await desk.box(BOX)
+            assert calls == ["nonce 200", "box 200"]
+
+            calls.clear()
+            served.clock.now += 80  # or the clocks do not run alike
+            await desk.box(BOX)
+            assert calls == ["box 401", "nonce 200", "box 200"]
+
+            calls.clear()
+            await asyncio.gather(*(desk.box(BOX) for _ in range(3)))
+            assert sorted(calls) == ["box 200"] * 3 + ["nonce 200"] * 2, "none is used twice"
 
     run(body())
 
