@@ -5,15 +5,18 @@ from dataclasses import replace
 import pytest
 
 from sync import canonical, enrolment
+from sync.chain import Gap
 from sync.code import EnrolmentCode
 from sync.directory import Directory
 from sync.downstream import RulesUpdate
-from sync.enrolment import CAPACITY, UP_MAGIC, Hello, enrol_id, open_hello, seal_hello
-from sync.errors import DirectoryRejected, EnrolmentFailed, EnvelopeRejected, SealRefused
+from sync.enrolment import CAPACITY, UP_MAGIC, Hello, ReadToken, enrol_id, open_hello, seal_hello
+from sync.errors import CanonicalError, DirectoryRejected, EnrolmentFailed, EnvelopeRejected, SealRefused
+from sync.gap_closed import MAX_REASON, GapClosed
 from sync.header import check_header
 from sync.primitives import NONCE_SIZE, BoxKeyPair, SigningKey, aead_seal, random_bytes
 from sync.protocol import DOC_ROOT, MAX_COUNTER, MAX_SIGNERS, SIGNED_MAGIC
 from sync.signed import parse_row
+from sync.tokens import MAX_DROP, MAX_READ, TokenRefill
 from tests.unit.sync.made_up import CENTRE_ID, header, make_centre
 
 
@@ -105,3 +108,39 @@ def test_a_directory_with_a_pin_of_another_form_is_none(pin: str) -> None:
     assert Directory.from_bytes(good.to_bytes()).relay.pin == "ab" * 32
     with pytest.raises(DirectoryRejected, match="document"):
         Directory.from_bytes(replace(good, relay=replace(good.relay, pin=pin)).to_bytes())
+
+
+@pytest.mark.parametrize(("drop", "read"), [(MAX_DROP + 1, 0), (0, MAX_READ + 1)])
+def test_a_refill_of_more_tokens_than_a_reader_takes_is_not_written(drop: int, read: int) -> None:
+    def refill(drop: int, read: int) -> TokenRefill:
+        return TokenRefill((b"t" * 32,) * drop, tuple(ReadToken(n, b"r" * 32) for n in range(read)), 1)
+
+    most = refill(MAX_DROP, MAX_READ)
+    assert TokenRefill.from_bytes(most.to_bytes()) == most
+    with pytest.raises(CanonicalError):
+        refill(drop, read).to_bytes()
+
+
+@pytest.mark.parametrize(
+    ("gap", "reason"),
+    [
+        (Gap(2, 3), ""),
+        (Gap(2, 3), " \n"),
+        (Gap(2, 3), "x" * (MAX_REASON + 1)),
+        (Gap(0, 3), "made up"),
+        (Gap(4, 3), "made up"),
+    ],
+)
+def test_a_gap_is_not_closed_without_a_reason_or_a_range(gap: Gap, reason: str) -> None:
+    closed = GapClosed(b"s" * 16, Gap(2, 2), "x" * MAX_REASON)
+    assert GapClosed.from_bytes(closed.to_bytes()) == closed
+    with pytest.raises(CanonicalError):
+        GapClosed(b"s" * 16, gap, reason).to_bytes()
+
+
+@pytest.mark.parametrize("change", [{"reason": " "}, {"from": 0}, {"to": 1}, {"sender": "aa"}, {"v": 2}])
+def test_a_closed_gap_without_a_reason_or_a_range_is_not_read(change: dict[str, object]) -> None:
+    good = {"from": 2, "reason": "made up", "sender": "73" * 16, "to": 2, "v": 1}
+    assert GapClosed.from_bytes(canonical.dumps(good))  # type: ignore[arg-type]
+    with pytest.raises(EnvelopeRejected, match="schema"):
+        GapClosed.from_bytes(canonical.dumps(good | change))  # type: ignore[arg-type]
