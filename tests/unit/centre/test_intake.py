@@ -29,11 +29,12 @@ class Setting:
     ledger: ChainLedger = field(default_factory=ChainLedger)
     revoked_from: int | None = None
     roles: tuple[str, ...] = ("registrar", "police", "welfare")
+    certified_for: bytes | None = None
     likely_weeks: int = 1
 
     @property
     def certificate(self) -> Certificate:
-        centre_id = self.centre.root.centre_id
+        centre_id = self.certified_for or self.centre.root.centre_id
         return Certificate(
             SenderKind.DEVICE, centre_id, DEVICE, self.sender.public, b"\x4e" * 32, NOW, "", ()
         )
@@ -112,6 +113,11 @@ def test_what_nobody_known_vouches_for_is_only_counted(changes: dict[str, Any], 
     setting = Setting()
     assert setting.receive(setting.seal(**changes).envelope) == Counted(reason)
     assert reason not in SIGNED_REASONS
+
+
+def test_the_certificate_of_another_centre_vouches_for_nothing() -> None:
+    setting = Setting(certified_for=b"ANOTHER-CENTRE-1")
+    assert setting.receive(setting.seal().envelope) == Counted(Reason.UNKNOWN_SENDER)
 
 
 @pytest.mark.parametrize(
