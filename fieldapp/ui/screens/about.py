@@ -43,6 +43,16 @@ def _protected(state: FieldState) -> list[str]:
         t("Everything you write is encrypted on this device before it is kept, from the first tap."),
         t("What you send can be opened by your centre only. The relay that carries it can read nothing."),
         t("After many wrong passphrases the device makes whoever tries wait longer and longer."),
+        *(
+            [
+                t(
+                    "A copy of its files opens on no other device without a recovery sheet: this device's key store guards "
+                    "a secret."
+                )
+            ]
+            if state.open.book.is_bound
+            else []
+        ),
         t("Lists show random words, never names. The screen goes blank when you look away from the app."),
         t("Nothing is asked from any other server: no map, no statistics, no fonts."),
     ]
@@ -53,7 +63,7 @@ def _not_protected(state: FieldState) -> list[str]:
     return [
         *(
             []
-            if state.gate.has_keystore
+            if state.open.book.is_bound
             else [t("This device guards no secret for the app: only the passphrase does.")]
         ),
         t(
