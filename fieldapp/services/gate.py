@@ -132,6 +132,7 @@ class Gate:
             await self.lock()
         finally:
             await self._hush()
+            self._sender = None  # a window that goes afterwards locks once more, and must not begin to send
             self._worker.close()
 
     async def _hush(self) -> None:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,12 @@ from fieldapp.vault import (
     create,
     new_code,
     unlock,
+    unlocking,
 )
 from fieldapp.vault import guard as guards
+from fieldapp.vault import recovery as recovery_module
 from fieldapp.vault.header import COPY_SIZE
+from fieldapp.vault.kdf import stretch
 from fieldapp.vault.keystore import DEVICE_KEY, GENERATION, recall
 from fieldapp.vault.system_keystore import (
     ID_FILE,
@@ -129,9 +133,12 @@ def test_a_sheet_binds_it_to_the_key_store_of_today(plain: Path, plain_template:
 
 
 def test_a_cut_at_any_call_of_the_key_store_while_it_is_bound_leaves_one_that_opens(
-    plain: Path, plain_template: tuple[Path, str], tmp_path: Path
+    plain: Path, plain_template: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The old passphrase without a key store, or the new one with it; and in between the sheet, never neither."""
+    once = cache(stretch)  # the same work for the same words and salt need not be done for every call
+    monkeypatch.setattr(recovery_module, "stretch", once)
+    monkeypatch.setattr(unlocking, "stretch", once)
     opened = set()
     for calls in range(20):
         folder, keystore = shutil.copytree(plain, tmp_path / str(calls)), FailingAfter(calls)
