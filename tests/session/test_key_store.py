@@ -148,3 +148,18 @@ async def test_where_there_is_no_key_store_nothing_is_said_of_one_on_the_sheet(t
         await app.press("settings", "sheet")
         assert "key store" not in said(app)
         assert "only the passphrase does" in await about(app)
+
+
+async def test_story_14_the_sheet_is_the_first_thing_after_the_set_up_and_can_be_left_out(
+    tmp_path: Path,
+) -> None:
+    async with guarded(tmp_path, MemoryKeystore()) as app:
+        await app.press("go-on", "go-on", "go-on")
+        await app.screen.fill("Passphrase", PASSPHRASE)
+        await app.screen.fill("The same once more", PASSPHRASE)
+        await app.press("passphrase-choose")
+        await app.screen.wait_for(lambda: app.state.notebook is not None)
+        await app.rest()
+        assert app.state.place.screen is Screen.SHEET
+        await app.press("back")
+        assert app.state.place.screen is Screen.HOME

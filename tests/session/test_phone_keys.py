@@ -241,3 +241,28 @@ async def test_nothing_that_was_kept_stands_in_an_error(device: Device) -> None:
 async def test_without_a_page_there_is_nothing_to_ask() -> None:
     with pytest.raises(PageGone):
         await asyncio.to_thread(PhoneKeys().offer("00").get, "ds")
+
+
+async def test_nothing_follows_a_call_that_is_not_answered_until_another_page_is_there(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A late write must never come after a newer one."""
+    monkeypatch.setattr(PhoneKeys, "patience", 0.05)
+    keys = PhoneKeys()
+    store = keys.offer("00")
+
+    async def main(page: ft.Page) -> None:
+        keys.attach(page)
+
+    device.phone.fault = "silent"
+    async with FakeSession(main, extension=device.phone):
+        with pytest.raises(TimeoutError):
+            await asyncio.to_thread(store.set, "seq", "older")
+        device.phone.fault = ""
+        with pytest.raises(PageGone):
+            await asyncio.to_thread(store.set, "seq", "newer")
+        assert [method for method, _ in device.phone.calls] == ["set"]
+        async with FakeSession(main, extension=device.phone):
+            monkeypatch.setattr(PhoneKeys, "patience", 10.0)
+            await asyncio.to_thread(store.set, "seq", "newest")
+            assert await asyncio.to_thread(store.get, "seq") == "newest"

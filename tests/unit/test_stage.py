@@ -6,6 +6,7 @@ import sys
 import tomllib
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from flet_cli.commands.build import Command
@@ -199,12 +200,18 @@ def test_the_template_keeps_screens_and_backups_to_itself(template: Path) -> Non
     for line in (
         'android:excludeFromRecents="true"',
         "FLAG_SECURE",
+        'android:name="android.permission.USE_BIOMETRIC" tools:node="remove"',
         "<cloud-backup>",
         "<device-transfer>",
         "super.onCreate",
     ):
         assert words.count(line) == 1, line
     assert words.index("FLAG_SECURE") < words.index("super.onCreate")
+    (manifest,) = template.rglob("AndroidManifest.xml")
+    assert [child.tag for child in ElementTree.parse(manifest).getroot()] == [
+        "uses-permission",
+        "application",
+    ]
     assert harden(template) == []
     assert content(template) == once
 
