@@ -175,7 +175,7 @@ class UnlockAttempt:
             return None
 
     def _restore_outbox_key(self, outbox_key: bytes) -> None:
-        """Give a keystore that lost bk, or keeps something else in its place, its key back: the locked sender needs it."""
+        """Give a keystore that lost bk, or keeps something else in its place, the key that the locked sender needs."""
         held = None
         with suppress(KeystoreUnavailable):
             held = keys.recall(self._keystore, keys.OUTBOX_KEY, KEY_SIZE)
