@@ -26,7 +26,7 @@ from fieldapp.services.delivery import RelayFactory
 from fieldapp.services.gate import Gate
 from fieldapp.system import SystemClock, SystemIds
 from fieldapp.ui.app import field_app
-from fieldapp.vault import NoKeystore
+from fieldapp.vault import Keystore, device_keystore
 from sync.client import RelayClient
 
 if TYPE_CHECKING:
@@ -36,14 +36,20 @@ Main = Callable[[ft.Page], object]
 
 
 def field_gate(config: Config, relays: RelayFactory = RelayClient) -> Gate:
-    """Make the door of the device whose data is in `config.data_dir`; InputError when that is not a folder.
+    """Make the door of the desktop whose data is in `config.data_dir`; InputError when that is not a folder."""
+    from fieldapp.desktop_keystore import (
+        desktop_offer,
+    )  # not on a phone: it needs a library that phones do not have
 
-    The operating system's key store comes in a later release: until then the passphrase alone protects the vault.
-    """
     check_folder(config.data_dir)
+    return guarded_gate(config, device_keystore(config.data_dir, desktop_offer()), relays)
+
+
+def guarded_gate(config: Config, keystore: Keystore, relays: RelayFactory = RelayClient) -> Gate:
+    """Make the door of the device whose data is in `config.data_dir`, with this key store or with `NoKeystore`."""
     return Gate(
         config.data_dir,
-        NoKeystore(),
+        keystore,
         SystemClock(),
         SystemIds(),
         relays,
@@ -55,12 +61,33 @@ def field_gate(config: Config, relays: RelayFactory = RelayClient) -> Gate:
 def run_field(config: Config) -> None:
     """Run the field app until it is told to stop."""
     prepare()
-    gate = field_gate(config)
-    main = field_app(gate, default_law())
     if os.environ.get("FLET_PLATFORM"):
-        ft.run(main)
-    else:
-        asyncio.run(serve_until_stopped(config, main, gate.shut))
+        ft.run(phone_app(config))
+        return
+    gate = field_gate(config)
+    asyncio.run(serve_until_stopped(config, field_app(gate, default_law()), gate.shut))
+
+
+def phone_app(config: Config) -> Callable[[ft.Page], Awaitable[None]]:
+    """Return Flet's `main` of a phone, whose key store is asked through the page: the door is made with the first one.
+
+    InputError as `check_folder`.
+    """
+    from fieldapp.phone_keystore import PhoneKeys
+
+    check_folder(config.data_dir)
+    keys, turn = PhoneKeys(), asyncio.Lock()
+    made: list[Callable[[ft.Page], Awaitable[None]]] = []
+
+    async def main(page: ft.Page) -> None:
+        keys.attach(page)
+        async with turn:
+            if not made:
+                keystore = await asyncio.to_thread(device_keystore, config.data_dir, keys.offer)
+                made.append(field_app(guarded_gate(config, keystore), default_law()))
+        await made[0](page)
+
+    return main
 
 
 def prepare() -> None:

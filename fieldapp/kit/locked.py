@@ -9,7 +9,7 @@ import flet as ft
 
 from fieldapp.kit import layout
 from fieldapp.kit.boundary import component
-from fieldapp.kit.buttons import primary_button, quiet_button
+from fieldapp.kit.buttons import primary_button, quiet_button, secondary_button
 from fieldapp.kit.fields import password_field, typed
 from fieldapp.kit.hooks import use_every
 from fieldapp.kit.interface import Handler, Interface, always
@@ -17,7 +17,7 @@ from fieldapp.kit.notices import Urgency, notice, progress
 from fieldapp.kit.text import question as large
 from fieldapp.kit.times import wait_words
 from fieldapp.kit.trying import Trying
-from fieldapp.vault.errors import UnlockDelayed, WrongPassphrase
+from fieldapp.vault.errors import KeystoreUnavailable, UnlockDelayed, WrongPassphrase
 
 Now = Callable[[], int]
 """The time in epoch seconds."""
@@ -33,11 +33,12 @@ def use_lock_screen(
     busy: bool,
     on_forgotten: Handler | None = None,
     choice: Sequence[ft.Control] = (),
+    told: Sequence[ft.Control] = (),
 ) -> ft.View:
     """Return the lock screen; `unlock` gets what was typed, `busy` says that it takes a while. A hook.
 
     `on_forgotten` leads whoever forgot the passphrase to the recovery sheet. `choice` stands above the passphrase:
-    which of several notebooks it is for.
+    which of several notebooks it is for. `told` stands below what failed.
     """
     t = ui.t
     passphrase, set_passphrase = ft.use_state("")
@@ -55,7 +56,7 @@ def use_lock_screen(
     elif isinstance(error, UnlockDelayed):
         below = [countdown(ui, error.not_before, now, trying.clear)]
     elif error is not None and not isinstance(error, WrongPassphrase):
-        below = trying.shown()
+        below = [*trying.shown(), *told]
     wrong = t("That passphrase does not open this. Type it once more.")
     return layout.screen(
         ui,
@@ -78,13 +79,21 @@ def use_lock_screen(
         bottom=[
             primary_button(ui, t("Open"), handler, identifier="unlock"),
             *(
-                [quiet_button(ui, t("Forgotten?"), on_forgotten, identifier="forgotten")]
+                [_other_way(ui, on_forgotten, needed=isinstance(error, KeystoreUnavailable))]
                 if on_forgotten
                 else []
             ),
         ],
         unlocked=False,
     )
+
+
+def _other_way(ui: Interface, on_press: Handler, *, needed: bool) -> ft.Control:
+    """Lead to the recovery sheet; plainly where no passphrase can open, because the key store failed."""
+    t = ui.t
+    if needed:
+        return secondary_button(ui, t("Use the recovery sheet"), on_press, identifier="forgotten")
+    return quiet_button(ui, t("Forgotten?"), on_press, identifier="forgotten")
 
 
 @component

@@ -64,9 +64,9 @@ def vault_trouble(t: Translator, error: vault.VaultError) -> Trouble:
             )
         case vault.KeystoreUnavailable():
             return Trouble(
-                t("The device's key store does not answer."),
+                t("The device's key store does not answer, or has lost what it kept."),
                 unchanged,
-                t("Restart the device and try again."),
+                t("Restart the device and try again. If that does not help, a recovery sheet opens this."),
             )
         case vault.VaultFull() | vault.OutboxFull():
             return Trouble(

@@ -129,6 +129,11 @@ class Book:
         return not self._vault.is_locked and self._vault.is_second
 
     @property
+    def is_bound(self) -> bool:
+        """Whether the key store of this device guards a secret for this notebook; False once it is closed."""
+        return not self._vault.is_locked and self._vault.is_bound
+
+    @property
     def policy(self) -> Policy | None:
         """The centre's rules that hold on this device now; None before enrolment."""
         return in_force(self.trust.directory.policy, self.orders.policy) if self.trust else None

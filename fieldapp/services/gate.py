@@ -24,11 +24,14 @@ from fieldapp.services.worker import StorageWorker
 from fieldapp.vault import (
     KdfParameters,
     Keystore,
+    KeystoreUnavailable,
     NoKeystore,
     Recovery,
     UnlockAttempt,
     Vault,
+    VaultDamaged,
     VaultError,
+    WrongRecoveryCode,
     calibrate,
     create,
     exists,
@@ -103,7 +106,8 @@ class Gate:
         """Open the device with the code of a recovery sheet; from now on `passphrase` opens it, and no sheet does.
 
         WrongRecoveryCode, InputError for a weak passphrase, VaultBusy or another VaultError: it stays as it was.
-        Nothing is counted and nothing delayed: nobody guesses 130 bits.
+        Nothing is counted and nothing delayed: nobody guesses 130 bits. A key store that does not answer is left out of
+        it: from then on the passphrase alone protects this notebook, until a sheet is used again.
         """
         if passphrases.judge(passphrase).weakness:
             raise InputError("This passphrase is not strong enough.")
@@ -112,6 +116,10 @@ class Gate:
     async def lock(self) -> None:
         """Close what is open: what is being written is finished first. Idempotent."""
         await self._to_the_end(self._lock())
+
+    async def sends_locked(self) -> bool:
+        """Tell whether what is sealed is sent while this is locked: the key store still has the outbox key."""
+        return self._sender is not None and await self._worker.run(self._sender.has_key)
 
     def send_while_locked(self) -> None:
         """Begin to send what is sealed, if nothing is open that does so itself. Idempotent."""
@@ -124,6 +132,7 @@ class Gate:
             await self.lock()
         finally:
             await self._hush()
+            self._sender = None  # a window that goes afterwards locks once more, and must not begin to send
             self._worker.close()
 
     async def _hush(self) -> None:
@@ -179,16 +188,26 @@ class Gate:
         async with self._turn:
             await self._close()
             try:
-                recovery = await self._worker.run(Recovery.begin, self.shelf.folder, self.shelf.keystore)
                 try:
-                    await asyncio.to_thread(recovery.open, code)
-                    vault = await self._worker.run(recovery.finish, passphrase, self.clock.now())
-                except BaseException:
-                    await self._worker.run(recovery.abandon)
-                    raise
+                    vault = await self._open_with_sheet(code, passphrase, self.shelf.keystore)
+                except KeystoreUnavailable as silent:
+                    # Whoever has the sheet must get in: then the passphrase alone protects this notebook.
+                    try:
+                        vault = await self._open_with_sheet(code, passphrase, NoKeystore())
+                    except (WrongRecoveryCode, VaultDamaged):
+                        raise silent from None  # it failed after the new header, or the sheet needs it
                 return await self._open(vault)
             finally:
                 self.send_while_locked()
+
+    async def _open_with_sheet(self, code: str, passphrase: str, keystore: Keystore) -> Vault:
+        recovery = await self._worker.run(Recovery.begin, self.shelf.folder, keystore)
+        try:
+            await asyncio.to_thread(recovery.open, code)
+            return await self._worker.run(recovery.finish, passphrase, self.clock.now())
+        except BaseException:
+            await self._worker.run(recovery.abandon)
+            raise
 
     async def _lock(self) -> None:
         async with self._turn:

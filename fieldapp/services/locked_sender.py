@@ -142,6 +142,12 @@ class LockedSender:
 
     # --- On the storage thread -------------------------------------------------------------------------
 
+    def has_key(self) -> bool:
+        """Tell whether the key store gives the outbox key."""
+        with contextlib.suppress(VaultError):
+            return bool(recall_key(self._shelf.keystore, OUTBOX_KEY))
+        return False
+
     def _due(self) -> list[Outgoing]:
         found, now = [], self._clock.now()
         with self._file() as box:

@@ -3,6 +3,7 @@
 - ``FLAG_SECURE``: no screenshot, no recording, and a blank card where the system lists what was open last.
 - ``excludeFromRecents``: no card at all.
 - Extraction rules: nothing of the app goes into a backup in the cloud or to a new phone.
+- No permission for fingerprints and faces, which the package for the key store asks for and this app never uses.
 
 The template comes from Flet's release of the very version that is pinned; whoever builds downloads it, checks its hash
 and hands the folder to `harden`. What is not where it is expected is an error: a template that changed must be looked
@@ -16,6 +17,12 @@ from fieldapp.errors import InputError
 
 ACTIVITY: Final = 'android:name=".MainActivity"'
 OUT_OF_RECENTS: Final = 'android:excludeFromRecents="true"'
+
+APPLICATION: Final = "<application"
+NO_BIOMETRY: Final = (
+    '<uses-permission xmlns:tools="http://schemas.android.com/tools" '
+    'android:name="android.permission.USE_BIOMETRIC" tools:node="remove" />'
+)
 
 PLAIN_ACTIVITY: Final = "class MainActivity : FlutterActivity()"
 SECURE_ACTIVITY: Final = """class MainActivity : FlutterActivity() {
@@ -53,7 +60,9 @@ def harden(template: Path) -> list[Path]:
     """
     main = _only(template, "android/app/src/main/AndroidManifest.xml").parent
     changes = {
-        main / "AndroidManifest.xml": _without_recents(_read(main / "AndroidManifest.xml")),
+        main / "AndroidManifest.xml": _without_biometry(
+            _without_recents(_read(main / "AndroidManifest.xml"))
+        ),
         (activity := _only(main, "MainActivity.kt")): _secure(_read(activity)),
         main / "res" / "xml" / "data_extraction_rules.xml": extraction_rules(),
     }
@@ -79,6 +88,12 @@ def _without_recents(manifest: str) -> str:
     if OUT_OF_RECENTS in manifest:
         return manifest
     return _replaced(manifest, ACTIVITY, f"{ACTIVITY}\n            {OUT_OF_RECENTS}")
+
+
+def _without_biometry(manifest: str) -> str:
+    if NO_BIOMETRY in manifest:
+        return manifest
+    return _replaced(manifest, APPLICATION, f"{NO_BIOMETRY}\n    {APPLICATION}")
 
 
 def _secure(activity: str) -> str:

@@ -1,7 +1,7 @@
 """One session of the field app: error handler first, then state, presence, and the map of screens."""
 
 import locale
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import flet as ft
@@ -19,7 +19,7 @@ TITLE: Final = "Notebook"
 """What a window or a task list shows: nothing of the app's purpose."""
 
 
-def field_app(gate: Gate, law: Law) -> Callable[[ft.Page], object]:
+def field_app(gate: Gate, law: Law) -> Callable[[ft.Page], Awaitable[None]]:
     """Return Flet's `main` for one device. One vault has one live session: a new one locks and ends the older."""
     live = LiveSessions()
 

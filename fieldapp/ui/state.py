@@ -22,7 +22,7 @@ from fieldapp.kit.theme import ThemeChoice
 from fieldapp.services.gate import Gate
 from fieldapp.services.notebook import Notebook
 from fieldapp.services.settings import Look, Settings
-from fieldapp.vault.errors import VaultError
+from fieldapp.vault.errors import KeystoreUnavailable, VaultError
 from sync.errors import SyncError
 
 SECONDS_UNTIL_PROGRESS = 0.3
@@ -89,6 +89,8 @@ class FieldState(places.Places[Screen], Interface):
         self.screening: Screening | None = None
         self.places: tuple[Place, ...] = (self._door(),)
         self.busy = False
+        self.sends_locked = False
+        """Whether what is sealed is still sent, while a key store that failed keeps this closed."""
         self.undo: Undo | None = None
         self.unsaved: Exception | None = None
         """Why the last change of the open screening could not be written; None when it was."""
@@ -141,12 +143,21 @@ class FieldState(places.Places[Screen], Interface):
         return self.place.about
 
     async def create(self, passphrase: str, settings: Settings) -> None:
-        """Set this device up and open it; errors as `Gate.create`."""
+        """Set this device up and open it; errors as `Gate.create`.
+
+        Where a key store guards it the sheet comes first: a key store that loses its secret must not cost a record.
+        """
         await self._with_progress(self.gate.create(passphrase, settings))
+        if self.open.book.is_bound:
+            self.go(Screen.SHEET)
 
     async def unlock(self, passphrase: str) -> None:
         """Open this device; errors as `Gate.unlock`."""
-        await self._with_progress(self.gate.unlock(passphrase))
+        try:
+            await self._with_progress(self.gate.unlock(passphrase))
+        except KeystoreUnavailable:
+            self.sends_locked = await self.gate.sends_locked()
+            raise
 
     async def recover(self, code: str, passphrase: str) -> None:
         """Open this device with a recovery sheet and a new passphrase; errors as `Gate.recover`."""

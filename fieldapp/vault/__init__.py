@@ -40,6 +40,7 @@ from fieldapp.vault.recovery import Recovery
 from fieldapp.vault.root import ChainState
 from fieldapp.vault.sheet import CODE_LENGTH, grouped, new_code, read_code, typed
 from fieldapp.vault.slots import SlotKind
+from fieldapp.vault.system_keystore import SystemKeystore, TextStore, device_keystore
 from fieldapp.vault.unlocking import UnlockAttempt, unlock
 from fieldapp.vault.vault import Rollback, Transaction, Vault
 
@@ -68,6 +69,8 @@ __all__ = [
     "Rollback",
     "SlotKind",
     "StorageFailed",
+    "SystemKeystore",
+    "TextStore",
     "Transaction",
     "UnknownRecord",
     "UnlockAttempt",
@@ -86,6 +89,7 @@ __all__ = [
     "WrongRecoveryCode",
     "calibrate",
     "create",
+    "device_keystore",
     "erase",
     "exists",
     "finish_wipe",

@@ -31,14 +31,14 @@ class HeaderGuard:
     def __init__(self, directory: Path, keystore: Keystore) -> None:
         """Load the header and repair its copies.
 
-        KeystoreUnavailable when the keystore gives no device secret or belongs to another installation, VaultDamaged
-        when no copy is valid, NoVault when there is no file.
+        A vault that was made without a keystore opens with one and without (`docs/adr/0043`). KeystoreUnavailable when
+        the keystore of another vault gives no device secret or belongs to another installation, VaultDamaged when no
+        copy is valid, NoVault when there is no file.
         """
         self._file = HeaderFile(directory / HEADER_FILE)
         self._keystore = keystore
         raw = self._file.read()
-        self._settle_secret(raw)
-        self._secret = keys.recall_key(keystore, keys.DEVICE_KEY)
+        self._secret = self._device_secret(raw)
         try:
             self._header = self._file.load(self._secret)
         except VaultDamaged:
@@ -106,26 +106,27 @@ class HeaderGuard:
     def replace(self, content: SlotContent, stretched: bytes, now: int) -> int:
         """Write a header in which one stretched passphrase opens one slot and nothing else opens; returns its number.
 
-        It has a fresh device secret as far as the keystore gives one. The salt stays, so that nothing is stretched
-        twice. StorageFailed when the disk refuses: then the old or the new header is in force.
+        It has a fresh device secret as far as the keystore gives one and this vault has one already. The salt stays, so
+        that nothing is stretched twice. StorageFailed when the disk refuses: then the old or the new header is in force.
         """
         old = self._header
-        try:
-            secret = keys.next_device_key(self._keystore)
-        except KeystoreUnavailable:
-            secret = self._secret  # what opened before must not open any more, with a new secret or without
+        secret = self._secret  # what opened before must not open any more, with a new secret or without
+        if not self.is_unguarded:
+            with suppress(KeystoreUnavailable):
+                secret = keys.next_device_key(self._keystore)
         header = replace(new_header(old.parameters), salt=old.salt, attempts=self._before.succeeded(now))
         index = secrets.randbelow(COUNT)
         kek = key_encryption_key(stretched, secret, header.header_id)
         header = header.with_slot(index, seal_slot(kek, index, content, header.fixed))
         self._header = self._file.supersede(header, secret, old)
         self._secret = secret
-        keys.remember_if_possible(self._keystore, keys.INSTALL_ID, header.header_id)
         self._mirror_seq()
         keys.remember_if_possible(self._keystore, keys.ATTEMPTS, header.attempts.pack())
-        with suppress(KeystoreUnavailable):
-            keys.remember(self._keystore, keys.DEVICE_KEY, secret)
-            keys.forget(self._keystore, keys.NEXT_DEVICE_KEY)
+        if not self.is_unguarded:
+            keys.remember_if_possible(self._keystore, keys.INSTALL_ID, header.header_id)
+            with suppress(KeystoreUnavailable):
+                keys.remember(self._keystore, keys.DEVICE_KEY, secret)
+                keys.forget(self._keystore, keys.NEXT_DEVICE_KEY)
         return index
 
     def set_sheet(self, index: int, content: SlotContent, stretched: bytes) -> None:
@@ -180,6 +181,31 @@ class HeaderGuard:
         except KeystoreUnavailable:
             return 0
         return 0 if data is None else int.from_bytes(data, "little")
+
+    def _device_secret(self, raw: bytes) -> bytes:
+        """Return the secret that the header is under. Zeros for a vault made without a keystore, whatever that says now.
+
+        A header under zeros whose id the keystore knows was rewritten by somebody: it counts as damaged. Nothing could be
+        gained by it either, since no slot of another secret opens in it.
+        """
+        unguarded = bool(valid_copies(raw, NO_DEVICE_SECRET))
+        try:
+            self._settle_secret(raw)
+            held = keys.recall(self._keystore, keys.DEVICE_KEY, KEY_SIZE)
+        except KeystoreUnavailable:
+            if unguarded:
+                return NO_DEVICE_SECRET
+            raise
+        if unguarded and (held is None or not (valid_copies(raw, held) or self._knows(raw))):
+            return NO_DEVICE_SECRET
+        if held is None:
+            raise KeystoreUnavailable("keystore entry ds is missing")
+        return held
+
+    def _knows(self, raw: bytes) -> bool:
+        with suppress(KeystoreUnavailable):
+            return keys.recall(self._keystore, keys.INSTALL_ID, 16) == header_id_of(raw)
+        return False
 
     def _settle_secret(self, raw: bytes) -> None:
         """End a replacement of the header that a power cut interrupted: `ds2` counts once a copy is under it."""

@@ -38,7 +38,7 @@ from fieldapp.vault.second import is_second
 from fieldapp.vault.slots import SlotContent, SlotKind, SlotState
 from fieldapp.vault.store import CellStore
 from fieldapp.vault.vault import OpenFiles, Rollback, Vault
-from sync.primitives import KEY_SIZE, random_bytes
+from sync.primitives import KEY_SIZE, random_bytes, same
 
 CELLS_FILE: Final = "v.db"
 
@@ -175,12 +175,11 @@ class UnlockAttempt:
             return None
 
     def _restore_outbox_key(self, outbox_key: bytes) -> None:
-        """Give a keystore that lost bk its key back, so that the locked sender works again."""
-        try:
-            lost = keys.recall(self._keystore, keys.OUTBOX_KEY, 32) is None
-        except KeystoreUnavailable:
-            return
-        if lost:
+        """Give a keystore that lost bk, or keeps something else in its place, the key that the locked sender needs."""
+        held = None
+        with suppress(KeystoreUnavailable):
+            held = keys.recall(self._keystore, keys.OUTBOX_KEY, KEY_SIZE)
+        if held is None or not same(held, outbox_key):
             keys.remember_if_possible(self._keystore, keys.OUTBOX_KEY, outbox_key)
 
 

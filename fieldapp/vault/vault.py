@@ -196,6 +196,11 @@ class Vault:
         return is_second(self._open().content)
 
     @property
+    def is_bound(self) -> bool:
+        """Whether a secret in the key store of this device is needed to open it, beside the passphrase."""
+        return not self._open().guard.is_unguarded
+
+    @property
     def is_locked(self) -> bool:
         """Whether `lock` was called."""
         return self._files is None

@@ -18,7 +18,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import flet as ft
 import msgpack  # type: ignore[import-untyped]
@@ -36,14 +36,27 @@ from flet.pubsub.pubsub_hub import PubSubHub
 ControlT = TypeVar("ControlT", bound=ft.BaseControl)
 Main = Callable[[ft.Page], Any]
 
+
+class Extension(Protocol):
+    """An extension of the client that answers method calls, as one package of Flet's does."""
+
+    methods: frozenset[str]
+
+    def answer(
+        self, method: str, arguments: dict[str, Any], sent: list[bytes]
+    ) -> tuple[object, str | None] | None:
+        """Return result and error of a call, None when it is never answered; `sent` is all that the client got."""
+
+
 URL = "http://made-up.invalid"
 
 
 class FakeClient(Connection):
     """The client's end of a connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, extension: Extension | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self._extension = extension
         self.page_url = URL
         self.loop = asyncio.get_running_loop()
         self.executor = ThreadPoolExecutor(2)
@@ -67,6 +80,11 @@ class FakeClient(Connection):
             self.session.apply_page_patch(route)
             page = self.session.page._i
             self.loop.create_task(self.session.dispatch_event(page, "route_change", route))
+        if self._extension and call.name in self._extension.methods:
+            answer = self._extension.answer(call.name, call.args, self.sent)
+            if answer is not None:
+                self.session.handle_invoke_method_results(call.control_id, call.call_id, *answer)
+            return
         self.session.handle_invoke_method_results(call.control_id, call.call_id, None, None)
 
     def dispose(self) -> None:
@@ -111,9 +129,17 @@ class FakeSession:
     """One session of the app `main`, as an async context manager."""
 
     def __init__(
-        self, main: Main, *, route: str = "/", width: float = 412, height: float = 915, dark: bool = False
+        self,
+        main: Main,
+        *,
+        route: str = "/",
+        width: float = 412,
+        height: float = 915,
+        dark: bool = False,
+        extension: Extension | None = None,
     ) -> None:
         self._main = main
+        self._extension = extension
         brightness = ft.Brightness.DARK if dark else ft.Brightness.LIGHT
         self._patch = {
             "url": URL,
@@ -124,7 +150,7 @@ class FakeSession:
         }
 
     async def __aenter__(self) -> "FakeSession":
-        self.client = FakeClient()
+        self.client = FakeClient(self._extension)
         self.session = self.client.session = Session(self.client)
         self.page = self.session.page
         _context_page.set(self.page)

@@ -6,6 +6,7 @@ import sys
 import tomllib
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from flet_cli.commands.build import Command
@@ -16,7 +17,19 @@ from fieldapp.stage.closure import modules
 from fieldapp.stage.folder import MAIN, ROOT, stage
 from fieldapp.stage.hardening import harden
 
-PHONE_ONLY = ("flet_web", "starlette", "uvicorn", "sqlalchemy", "hypothesis", "playwright", "pytest", "babel")
+PHONE_ONLY = (
+    "flet_web",
+    "starlette",
+    "uvicorn",
+    "sqlalchemy",
+    "hypothesis",
+    "playwright",
+    "pytest",
+    "babel",
+    "keyring",
+    "secretstorage",
+    "jeepney",
+)
 """Packages of the development environment that no phone has."""
 
 ON_A_PHONE = """
@@ -70,7 +83,8 @@ def test_neither_desk_nor_relay_nor_demo_is_on_a_phone(staged: Path) -> None:
     files = {file.relative_to(staged).as_posix() for file in staged.rglob("*") if file.is_file()}
     assert "fieldapp/ui/app.py" in files
     assert "sync/envelope.py" in files
-    for name in ("desk", "demo", "relay", "loopback", "stage", "tests", "bench"):
+    assert "fieldapp/phone_keystore.py" in files
+    for name in ("desk", "demo", "relay", "loopback", "desktop_keystore", "stage", "tests", "bench"):
         assert not [f for f in files if name in f.split("/") or f.endswith(f"/{name}.py")], name
     assert not [f for f in files if f.endswith((".po", ".md", ".pyc"))]
     assert not [f for f in files if f.startswith("assets/web")]
@@ -102,6 +116,8 @@ def test_the_description_asks_for_the_network_and_nothing_else(staged: Path) -> 
     source = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert described["project"]["dependencies"] == source["dependencies"]
     assert all("==" in line for line in source["dependencies"])
+    assert "flet-secure-storage" in " ".join(source["dependencies"])
+    assert "keyring" not in " ".join(source["dependencies"])
     assert described["tool"]["flet"]["product"] == "Notebook"
 
 
@@ -184,12 +200,18 @@ def test_the_template_keeps_screens_and_backups_to_itself(template: Path) -> Non
     for line in (
         'android:excludeFromRecents="true"',
         "FLAG_SECURE",
+        'android:name="android.permission.USE_BIOMETRIC" tools:node="remove"',
         "<cloud-backup>",
         "<device-transfer>",
         "super.onCreate",
     ):
         assert words.count(line) == 1, line
     assert words.index("FLAG_SECURE") < words.index("super.onCreate")
+    (manifest,) = template.rglob("AndroidManifest.xml")
+    assert [child.tag for child in ElementTree.parse(manifest).getroot()] == [
+        "uses-permission",
+        "application",
+    ]
     assert harden(template) == []
     assert content(template) == once
 

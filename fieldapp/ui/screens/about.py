@@ -43,8 +43,20 @@ def _protected(state: FieldState) -> list[str]:
         t("Everything you write is encrypted on this device before it is kept, from the first tap."),
         t("What you send can be opened by your centre only. The relay that carries it can read nothing."),
         t("After many wrong passphrases the device makes whoever tries wait longer and longer."),
+        *_guarded(state),
         t("Lists show random words, never names. The screen goes blank when you look away from the app."),
         t("Nothing is asked from any other server: no map, no statistics, no fonts."),
+    ]
+
+
+def _guarded(state: FieldState) -> list[str]:
+    if not state.open.book.is_bound:
+        return []
+    return [
+        state.t(
+            "A copy of its files opens on no other device without a recovery sheet: this device's key store guards a "
+            "secret."
+        )
     ]
 
 
@@ -53,7 +65,7 @@ def _not_protected(state: FieldState) -> list[str]:
     return [
         *(
             []
-            if state.gate.has_keystore
+            if state.open.book.is_bound
             else [t("This device guards no secret for the app: only the passphrase does.")]
         ),
         t(

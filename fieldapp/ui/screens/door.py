@@ -23,6 +23,7 @@ from fieldapp.services.settings import Settings, Work
 from fieldapp.ui.parts.frame import ROUTE
 from fieldapp.ui.parts.trying import Trying, use_trying
 from fieldapp.ui.state import FieldState, Screen
+from fieldapp.vault import KeystoreUnavailable
 
 
 class Step(IntEnum):
@@ -161,7 +162,21 @@ def lock_screen(state: FieldState) -> ft.View:
         busy=state.busy,
         on_forgotten=bound(state.go, Screen.RECOVER),
         choice=_notebooks(state, trying),
+        told=_what_is_sent(state, trying),
     )
+
+
+def _what_is_sent(state: FieldState, trying: Trying) -> list[ft.Control]:
+    """Say what happens to what is sealed while a key store that failed keeps this closed."""
+    t = state.t
+    if not isinstance(trying.error, KeystoreUnavailable):
+        return []
+    words = (
+        t("What is ready to be sent is still sent while this is closed.")
+        if state.sends_locked
+        else t("Nothing is sent while this is closed. What waits is kept.")
+    )
+    return [quiet(state, words)]
 
 
 def _notebooks(state: FieldState, trying: Trying) -> list[ft.Control]:

@@ -4,6 +4,7 @@ import flet as ft
 
 from fieldapp.kit import layout
 from fieldapp.kit.boundary import component
+from fieldapp.kit.notices import notice
 from fieldapp.kit.recovery import recovery_form, sheet_maker
 from fieldapp.ui.parts.frame import ROUTE, framed
 from fieldapp.ui.parts.trying import use_trying
@@ -18,7 +19,26 @@ def sheet_screen(state: FieldState) -> ft.View:
     async def keep(passphrase: str, code: str) -> None:
         await state.open.book.set_recovery(passphrase, code)
 
-    return framed(state, [sheet_maker(state, trying, keep, state.back)], title=t("Recovery sheet"))
+    return framed(
+        state, [*_why(state), sheet_maker(state, trying, keep, state.back)], title=t("Recovery sheet")
+    )
+
+
+def _why(state: FieldState) -> list[ft.Control]:
+    """Say what this notebook's bond with the key store of the device means for a sheet."""
+    t = state.t
+    if state.open.book.is_bound:
+        words = t(
+            "This device's key store can lose its secret, for instance with an update. Then only a sheet opens this."
+        )
+    elif state.gate.has_keystore:
+        words = t(
+            "Only the passphrase protects this notebook. To have this device's key store protect it too: make a sheet, "
+            "lock, and open with that sheet."
+        )
+    else:
+        return []
+    return [notice(state, words)]
 
 
 @component

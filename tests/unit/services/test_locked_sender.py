@@ -14,6 +14,7 @@ from fieldapp.services.sealing import entry as entry_of
 from fieldapp.system import SystemIds
 from fieldapp.vault import (
     FLOOR,
+    KeystoreUnavailable,
     NoKeystore,
     OutboxFile,
     SlotKind,
@@ -27,6 +28,7 @@ from sync.outbox import OutboxMeta, OutboxState
 from sync.protocol import MsgType
 from tests.fakes.centre import ScriptedCentre
 from tests.fakes.clock import FixedClock
+from tests.fakes.keystore import MemoryKeystore
 from tests.unit.services.conftest import PASSPHRASE, Switchable, screen
 from tests.unit.services.test_attachments import begun, document
 
@@ -277,3 +279,70 @@ async def test_who_erases_and_puts_the_device_away_has_erased(
     await gate.lock()
     await asyncio.gather(erasing, return_exceptions=True)
     assert (await gate.unlock(PASSPHRASE)).book.is_second
+
+
+NEW = "another made up sextant walnut copper ninety"
+
+
+@pytest.fixture
+async def guarded(tmp_path: Path, network: Switchable, clock: FixedClock) -> AsyncIterator[Gate]:
+    """The same device with a key store: the outbox key is a secret, and not zeros."""
+    from fieldapp.services.settings import Settings
+
+    gate = Gate(
+        tmp_path / "guarded",
+        MemoryKeystore(),
+        clock,
+        SystemIds(),
+        lambda relay: RelayClient(relay, transport=network, monotonic=clock.now),
+        calibrated=lambda: FLOOR,
+        locked_sending=True,
+    )
+    notebook = await gate.create(PASSPHRASE, Settings())
+    await notebook.delivery.stop()
+    yield gate
+    await gate.shut()
+
+
+@pytest.mark.parametrize("lost", ["the passphrase", "the device secret", "everything", "an answer"])
+async def test_story_13_what_is_sealed_reaches_the_centre_whatever_was_lost(
+    lost: str,
+    guarded: Gate,
+    centre: ScriptedCentre,
+    desk: CentreClient,
+    network: Switchable,
+    clock: FixedClock,
+) -> None:
+    """At once while the key store has the outbox key, else as soon as the sheet has opened the notebook."""
+    gate, keystore, code = guarded, guarded.shelf.keystore, new_code()
+    assert isinstance(keystore, MemoryKeystore)
+    assert gate.notebook
+    await gate.notebook.book.join(centre.member(), centre.trust, await centre.tokens(desk))
+    await gate.notebook.book.set_recovery(PASSPHRASE, code)
+    count = await waiting(gate.notebook, network, clock)
+    await gate.lock()
+    before = {path.name: path.read_bytes() for path in gate.shelf.folder.iterdir()}
+    if lost == "the device secret":
+        del keystore.values["ds"]
+    elif lost == "everything":
+        keystore.values.clear()
+    keystore.broken = lost == "an answer"
+    assert gate._sender
+    if lost == "the passphrase":
+        with pytest.raises(WrongPassphrase):
+            await gate.unlock(NEW)
+    else:
+        with pytest.raises(KeystoreUnavailable):
+            await gate.unlock(PASSPHRASE)
+        assert {path.name: path.read_bytes() for path in gate.shelf.folder.iterdir()} == before
+    at_once = lost in ("the passphrase", "the device secret")
+    assert await gate.sends_locked() is at_once
+    assert await gate._sender.once() == (count if at_once else 0)
+    opened = await gate.recover(code, NEW)
+    await opened.delivery.stop()
+    if lost == "everything":
+        await gate.lock()
+        assert await gate._sender.once() == count, "the notebook gave the key store its key back"
+    elif lost == "an answer":
+        await opened.delivery.once()
+    assert MsgType.SCREENING in [one.header.msg_type for one in await centre.pull(desk)]

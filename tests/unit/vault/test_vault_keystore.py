@@ -55,10 +55,15 @@ def test_a_keystore_that_cannot_be_written_does_not_stop_an_officer(
     assert not reopen().rollback
 
 
-def test_a_lost_outbox_key_is_given_back(vault: Vault, keystore: MemoryKeystore, reopen: Reopen) -> None:
+@pytest.mark.parametrize("instead", [None, b"odd length", b"x" * 32])
+def test_a_lost_outbox_key_is_given_back(
+    vault: Vault, keystore: MemoryKeystore, reopen: Reopen, instead: bytes | None
+) -> None:
     key = vault.outbox_key
     vault.lock()
     keystore.delete("bk")
+    if instead:
+        keystore.set("bk", instead)
     reopen()
     assert keystore.values["bk"] == key
 

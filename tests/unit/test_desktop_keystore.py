@@ -1,0 +1,225 @@
+"""The key store of a desktop: only the system's own, patient but not for ever, and silent about what it holds."""
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from threading import Event
+
+import keyring.backend
+import keyring.errors
+import pytest
+
+from fieldapp import desktop_keystore
+from fieldapp.desktop_keystore import DesktopStore, StillWaiting, desktop_offer
+from fieldapp.vault import (
+    FLOOR,
+    KeystoreUnavailable,
+    NoKeystore,
+    SystemKeystore,
+    create,
+    device_keystore,
+    unlock,
+)
+from fieldapp.vault.keystore import recall, remember
+from fieldapp.vault.system_keystore import works
+
+FOLDER = "0f" * 16
+NOW = 1_800_000_000
+WORDS = "made up words for a desktop"
+
+
+class MemoryBackend(keyring.backend.KeyringBackend):
+    """A backend of the library itself, in memory; like the real ones it raises for what is not there to delete."""
+
+    priority = 1  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: dict[tuple[str, str], str] = {}
+        self.fault = ""
+        self.answer = Event()
+        self.entered = Event()
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self._fail()
+        if self.fault == "garbage":
+            return "Data has been reset"
+        return None if self.fault == "forgot" else self.held.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self._fail(password)
+        self.held[(service, username)] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        self._fail()
+        if (service, username) not in self.held:
+            raise keyring.errors.PasswordDeleteError("none")
+        del self.held[(service, username)]
+
+    def _fail(self, said: str = "") -> None:
+        if self.fault == "raises":
+            raise keyring.errors.KeyringError(f"the system says: {said}")
+        if self.fault == "hangs":
+            self.entered.set()
+            self.answer.wait(60)
+
+
+@pytest.fixture
+def backend() -> MemoryBackend:
+    return MemoryBackend()
+
+
+def system_keystore(backend: MemoryBackend, *, patience: float = 20.0) -> SystemKeystore:
+    return SystemKeystore(DesktopStore(backend, FOLDER, patience=patience))
+
+
+def test_entries_stand_under_neutral_names_and_are_all_of_one_size(backend: MemoryBackend) -> None:
+    keystore = system_keystore(backend)
+    for name, value in (("ds", b"k" * 32), ("seq", b"8bytes!!"), ("2.gen0", b"g" * 48)):
+        keystore.set(name, value)
+        assert keystore.get(name) == value
+    assert {service for service, _ in backend.held} == {
+        f"notebook.{FOLDER}.ds",
+        f"notebook.{FOLDER}.seq",
+        f"notebook.{FOLDER}.2.gen0",
+    }
+    assert {user for _, user in backend.held} == {"notebook"}
+    assert {len(text) for text in backend.held.values()} == {88}
+    for name in ("ds", "seq", "2.gen0", "never there"):
+        keystore.delete(name)
+    assert not backend.held
+
+
+def test_it_works_and_two_folders_of_one_user_do_not_meet(backend: MemoryBackend, tmp_path: Path) -> None:
+    def offer(folder_id: str) -> DesktopStore:
+        return DesktopStore(backend, folder_id)
+
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+        create(folder, WORDS, device_keystore(folder, offer), FLOOR, now=NOW).lock()
+    for folder in folders:
+        vault = unlock(folder, WORDS, device_keystore(folder, offer), now=NOW + 10)
+        assert vault.is_bound
+        vault.lock()
+
+
+@pytest.mark.parametrize("fault", ["raises", "forgot", "garbage", "hangs"])
+def test_a_backend_that_fails_is_a_key_store_that_fails_and_wipes_nothing(
+    backend: MemoryBackend, tmp_path: Path, fault: str
+) -> None:
+    keystore = system_keystore(backend)
+    create(tmp_path / "data", WORDS, keystore, FLOOR, now=NOW).lock()
+    held = dict(backend.held)
+    files = {path.name: path.read_bytes() for path in (tmp_path / "data").iterdir()}
+    backend.fault = fault
+    with pytest.raises(KeystoreUnavailable):
+        unlock(tmp_path / "data", WORDS, system_keystore(backend, patience=0.05), now=NOW + 10)
+    backend.answer.set()
+    assert backend.held == held
+    assert {path.name: path.read_bytes() for path in (tmp_path / "data").iterdir()} == files
+    backend.fault = ""
+    unlock(tmp_path / "data", WORDS, keystore, now=NOW + 10).lock()
+
+
+@pytest.mark.parametrize("fault", ["raises", "forgot", "garbage", "hangs"])
+def test_a_backend_that_fails_the_probe_is_no_key_store(
+    backend: MemoryBackend, tmp_path: Path, fault: str
+) -> None:
+    backend.fault = fault
+    offered = device_keystore(tmp_path, lambda folder_id: DesktopStore(backend, folder_id, patience=0.05))
+    backend.answer.set()
+    assert isinstance(offered, NoKeystore)
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_follows_a_call_that_still_waits(backend: MemoryBackend) -> None:
+    """A late write that comes after a newer one would be worse than none."""
+    store = DesktopStore(backend, FOLDER, patience=0.05)
+    backend.fault = "hangs"
+    with pytest.raises(StillWaiting):
+        store.set("seq", "older")
+    assert backend.entered.is_set()
+    backend.fault = ""
+    with pytest.raises(StillWaiting):
+        store.set("seq", "newer")
+    late = store._waiting
+    assert late is not None
+    backend.answer.set()
+    late.join(60)
+    store.set("seq", "newer")
+    assert store.get("seq") == "newer"
+
+
+def test_what_a_backend_says_is_not_repeated(
+    backend: MemoryBackend, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    backend.fault = "raises"
+    with pytest.raises(KeystoreUnavailable) as caught:
+        remember(system_keystore(backend), "ds", b"secret device key of a test 32by")
+    assert str(caught.value) == "keystore failed: KeyringError"
+    with pytest.raises(KeystoreUnavailable):
+        recall(system_keystore(backend), "ds", 32)
+    said = caplog.text + "".join(capfd.readouterr())
+    assert "notebook." not in said
+    assert "c2VjcmV0" not in said  # base64 of what was to be kept
+
+
+def test_only_the_systems_own_backend_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path}/none")
+    for platform in ("linux", "darwin", "win32", "freebsd13"):
+        if platform != sys.platform or platform == "linux":
+            assert desktop_offer(platform) is None
+    modules = {module for module, _ in desktop_keystore._BACKENDS.values()}
+    assert modules == {"keyring.backends.macOS", "keyring.backends.SecretService", "keyring.backends.Windows"}
+
+
+def test_without_the_library_there_is_no_key_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("keyring.backends.SecretService", "keyring.backends.macOS", "keyring.backends.Windows"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert desktop_offer(sys.platform) is None
+
+
+IN_A_SESSION = """
+import sys
+from pathlib import Path
+from fieldapp.desktop_keystore import desktop_offer
+from fieldapp.vault import FLOOR, SystemKeystore, create, device_keystore, unlock
+folder = Path(sys.argv[1])
+made = device_keystore(folder, desktop_offer())
+assert isinstance(made, SystemKeystore), "no Secret Service"
+create(folder, "made up words", made, FLOOR, now=1_800_000_000).lock()
+vault = unlock(folder, "made up words", device_keystore(folder, desktop_offer()), now=1_800_000_010)
+print("bound" if vault.is_bound else "not bound")
+vault.lock()
+"""
+
+
+@pytest.mark.skipif(
+    not (shutil.which("dbus-run-session") and shutil.which("gnome-keyring-daemon")),
+    reason="needs a Secret Service: dbus and gnome-keyring",
+)
+def test_a_real_secret_service_binds_a_vault(tmp_path: Path) -> None:
+    private = {name: str(tmp_path / name) for name in ("HOME", "XDG_RUNTIME_DIR")}
+    for folder in (*private.values(), str(tmp_path / "data")):
+        Path(folder).mkdir(mode=0o700)
+    start = "echo -n words | gnome-keyring-daemon --unlock --components=secrets >/dev/null"
+    run = [sys.executable, "-c", IN_A_SESSION, str(tmp_path / "data")]
+    done = subprocess.run(
+        ["dbus-run-session", "--", "bash", "-c", f'{start}; exec "$@"', "bash", *run],
+        env={**os.environ, **private},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout.splitlines()[-1:] == ["bound"], done.stderr
+
+
+def test_a_probe_finds_a_backend_that_works(backend: MemoryBackend) -> None:
+    assert works(system_keystore(backend))
+    assert not backend.held
