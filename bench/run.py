@@ -109,7 +109,9 @@ def table(result: Result) -> str:
 def verdict(result: Result) -> str:
     """Say whether the median of everything that is ours reaches the goal."""
     ours = [cell for cell in result.bench.cells if cell.kind is Kind.OURS]
-    return "met" if all(result.bench.goal.met(result.against_floor(cell).median) for cell in ours) else "MISSED"
+    return (
+        "met" if all(result.bench.goal.met(result.against_floor(cell).median) for cell in ours) else "MISSED"
+    )
 
 
 def plain(result: Result) -> dict[str, Any]:
