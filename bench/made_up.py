@@ -11,11 +11,14 @@ from fieldapp.domain.instrument import Answer
 from fieldapp.domain.screening import FinishChoice, FinishKind, Mode, Screening, start_screening
 from fieldapp.services.gate import Gate
 from fieldapp.system import SystemIds
-from fieldapp.vault import FLOOR, KdfParameters, NoKeystore
+from fieldapp.vault import FLOOR, ForcedWords, KdfParameters, NoKeystore, SlotKind, unlock
 from sync.client import RelayClient
 from tests.fakes.clock import START, FixedClock
 
 PASSPHRASE: Final = "made up canoe lantern gravel sixty"
+SECOND: Final = "harmless sextant walnut copper ninety"
+"""Opens the second notebook, where one is set."""
+WIPE: Final = "goodbye marble anchor violet thirty"
 ALIAS: Final = "Madeup Canaryword"
 """What must be readable nowhere."""
 
@@ -43,6 +46,14 @@ def finished(alias: str = ALIAS) -> Screening:
 def device(directory: Path, cost: KdfParameters = FLOOR) -> Gate:
     """Return the gate of a device without network and keystore; its clock stands still."""
     return Gate(directory, NoKeystore(), FixedClock(), SystemIds(), _no_network, calibrated=lambda: cost)
+
+
+def set_words(directory: Path) -> None:
+    """Set a second and a wipe passphrase in a locked vault. Slow: Argon2id several times."""
+    vault = unlock(directory, PASSPHRASE, NoKeystore(), now=START)
+    ForcedWords(vault).set(SlotKind.OPEN, PASSPHRASE, SECOND, START)
+    ForcedWords(vault).set(SlotKind.WIPE_THEN_OPEN, PASSPHRASE, WIPE, START, other=SECOND)
+    vault.lock()
 
 
 def _no_network(url: str) -> RelayClient:

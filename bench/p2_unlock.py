@@ -36,6 +36,15 @@ DRAFTS: Final = 3
 
 def bench(*, short: bool = False) -> Bench:
     """Return P2 at the cost that this machine would choose; short: at the lowest legal cost."""
+    return _bench("P2", "unlock a full vault", short, words=False)
+
+
+def bench_with_words(*, short: bool = False) -> Bench:
+    """Return P2w: the same on a device with a second and a wipe passphrase."""
+    return _bench("P2w", "the same, second and wipe passphrase set", short, words=True)
+
+
+def _bench(name: str, title: str, short: bool, *, words: bool) -> Bench:
     cost = FLOOR if short else calibrate()
 
     @asynccontextmanager
@@ -51,12 +60,12 @@ def bench(*, short: bool = False) -> Bench:
 
     @asynccontextmanager
     async def ours(directory: Path) -> AsyncIterator[Operation]:
-        async with _full_device(directory, cost) as once:
+        async with _full_device(directory, cost, words=words) as once:
             yield once
 
     return Bench(
-        "P2",
-        f"unlock a full vault ({cost.memory_kib // 1024} MiB, {cost.passes} passes)",
+        name,
+        f"{title} ({cost.memory_kib // 1024} MiB, {cost.passes} passes)",
         Goal(extra=0.150),
         (Cell("Argon2id alone", Kind.FLOOR, floor), Cell("tap on Open to home sent", Kind.OURS, ours)),
         repeats=1 if short else UNLOCKS,
@@ -64,9 +73,14 @@ def bench(*, short: bool = False) -> Bench:
 
 
 @asynccontextmanager
-async def _full_device(directory: Path, cost: KdfParameters) -> AsyncIterator[Operation]:
+async def _full_device(directory: Path, cost: KdfParameters, *, words: bool) -> AsyncIterator[Operation]:
     gate = made_up.device(directory, cost)
-    count = await _fill(await gate.create(made_up.PASSPHRASE, Settings()))
+    notebook = await gate.create(made_up.PASSPHRASE, Settings())
+    if words:
+        await gate.lock()
+        await asyncio.to_thread(made_up.set_words, gate.shelf.folder)
+        notebook = await gate.unlock(made_up.PASSPHRASE)
+    count = await _fill(notebook)
     await gate.lock()
     require(not readable(directory, made_up.ALIAS.encode()), "a record is readable on the disk")
     async with screens.app(gate) as (screen, watched):

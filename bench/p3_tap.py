@@ -5,6 +5,7 @@ the new words; no test driver is in between. In this process it runs from the ev
 Ours saves the answer, encrypted and durable, before the next question shows; the counter saves nothing.
 """
 
+import asyncio
 import shutil
 import sys
 from asyncio.subprocess import PIPE, Process, create_subprocess_exec
@@ -80,7 +81,21 @@ def bench_in_process(*, short: bool = False) -> Bench:
         Goal(ratio=1.5),
         (
             Cell("counter", Kind.FLOOR, _counter_in_process),
-            Cell("answer to next question", Kind.OURS, _question_in_process),
+            Cell("answer to next question", Kind.OURS, partial(_question_in_process, False)),
+        ),
+        repeats=3 if short else TAPS,
+    )
+
+
+def bench_with_words(*, short: bool = False) -> Bench:
+    """Return P3w: what a second and a wipe passphrase cost at a tap; the floor is a device without them."""
+    return Bench(
+        "P3w",
+        "tap to next question sent, second notebook set",
+        Goal(ratio=1.05),
+        (
+            Cell("without", Kind.FLOOR, partial(_question_in_process, False)),
+            Cell("with both passphrases", Kind.OURS, partial(_question_in_process, True)),
         ),
         repeats=3 if short else TAPS,
     )
@@ -130,10 +145,12 @@ async def _counter_in_process(_directory: Path) -> AsyncIterator[Operation]:
 
 
 @asynccontextmanager
-async def _question_in_process(directory: Path) -> AsyncIterator[Operation]:
+async def _question_in_process(words: bool, directory: Path) -> AsyncIterator[Operation]:
     gate = made_up.device(directory)
     await gate.create(made_up.PASSPHRASE, Settings())
     await gate.lock()
+    if words:
+        await asyncio.to_thread(made_up.set_words, gate.shelf.folder)
     stopwatch = Stopwatch()
     with (
         stopwatch.on("commit", CellStore, "write"),

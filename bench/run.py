@@ -34,8 +34,10 @@ from bench.harness import Bench, Cell, Kind, Result, Spread, run
 BENCHES: Final[Mapping[str, Callable[..., Bench | None]]] = {
     "P1": p1_save.bench,
     "P2": p2_unlock.bench,
+    "P2w": p2_unlock.bench_with_words,
     "P3": p3_tap.bench,
     "P3s": p3_tap.bench_in_process,
+    "P3w": p3_tap.bench_with_words,
     "P4": p4_envelope.bench,
     "P5": p5_relay.bench,
     "P5p": p5_relay.bench_pull,
@@ -44,6 +46,8 @@ BENCHES: Final[Mapping[str, Callable[..., Bench | None]]] = {
     "P8": p8_postgres.bench,
     "P8t": p8_postgres.bench_processes,
     "P9": p9_passphrases.bench,
+    "P9p": p9_passphrases.bench_processor,
+    "P9u": p9_passphrases.bench_unequal,
 }
 
 MISSING: Final = {"P5c": "node with the peer's packages in FIELDAPP_BENCH_NODE"}
@@ -103,9 +107,11 @@ def table(result: Result) -> str:
 
 
 def verdict(result: Result) -> str:
-    """Say whether the median reaches the goal."""
-    ours = next(cell for cell in result.bench.cells if cell.kind is Kind.OURS)
-    return "met" if result.bench.goal.met(result.against_floor(ours).median) else "MISSED"
+    """Say whether the median of everything that is ours reaches the goal."""
+    ours = [cell for cell in result.bench.cells if cell.kind is Kind.OURS]
+    return (
+        "met" if all(result.bench.goal.met(result.against_floor(cell).median) for cell in ours) else "MISSED"
+    )
 
 
 def plain(result: Result) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def run_field(config: Config) -> None:
         ft.run(phone_app(config))
         return
     gate = field_gate(config)
-    asyncio.run(serve_until_stopped(config, field_app(gate, default_law()), gate.shut))
+    asyncio.run(serve_until_stopped(config, field_app(gate, default_law()), gate.shut, camera=True))
 
 
 def phone_app(config: Config) -> Callable[[ft.Page], Awaitable[None]]:
@@ -111,9 +111,11 @@ def check_folder(folder: Path, option: str = "--data-dir") -> None:
         raise InputError(f"{option}: this folder cannot be written.")
 
 
-async def serve_until_stopped(config: Config, main: Main, shut: Callable[[], Awaitable[None]]) -> None:
+async def serve_until_stopped(
+    config: Config, main: Main, shut: Callable[[], Awaitable[None]], *, camera: bool = False
+) -> None:
     """Serve one app on this machine, open it, and shut it in order when Ctrl-C or a stop signal comes."""
-    async with stop_signal() as stopped, served(main, config.port, shut) as app:
+    async with stop_signal() as stopped, served(main, config.port, shut, camera=camera) as app:
         print(app.url, flush=True)  # noqa: T201
         if config.browser:
             open_browser(app.url)
@@ -121,12 +123,17 @@ async def serve_until_stopped(config: Config, main: Main, shut: Callable[[], Awa
 
 
 @contextlib.asynccontextmanager
-async def served(main: Main, port: int, shut: Callable[[], Awaitable[None]]) -> AsyncIterator["Served"]:
-    """Serve `main` on 127.0.0.1 for as long as the block runs, then lock; InputError when the port is taken."""
+async def served(
+    main: Main, port: int, shut: Callable[[], Awaitable[None]], *, camera: bool = False
+) -> AsyncIterator["Served"]:
+    """Serve `main` on 127.0.0.1 for as long as the block runs, then lock; InputError when the port is taken.
+
+    With `camera` the page may ask for the camera, to scan a centre's code.
+    """
     from fieldapp.loopback import serve  # not on a phone: it needs Flet's web server
 
     try:
-        app = await serve(main, port)
+        app = await serve(main, port, camera=camera)
     except OSError as error:
         raise InputError(f"--port: cannot listen on 127.0.0.1:{port}: {error.strerror}.") from None
     try:

@@ -14,9 +14,11 @@ from bench.link import Link, shaped
 from bench.run import BENCHES, main, table
 from tests.browser.conftest import chromium_path
 
+# P3 needs a browser and has a test of its own, P6 counts too; P5c needs a peer; the rest are made of the parts of others.
+OTHERWISE = ("P3", "P6", "P5c", "P8t", "P2w", "P3w", "P9p", "P9u")
 
-# P3 needs a browser and has a test of its own, P6 counts too; P8t is made of the parts of P8; P5c needs a peer.
-@pytest.mark.parametrize("name", [name for name in BENCHES if name not in ("P3", "P6", "P8t", "P5c")])
+
+@pytest.mark.parametrize("name", [name for name in BENCHES if name not in OTHERWISE])
 def test_a_bench_does_its_work(name: str, tmp_path: Path) -> None:
     bench = BENCHES[name](short=True)
     assert bench is not None

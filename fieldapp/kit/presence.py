@@ -43,6 +43,7 @@ _NO_ACTIVITY: Final = frozenset(
         "platform_brightness_change",
         "resize",
         "size_change",
+        "stream_image",
     }
 )
 """Events that come without a person."""

@@ -44,8 +44,15 @@ NIGHT: Final = "#141a22"
 """Grounds of the first picture, light and dark: those of the lock screen that follows it."""
 
 
-def stage(target: Path, *, bundle_id: str = BUNDLE_ID) -> list[str]:
-    """Write the folder to `target` and return the names of our modules in it.
+CAMERA: Final = "flet-camera==1.0.5"
+"""Scans the centre's code, in a package that is staged with a camera."""
+
+CAMERA_REASON: Final = "To scan the code on your centre's screen. Nothing is kept."
+"""What iOS shows when the camera is asked for."""
+
+
+def stage(target: Path, *, bundle_id: str = BUNDLE_ID, camera: bool = False) -> list[str]:
+    """Write the folder to `target` and return the names of our modules in it; with `camera` the package asks for one.
 
     An earlier one there is replaced; anything else is left alone. InputError when `target` holds something else or
     cannot be written, or when what a phone must not have would get in.
@@ -63,7 +70,7 @@ def stage(target: Path, *, bundle_id: str = BUNDLE_ID) -> list[str]:
             shutil.copyfile(file, copy)
         _copy_data(fresh / "assets")
         (fresh / "main.py").write_text(MAIN, "utf-8")
-        (fresh / "pyproject.toml").write_text(description(bundle_id), "utf-8")
+        (fresh / "pyproject.toml").write_text(description(bundle_id, camera=camera), "utf-8")
         shutil.rmtree(target, ignore_errors=True)
         fresh.rename(target)
     except OSError as error:
@@ -85,20 +92,22 @@ def _copy_data(target: Path) -> None:
         shutil.copyfile(assets_dir() / picture, target / place)
 
 
-def description(bundle_id: str) -> str:
+def description(bundle_id: str, *, camera: bool = False) -> str:
     """Return the staged ``pyproject.toml``: exact dependencies of a phone, and what the package asks of the system.
 
-    Android: the network and nothing else; no backup, no copy to a new phone, no cleartext. The rules that
+    Android: the network and nothing else (with `camera` that one too, and neither sound nor storage, which its plugin
+    would bring); no backup, no copy to a new phone, no cleartext. The rules that
     ``dataExtractionRules`` names are written by `fieldapp.stage.hardening`: without the hardened template the build
     fails, instead of making a package without them.
     """
     project = _project()
+    needed = [*project["dependencies"], *([CAMERA] if camera else [])]
     return f"""[project]
 name = "notebook"
 version = {_text(project["version"])}
 requires-python = ">=3.11"
 dependencies = [
-{"".join(f"    {_text(line)},{chr(10)}" for line in project["dependencies"])}]
+{"".join(f"    {_text(line)},{chr(10)}" for line in needed)}]
 
 [tool.flet]
 product = {_text(PRODUCT)}
@@ -117,12 +126,25 @@ dark_color = {_text(NIGHT)}
 
 [tool.flet.android.permission]
 "android.permission.INTERNET" = true
-
+{_CAMERA_ASKED if camera else ""}
 [tool.flet.android.manifest_application]
 allowBackup = "false"
 fullBackupContent = "false"
 dataExtractionRules = "@xml/data_extraction_rules"
 usesCleartextTraffic = "false"
+"""
+
+
+_CAMERA_ASKED: Final = f"""\
+"android.permission.CAMERA" = true
+"android.permission.RECORD_AUDIO" = false
+"android.permission.WRITE_EXTERNAL_STORAGE" = false
+
+[tool.flet.android.feature]
+"android.hardware.camera.any" = false
+
+[tool.flet.ios.info]
+NSCameraUsageDescription = {json.dumps(CAMERA_REASON)}
 """
 
 

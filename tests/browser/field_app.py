@@ -30,6 +30,8 @@ def no_network(url: str) -> RelayClient:
 
 
 GATE = Gate(FOLDER, NoKeystore(), SystemClock(), SystemIds(), no_network, calibrated=lambda: FLOOR)
+CAMERA = True
+"""As the program serves it."""
 SESSIONS: list[ft.Page] = []
 _serve = field_app(GATE, default_law())
 

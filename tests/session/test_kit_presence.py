@@ -154,6 +154,18 @@ async def test_a_resize_is_no_activity() -> None:
         assert not app.presence.unlocked
 
 
+async def test_what_a_camera_sends_is_no_activity() -> None:
+    app = App()
+    async with FakeSession(app.main) as session:
+        await open_session(app, session)
+        (tap,) = session.find(ft.Button)
+        app.clock.now += 179
+        await session.fire(tap, "stream_image", {"bytes": b"made up"})
+        app.clock.now += 2
+        await app.presence.check()
+        assert not app.presence.unlocked
+
+
 async def test_the_first_tap_after_sleep_locks_and_does_nothing_else() -> None:
     app = App()
     async with FakeSession(app.main) as session:

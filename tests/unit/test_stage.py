@@ -9,16 +9,19 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from click.testing import CliRunner
 from flet_cli.commands.build import Command
 from flet_cli.utils.pyproject_toml import load_pyproject_toml
 
+from fieldapp.__main__ import main as fieldapp_command
 from fieldapp.errors import InputError
 from fieldapp.stage.closure import modules
-from fieldapp.stage.folder import MAIN, ROOT, stage
+from fieldapp.stage.folder import CAMERA, MAIN, ROOT, stage
 from fieldapp.stage.hardening import harden
 
 PHONE_ONLY = (
     "flet_web",
+    "flet_camera",
     "starlette",
     "uvicorn",
     "sqlalchemy",
@@ -119,6 +122,28 @@ def test_the_description_asks_for_the_network_and_nothing_else(staged: Path) -> 
     assert "flet-secure-storage" in " ".join(source["dependencies"])
     assert "keyring" not in " ".join(source["dependencies"])
     assert described["tool"]["flet"]["product"] == "Notebook"
+
+
+def test_a_camera_is_asked_for_only_where_it_was_wanted(tmp_path: Path) -> None:
+    done = CliRunner().invoke(fieldapp_command, ["stage", "--out", str(tmp_path / "app"), "--camera"])
+    assert done.exit_code == 0, done.output
+    described = tomllib.loads((tmp_path / "app" / "pyproject.toml").read_text())
+    source = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    android = described["tool"]["flet"]["android"]
+    assert android["permission"] == {
+        "android.permission.INTERNET": True,
+        "android.permission.CAMERA": True,
+        "android.permission.RECORD_AUDIO": False,
+        "android.permission.WRITE_EXTERNAL_STORAGE": False,
+    }
+    assert android["feature"] == {"android.hardware.camera.any": False}
+    assert android["manifest_application"]["allowBackup"] == "false"
+    assert "Nothing is kept" in described["tool"]["flet"]["ios"]["info"]["NSCameraUsageDescription"]
+    assert described["project"]["dependencies"] == [*source["project"]["dependencies"], CAMERA]
+    assert CAMERA in source["dependency-groups"]["desktop"], "one version for both"
+    (plain := tmp_path / "plain").mkdir()
+    stage(plain / "app")
+    assert "camera" not in (plain / "app" / "pyproject.toml").read_text().lower()
 
 
 def test_a_second_time_replaces_the_first_and_nothing_else(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Enrolment: type the code, say the digits aloud, and the device belongs to the centre.
+"""Enrolment: type or scan the code, say the digits aloud, and the device belongs to the centre.
 
 The code is never rewritten while it is typed (a field that changes under the fingers loses letters); it is read
 back below the field, in the groups that the clerk's screen shows.
@@ -20,6 +20,7 @@ from fieldapp.kit.text import body, heading, quiet
 from fieldapp.kit.text import question as large
 from fieldapp.services.membership import Standing
 from fieldapp.ui.parts.frame import framed, typed
+from fieldapp.ui.parts.scanning import can_scan, viewfinder
 from fieldapp.ui.parts.trying import Trying, use_trying
 from fieldapp.ui.state import FieldState
 from fieldapp.ui.words import EXPECTED
@@ -57,12 +58,34 @@ def _code_step(state: FieldState, trying: Trying) -> ft.View:
     t = state.t
     code, set_code = ft.use_state("")
     host, set_host = ft.use_state("")
+    scanning, set_scanning = ft.use_state(False)
+    unusable, set_unusable = ft.use_state(False)
     whole = code.strip().upper().startswith(QR_MAGIC + ":")
 
     async def begin() -> None:
         await state.open.enrolling.begin(code, "" if whole else host)
         state.open.book.changes.ring()
 
+    async def enter(text: str) -> None:
+        await state.open.enrolling.begin(text)
+        state.open.book.changes.ring()
+
+    async def scanned(text: str) -> None:
+        set_code(text)
+        set_scanning(False)
+        await trying.of(enter, text)()
+
+    def not_scanned() -> None:
+        set_unusable(True)
+        set_scanning(False)
+
+    def scan() -> None:
+        set_unusable(False)
+        set_scanning(True)
+
+    if scanning:
+        return _scan_step(state, viewfinder(state, scanned, not_scanned), lambda: set_scanning(False))
+    words = t("The camera cannot be used, or was not allowed. Type the code.")
     relay = [
         text_field(
             state,
@@ -78,6 +101,12 @@ def _code_step(state: FieldState, trying: Trying) -> ft.View:
         state,
         [
             body(state, t("Ask the clerk at the centre for a code. It is valid for 15 minutes.")),
+            *([notice(state, words)] if unusable else []),
+            *(
+                [secondary_button(state, t("Scan the code"), scan, identifier="enrol-scan")]
+                if can_scan(ft.context.page)
+                else []
+            ),
             text_field(
                 state,
                 t("Code"),
@@ -100,6 +129,21 @@ def _code_step(state: FieldState, trying: Trying) -> ft.View:
                 identifier="enrol-begin",
             )
         ],
+    )
+
+
+def _scan_step(state: FieldState, picture: ft.Control, stop: Handler) -> ft.View:
+    t = state.t
+    return framed(
+        state,
+        [
+            body(state, t("Hold the camera before the code on the clerk's screen.")),
+            picture,
+            quiet(state, t("Nothing is kept of what the camera sees.")),
+        ],
+        title=t("Enrol this device"),
+        on_back=stop,
+        bottom=[secondary_button(state, t("Type the code"), stop, identifier="enrol-type")],
     )
 
 
