@@ -23,6 +23,7 @@ from fieldapp.services.sealing import NO_RECORD, TOKENS_FOR_RECORDS, NoDropToken
 from fieldapp.services.worker import StorageWorker
 from fieldapp.vault.errors import OutboxFull, OutboxUnavailable, VaultFull, VaultLocked
 from fieldapp.vault.forced import ForcedWords, erase
+from fieldapp.vault.rotation import rekey
 from fieldapp.vault.slots import SlotKind
 from fieldapp.vault.vault import Transaction, Vault
 from sync import canonical, outbox
@@ -221,6 +222,21 @@ class DeviceBook(ChunkBook):
         """Let the second or the wipe passphrase open nothing any more; WrongPassphrase, UnlockDelayed, StorageFailed."""
         await self._worker.run(self._words.remove, kind, passphrase, self.clock.now())
         self.changes.ring()
+
+    @property
+    def may_change_keys(self) -> bool:
+        """Whether the key can be rotated: once the device belongs to a centre, as with the words."""
+        return self.may_set_words
+
+    async def change_key(self, passphrase: str, code: str) -> None:
+        """Encrypt this notebook under a new key, and let `code`, on a new sheet, open it in place of the older one.
+
+        InputError before enrolment; WrongPassphrase, UnlockDelayed, VaultReadOnly (older than it was, or damaged),
+        StorageFailed: see `fieldapp.vault.rotation`.
+        """
+        if not self.may_change_keys:
+            raise InputError("This device is not enrolled yet.")
+        await self._worker.run(rekey, self._vault, passphrase, code, self.clock.now())
 
     async def erase(self) -> None:
         """Make this notebook unreadable for good, and close it; the same passphrase opens the second one from now on.

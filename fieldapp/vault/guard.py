@@ -96,6 +96,11 @@ class HeaderGuard:
         """Return a slot for place `index` of this header; nothing is written."""
         return seal_slot(self._kek(stretched), index, content, self._header.fixed)
 
+    def seal_sheet(self, index: int, content: SlotContent, stretched: bytes) -> dict[int, bytes]:
+        """Return the slot of the sheet that belongs to slot `index`, at its place; `stretched` is the code's."""
+        kek, place = key_encryption_key(stretched, NO_DEVICE_SECRET, self._header.header_id), place_of(index)
+        return {place: seal_slot(kek, place, content, self._header.fixed)}
+
     def set_slots(self, slots: Mapping[int, bytes]) -> None:
         """Write some slots, durably in both copies; all others keep their bytes."""
         header = self._header
@@ -134,11 +139,9 @@ class HeaderGuard:
 
         `stretched` is the code's. VaultDamaged when it does not open again; the passphrase does in any case.
         """
-        header = self._header
-        kek = key_encryption_key(stretched, NO_DEVICE_SECRET, header.header_id)
-        place = place_of(index)
-        self._update(header.with_slot(place, seal_slot(kek, place, content, header.fixed)))
+        self.set_slots(self.seal_sheet(index, content, stretched))
         written = self._file.load(self._secret)
+        kek = key_encryption_key(stretched, NO_DEVICE_SECRET, written.header_id)
         found = open_slots(kek, written.slots, written.fixed)
         if found is None or not same(found[1].vmk, content.vmk):
             raise VaultDamaged("recovery slot does not open")

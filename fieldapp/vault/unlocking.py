@@ -11,6 +11,7 @@ first notebook opens, and `forced.finish_wipe` overwrites it after the second on
 """
 
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +35,7 @@ from fieldapp.vault.keystore import Keystore
 from fieldapp.vault.outbox_file import BOX_FILE, load_box
 from fieldapp.vault.partition import Partition, first_root, tags_of
 from fieldapp.vault.pool import Pool
+from fieldapp.vault.rotation import in_force
 from fieldapp.vault.second import is_second
 from fieldapp.vault.slots import SlotContent, SlotKind, SlotState
 from fieldapp.vault.store import CellStore
@@ -117,14 +119,20 @@ class UnlockAttempt:
         self._store.close()
 
     def _load(self, index: int, content: SlotContent, stretched: bytes, now: int) -> Vault:
-        if content.kind is not SlotKind.OPEN or content.state is SlotState.REKEYING:
+        rekeying, second = content.state is SlotState.REKEYING, is_second(content)
+        if content.kind is not SlotKind.OPEN or (rekeying and second):
             raise UnsupportedVault("kind or state of the slot")
-        partition = self._load_partition(content, now)
+        blobs = self._store.read(part=content.part)
+        content = in_force(content, blobs)
+        if rekeying and content.state is SlotState.NORMAL:
+            self._guard.rewrap(index, content, stretched)
+        partition = self._load_partition(content, blobs, now)
         mirror = GenerationMirror(self._keystore, content.vmk, content.vault_id, content.part)
         remembered = mirror.read()
         root = partition.root
-        older = root is not None and remembered is not None and root.generation < remembered
-        second = is_second(content)
+        older = root is not None and (
+            self._guard.rolled_back if remembered is None else root.generation < remembered
+        )
         if root is None or second:
             outbox_key = self._known_outbox_key()
         else:
@@ -149,15 +157,15 @@ class UnlockAttempt:
             )
         )
 
-    def _load_partition(self, content: SlotContent, now: int) -> Partition:
+    def _load_partition(self, content: SlotContent, blobs: Mapping[int, bytes | None], now: int) -> Partition:
         """Open the partition. After an erasure on a full disk its first cell is still to be written."""
-        blobs, part = self._store.read(part=content.part), content.part
+        part = content.part
         partition = Partition.load(content, blobs, now)
         if partition.root is None and content.state is SlotState.WIPING and not partition.pool.records:
             root = first_root(content, tags_of(blobs, part), random_bytes(KEY_SIZE), now)
             with suppress(StorageFailed):
                 self._store.write([(part, root)])
-                partition = Partition.load(content, blobs | {part: root}, now)
+                partition = Partition.load(content, {**blobs, part: root}, now)
         return partition
 
     def _known_outbox_key(self) -> bytes:

@@ -32,7 +32,7 @@ from fieldapp.vault.pool import DamagedCells, Pool, Staged
 from fieldapp.vault.root import ChainState, Root
 from fieldapp.vault.second import is_second
 from fieldapp.vault.sheet import is_code, read_code
-from fieldapp.vault.slots import SlotContent, SlotKind
+from fieldapp.vault.slots import SlotContent, SlotKind, SlotState
 from fieldapp.vault.store import Blobs, CellStore
 from sync.primitives import same
 
@@ -121,7 +121,7 @@ class Vault:
         """Use `fieldapp.vault.create` or `fieldapp.vault.unlock`."""
         self._files: OpenFiles | None = files
         self._in_transaction = False
-        _mirror(files)
+        mirror(files)
 
     def records(self, kind: int | None = None) -> list[Record]:
         """Return all records, or those of one kind, in no particular order."""
@@ -238,7 +238,7 @@ class Vault:
         """
         files = self._open()
         guard = files.guard
-        index, content = self.prove(old, now)
+        index, content, _ = self.prove(old, now)
         stretched = self.stretch(new)
         found = guard.find(stretched)
         if found is not None and found[0] != index and not self.is_second:
@@ -256,26 +256,30 @@ class Vault:
         """
         guard = self._open().guard
         stretched = self.stretch(read_code(code))
-        index, content = self.prove(passphrase, now)
+        index, content, _ = self.prove(passphrase, now)
         guard.set_sheet(index, content, stretched)
         guard.end_attempt(now)
 
-    def prove(self, passphrase: str, now: int) -> tuple[int, SlotContent]:
-        """Count an attempt and return the slot that this notebook's passphrase opens; the caller ends the attempt. Slow.
+    def prove(self, passphrase: str, now: int) -> tuple[int, SlotContent, bytes]:
+        """Count an attempt and return the slot of this notebook's passphrase: place, content, stretched passphrase.
 
-        WrongPassphrase when it does not open this notebook, also when it opens the other one; UnlockDelayed. Without a
-        key store the code of a sheet opens too, and is refused here: places are counted from the passphrase's slot.
+        Slow; the caller ends the attempt. WrongPassphrase when it does not open this notebook, also when it opens the
+        other one; UnlockDelayed. Without a key store the code of a sheet opens too, and is refused here: places are
+        counted from the passphrase's slot.
         """
         files = self._open()
         files.guard.begin_attempt(now)
-        found = files.guard.find(self.stretch(passphrase))
-        if found is None or not same(found[1].vmk, files.content.vmk):
+        stretched = self.stretch(passphrase)
+        index, content = files.guard.open(stretched)
+        if content.state is SlotState.REKEYING and same(content.vmk_next, files.content.vmk):
+            content = files.content  # another slot has brought the rotation to its end
+        if not same(content.vmk, files.content.vmk):
             raise WrongPassphrase("does not open this notebook")
-        if found[1].kind is not SlotKind.OPEN:
+        if content.kind is not SlotKind.OPEN:
             raise WrongPassphrase("wipes")
         if files.guard.is_unguarded and is_code(passphrase):
             raise WrongPassphrase("a code of a sheet")
-        return found
+        return index, content, stretched
 
     def stretch(self, passphrase: str) -> bytes:
         """Run Argon2id at this vault's cost: 32 bytes. Slow."""
@@ -293,7 +297,7 @@ class Vault:
         if files is None:
             return
         try:
-            _mirror(files)
+            mirror(files)
         finally:
             files.store.close()
 
@@ -310,7 +314,7 @@ class Vault:
             entries.cells.apply()
         if box_blobs or files.rollback.records:
             files.rollback = replace(files.rollback, records=False)
-            _mirror(files)
+            mirror(files)
 
     def _write(self, files: OpenFiles, following: NextRoot, blobs: Blobs, box_blobs: Blobs) -> None:
         """Write cells with their root cell; the memory follows only what is known to be on the disk."""
@@ -344,7 +348,7 @@ class Vault:
         return box
 
 
-def _mirror(files: OpenFiles) -> None:
+def mirror(files: OpenFiles) -> None:
     """Renew the generation in the keystore, unless that would hide a rollback."""
     root = files.partition.root
     if root is not None and not files.rollback.records:

@@ -144,6 +144,13 @@ def _passphrase_rows(state: FieldState) -> list[ft.Control]:
             Screen.FORCED,
             "forced",
         ),
+        _row(
+            state,
+            t("If this device was copied"),
+            t("Whom to tell, and a new key"),
+            Screen.COPIED,
+            "copied",
+        ),
     ]
 
 
