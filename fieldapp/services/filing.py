@@ -33,6 +33,7 @@ from fieldapp.vault.errors import (
     StorageFailed,
     VaultFull,
 )
+from fieldapp.vault.migration import migrate
 from fieldapp.vault.outbox_file import OutboxEntry
 from fieldapp.vault.vault import Transaction, Vault
 from sync import outbox
@@ -300,6 +301,7 @@ class Book:
     # --- On the storage thread -------------------------------------------------------------------------
 
     def _load(self) -> None:
+        migrate(self._vault, self.clock.now())
         self._take(read_contents(self._vault))
         self.put_back = self._vault.rollback.records
         on_the_way = self._on_the_way()

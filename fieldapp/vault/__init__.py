@@ -35,6 +35,7 @@ from fieldapp.vault.errors import (
 from fieldapp.vault.forced import ForcedWords, erase, finish_wipe
 from fieldapp.vault.kdf import DESK, FLOOR, KdfParameters, calibrate
 from fieldapp.vault.keystore import Keystore, NoKeystore
+from fieldapp.vault.migration import migrate
 from fieldapp.vault.outbox_file import MAX_ENTRY_SIZE, OutboxEntry, OutboxFile
 from fieldapp.vault.pool import DamagedCells
 from fieldapp.vault.recovery import Recovery
@@ -97,6 +98,7 @@ __all__ = [
     "finish_rekey",
     "finish_wipe",
     "grouped",
+    "migrate",
     "new_code",
     "read_code",
     "rekey",

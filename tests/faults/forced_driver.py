@@ -36,6 +36,7 @@ from fieldapp.vault import (
     finish_rekey,
     finish_wipe,
     kdf,
+    migrate,
     recovery,
     rekey,
     unlock,
@@ -44,6 +45,7 @@ from fieldapp.vault import (
 from fieldapp.vault import (
     vault as vault_module,
 )
+from fieldapp.vault.migration import Step
 from tests.faults.disk import DEADLY, DIED, REFUSALS, Disk, Fault, library
 
 NOW = 1_800_000_000
@@ -54,6 +56,12 @@ SHEETS = (OLD_SHEET, NEW_SHEET)
 A, B = b"a" * 16, b"b" * 16
 ENTRY = OutboxEntry(b"e" * 16, A, 1, 0, b"\xee" * 4096, b"h" * 32, b"{}")
 OPEN, WIPES = SlotKind.OPEN, SlotKind.WIPE_THEN_OPEN
+
+MADE_UP_STEPS = (
+    Step(1, lambda payload: not payload.startswith(b"form "), lambda payload: b"form 2 " + payload),
+    Step(1, lambda payload: payload.startswith(b"form 2"), lambda payload: b"form 3" + payload[6:]),
+)
+"""What two later releases might change in records of kind 1."""
 
 State = dict[str, list[str]]
 """What each word and each sheet shows; those that open nothing are absent."""
@@ -185,6 +193,7 @@ OPERATIONS: dict[str, tuple[str, bool, Callable[[Vault], object]]] = {
     "remove": (FIRST, True, lambda vault: ForcedWords(vault).remove(OPEN, FIRST, NOW)),
     "passphrase": (FIRST, True, lambda vault: vault.change_passphrase(FIRST, NEW, NOW)),
     "rekey": (FIRST, True, lambda vault: rekey(vault, FIRST, NEW_SHEET, NOW)),
+    "migrate": (FIRST, True, lambda vault: migrate(vault, NOW, MADE_UP_STEPS)),
     "wipe": (WIPE, True, finish_wipe),
     "erase": (FIRST, True, lambda vault: erase(vault, NOW)),
     "erase-plain": (FIRST, False, lambda vault: erase(vault, NOW)),

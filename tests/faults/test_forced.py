@@ -30,6 +30,7 @@ STEPS = {
     "remove": (0, 1),
     "passphrase": (25, 1),
     "rekey": (4100, 25),
+    "migrate": (20, 1),
     "wipe": (4500, 40),
     "erase": (0, 60),
     "erase-plain": (9000, 90),
