@@ -85,6 +85,8 @@ class Book:
         self.outgoing = Changes()
         """Rings when there may be something new to send."""
         self.put_back = False
+        self.keys_put_back = False
+        """Whether the header is older than it was, and the records are not: an older passphrase may open it again."""
         """Whether the records are older than they were once: nothing is written until the device enrols anew."""
         self.blocked: dict[bytes, FieldappError | SyncError] = {}
         """Why a record could not be sealed, by record id."""
@@ -304,6 +306,7 @@ class Book:
         migrate(self._vault, self.clock.now())
         self._take(read_contents(self._vault))
         self.put_back = self._vault.rollback.records
+        self.keys_put_back = self._vault.rollback.header and not self.put_back
         on_the_way = self._on_the_way()
         lost = (r for r in self._filed.values() if r.content is None and self._is_lost(r, on_the_way))
         self.blocked = {record.record_id: SealedCopyLost() for record in lost}
@@ -459,7 +462,7 @@ class Book:
                 tx.remove_entry(entry_id)
         self.membership, self.trust, self._tokens = membership, trust, tokens
         self.orders = Orders()
-        self.put_back = False
+        self.put_back = self.keys_put_back = False
         self._filed = {**self._filed, **again.filed}
         self._entries = {key: pair for key, pair in self._entries.items() if key not in again.entries}
 

@@ -227,6 +227,7 @@ class Gate:
         except BaseException:
             await self._worker.run(vault.lock)
             raise
+        await book.report_put_back()
         self.notebook.delivery.start()
         self._finishing = asyncio.create_task(self._finish(vault))
         return self.notebook

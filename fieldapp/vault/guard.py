@@ -23,6 +23,8 @@ from fieldapp.vault.slots import COUNT, SlotContent, open_slots, seal_slot
 from sync.primitives import KEY_SIZE, same
 
 HEADER_FILE: Final = "v.hdr"
+_NO_SEQ: Final = 2**62
+"""No header comes so far: a keystore that says so is damaged, and nothing is continued above it."""
 
 
 class HeaderGuard:
@@ -44,13 +46,25 @@ class HeaderGuard:
         except VaultDamaged:
             self._refuse_foreign_keystore(raw)
             raise
-        self.rolled_back = self._header.seq < self._mirrored_seq()
+        self._behind = max(0, self._mirrored_seq() - self._header.seq)
         self._before = self._attempts()
 
     @property
     def header(self) -> Header:
         """The header in force."""
         return self._header
+
+    @property
+    def rolled_back(self) -> bool:
+        """Whether the header is older than the keystore remembers. It stays so until `acknowledge`, at every start."""
+        return self._behind > 0
+
+    def acknowledge(self) -> None:
+        """End a rollback of which somebody was told: the header goes on above the seq that the keystore remembers."""
+        if self.rolled_back:
+            self._header = self._file.update(self._header, self._secret, above=self._mirrored_seq())
+            self._behind = 0
+            self._mirror_seq()
 
     @property
     def is_unguarded(self) -> bool:
@@ -162,7 +176,8 @@ class HeaderGuard:
         self._mirror_seq()
 
     def _mirror_seq(self) -> None:
-        seq = max(self._header.seq, self._mirrored_seq())
+        # A header that was put back stays as far behind as it was found: some guesses later it would not show.
+        seq = max(self._header.seq + self._behind, self._mirrored_seq())
         keys.remember_if_possible(self._keystore, keys.HEADER_SEQ, seq.to_bytes(8, "little"))
 
     def _store_attempts(self, record: AttemptRecord) -> None:
@@ -183,7 +198,8 @@ class HeaderGuard:
             data = keys.recall(self._keystore, keys.HEADER_SEQ, 8)
         except KeystoreUnavailable:
             return 0
-        return 0 if data is None else int.from_bytes(data, "little")
+        seq = 0 if data is None else int.from_bytes(data, "little")
+        return seq if seq < _NO_SEQ else 0
 
     def _device_secret(self, raw: bytes) -> bytes:
         """Return the secret that the header is under. Zeros for a vault made without a keystore, whatever that says now.

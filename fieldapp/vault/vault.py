@@ -10,7 +10,7 @@ memory or on the disk. Not for several threads at once.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from fieldapp.vault.cells import Record
@@ -174,6 +174,14 @@ class Vault:
         """Whether a file is older than the keystore remembers."""
         return self._open().rollback
 
+    def acknowledge_rollback(self) -> None:
+        """Somebody was told that the header was put back: it goes on. VaultReadOnly for records; StorageFailed."""
+        files = self._open()
+        if files.rollback.records:
+            raise VaultReadOnly("older than the keystore remembers")
+        files.guard.acknowledge()
+        files.rollback = Rollback(header=False, records=False)
+
     @property
     def read_only(self) -> bool:
         """Whether transactions are refused: v.db was rolled back, or its root cell is lost."""
@@ -312,9 +320,13 @@ class Vault:
         records.apply()
         if entries is not None:
             entries.cells.apply()
-        if box_blobs or files.rollback.records:
+        ends_rollback = files.rollback.records
+        if box_blobs or ends_rollback:
             files.rollback = replace(files.rollback, records=False)
             mirror(files)
+        if ends_rollback:
+            with suppress(StorageFailed):  # the records are written: the header is told of once more
+                self.acknowledge_rollback()
 
     def _write(self, files: OpenFiles, following: NextRoot, blobs: Blobs, box_blobs: Blobs) -> None:
         """Write cells with their root cell; the memory follows only what is known to be on the disk."""
