@@ -23,6 +23,9 @@ from fieldapp.vault.slots import COUNT, SlotContent, open_slots, seal_slot
 from sync.primitives import KEY_SIZE, same
 
 HEADER_FILE: Final = "v.hdr"
+WIPE_AFTER: Final = "wpn"
+"""Keystore entry: at how many wrong passphrases everything is erased, u32. The header has no place for it, and without a
+keystore whoever copies the files counts nothing anyway."""
 _NO_SEQ: Final = 2**62
 """No header comes so far: a keystore that says so is damaged, and nothing is continued above it."""
 
@@ -70,6 +73,24 @@ class HeaderGuard:
     def is_unguarded(self) -> bool:
         """Whether the device secret is zeros, as without a key store: then a sheet's slot opens like a passphrase's."""
         return same(self._secret, NO_DEVICE_SECRET)
+
+    @property
+    def wipes_now(self) -> bool:
+        """Whether the attempt that was begun is, if it is wrong, one too many. What cannot be read erases nothing."""
+        try:
+            limit = int.from_bytes(keys.recall(self._keystore, WIPE_AFTER, 4) or b"", "little")
+        except KeystoreUnavailable:
+            return False
+        return 0 < limit <= self._header.attempts.failures
+
+    def set_wipe_after(self, attempts: int) -> None:
+        """Erase everything at so many wrong passphrases; 0 for never."""
+        with suppress(KeystoreUnavailable):
+            known = keys.recall(self._keystore, WIPE_AFTER, 4)
+            if attempts and known != attempts.to_bytes(4, "little"):
+                keys.remember(self._keystore, WIPE_AFTER, attempts.to_bytes(4, "little"))
+            elif known is not None and not attempts:
+                keys.forget(self._keystore, WIPE_AFTER)
 
     def begin_attempt(self, now: int) -> None:
         """Count one attempt, durably, before anything is tried; UnlockDelayed when it is too early."""
@@ -139,6 +160,7 @@ class HeaderGuard:
         header = header.with_slot(index, seal_slot(kek, index, content, header.fixed))
         self._header = self._file.supersede(header, secret, old)
         self._secret = secret
+        self.set_wipe_after(0)  # there is nothing left that guessing could reach
         self._mirror_seq()
         keys.remember_if_possible(self._keystore, keys.ATTEMPTS, header.attempts.pack())
         if not self.is_unguarded:

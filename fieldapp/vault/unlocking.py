@@ -7,7 +7,8 @@
 Whatever the passphrase is - the first, the second, the wipe passphrase or a wrong one - an attempt costs one Argon2id,
 eight commitments, one decryption, and the same reads and writes of the files. A wrong one changes nothing but the
 attempt record. The wipe passphrase exchanges the header in place of counting its success: from then on nothing of the
-first notebook opens, and `forced.finish_wipe` overwrites it after the second one is shown.
+first notebook opens, and `forced.finish_wipe` overwrites it after the second one is shown. Where the centre wishes it, so
+does one wrong passphrase too many, with a fresh notebook in place of the second one.
 """
 
 import secrets
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from fieldapp.vault import keystore as keys
-from fieldapp.vault.cells import BoxCipher
+from fieldapp.vault.cells import CELL_SIZE, BoxCipher
 from fieldapp.vault.errors import (
     KeystoreUnavailable,
     NoVault,
@@ -36,7 +37,7 @@ from fieldapp.vault.outbox_file import BOX_FILE, load_box
 from fieldapp.vault.partition import Partition, first_root, tags_of
 from fieldapp.vault.pool import Pool
 from fieldapp.vault.rotation import in_force
-from fieldapp.vault.second import is_second
+from fieldapp.vault.second import is_second, new_second
 from fieldapp.vault.slots import SlotContent, SlotKind, SlotState
 from fieldapp.vault.store import CellStore
 from fieldapp.vault.vault import OpenFiles, Rollback, Vault
@@ -92,11 +93,12 @@ class UnlockAttempt:
         """Open the vault; WrongPassphrase, VaultBusy, VaultDamaged or UnsupportedVault end the attempt."""
         try:
             found = self._guard.find(stretched)
-            if found is None:
+            if found is None and not self._guard.wipes_now:
                 self._same_work()
                 raise WrongPassphrase("no slot")
-            index, content = found
-            if content.kind is SlotKind.WIPE_THEN_OPEN:
+            # Nobody knows the keys of any notebook after one guess too many: it opens a fresh and empty one.
+            index, content = found or (0, new_second(secrets.randbelow(2), now))
+            if found is None or content.kind is SlotKind.WIPE_THEN_OPEN:
                 content = replace(content, kind=SlotKind.OPEN, state=SlotState.WIPING)
                 index = self._guard.replace(content, stretched, now)
                 return self._load(index, content, stretched, now)
@@ -131,7 +133,9 @@ class UnlockAttempt:
         remembered = mirror.read()
         root = partition.root
         older = root is not None and (
-            self._guard.rolled_back if remembered is None else root.generation < remembered
+            self._guard.rolled_back and root.generation > 1
+            if remembered is None
+            else root.generation < remembered
         )
         if root is None or second:
             outbox_key = self._known_outbox_key()
@@ -158,15 +162,22 @@ class UnlockAttempt:
         )
 
     def _load_partition(self, content: SlotContent, blobs: Mapping[int, bytes | None], now: int) -> Partition:
-        """Open the partition. After an erasure on a full disk its first cell is still to be written."""
-        part = content.part
+        """Open the partition. After an erasure on a full disk, or by guesses, its first cell is still to be written."""
         partition = Partition.load(content, blobs, now)
         if partition.root is None and content.state is SlotState.WIPING and not partition.pool.records:
-            root = first_root(content, tags_of(blobs, part), random_bytes(KEY_SIZE), now)
-            with suppress(StorageFailed):
-                self._store.write([(part, root)])
-                partition = Partition.load(content, {**blobs, part: root}, now)
+            return self._begun(content, blobs, now) or partition
         return partition
+
+    def _begun(self, content: SlotContent, blobs: Mapping[int, bytes | None], now: int) -> Partition | None:
+        """Write the first cell, over cells that may be somebody's records; alone, if the disk has no room for more."""
+        part, noise = content.part, {n: random_bytes(CELL_SIZE) for n in blobs}
+        for cells in (noise, blobs):
+            root = first_root(content, tags_of(cells, part), random_bytes(KEY_SIZE), now)
+            written = {**noise, part: root} if cells is noise else {part: root}
+            with suppress(StorageFailed):
+                self._store.write(written.items())
+                return Partition.load(content, {**cells, part: root}, now)
+        return None
 
     def _known_outbox_key(self) -> bytes:
         """Return the outbox key as the keystore knows it, a random one when it does not."""

@@ -182,6 +182,12 @@ class Vault:
         files.guard.acknowledge()
         files.rollback = Rollback(header=False, records=False)
 
+    def set_wipe_after(self, attempts: int) -> None:
+        """Erase this vault at so many wrong passphrases, 0: never. Needs a keystore; a second notebook sets nothing."""
+        files = self._open()
+        if not is_second(files.content):
+            files.guard.set_wipe_after(attempts)
+
     @property
     def read_only(self) -> bool:
         """Whether transactions are refused: v.db was rolled back, or its root cell is lost."""

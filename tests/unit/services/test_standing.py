@@ -12,6 +12,7 @@ from fieldapp.services.notebook import Notebook
 from fieldapp.services.settings import Settings
 from fieldapp.system import SystemIds
 from fieldapp.vault import FLOOR, VaultReadOnly
+from fieldapp.vault.guard import WIPE_AFTER
 from sync.client import CentreClient, RelayClient
 from sync.directory import Directory, Revocation, sign_directory
 from sync.protocol import MsgType
@@ -220,3 +221,29 @@ async def test_a_device_hears_of_it_by_the_directory_and_knows_it_after_a_lock(
     await gate.lock()
     again = await gate.unlock(PASSPHRASE)
     assert again.book.standing is Standing.SUSPENDED
+
+
+async def test_the_policy_on_guesses_is_left_outside_the_notebook_and_an_older_copy_says_nothing(
+    tmp_path: Path, centre: ScriptedCentre, desk: CentreClient, clock: FixedClock
+) -> None:
+    keystore, folder = MemoryKeystore(), tmp_path / "device"
+    gate = Gate(folder, keystore, clock, SystemIds(), RelayClient, calibrated=lambda: FLOOR)
+    notebook = await gate.create(PASSPHRASE, Settings())
+    await notebook.delivery.stop()
+    assert WIPE_AFTER not in keystore.values
+    strict = replace(centre.directory.policy, wipe_after=20)
+    await notebook.book.join(centre.member(), ruled(centre, 2, policy=strict), await centre.tokens(desk))
+    assert keystore.values[WIPE_AFTER] == (20).to_bytes(4, "little")
+    await gate.lock()
+    older = (folder / "v.db").read_bytes()
+    notebook = await gate.unlock(PASSPHRASE)
+    await notebook.delivery.stop()
+    await notebook.book.save_trust(ruled(centre, 3, policy=replace(strict, wipe_after=0)))
+    assert WIPE_AFTER not in keystore.values
+    await gate.lock()
+    (folder / "v.db").write_bytes(older)
+    notebook = await gate.unlock(PASSPHRASE)
+    await notebook.delivery.stop()
+    assert notebook.book.standing is Standing.PUT_BACK
+    assert WIPE_AFTER not in keystore.values
+    await gate.shut()
