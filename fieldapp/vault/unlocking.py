@@ -92,8 +92,8 @@ class UnlockAttempt:
     def finish(self, stretched: bytes, now: int) -> Vault:
         """Open the vault; WrongPassphrase, VaultBusy, VaultDamaged or UnsupportedVault end the attempt."""
         try:
-            found = self._guard.find(stretched)
-            if found is None and not self._guard.wipes_now:
+            found, too_many = self._guard.find(stretched), self._guard.wipes_now  # asked whatever was typed
+            if found is None and not too_many:
                 self._same_work()
                 raise WrongPassphrase("no slot")
             # Nobody knows the keys of any notebook after one guess too many: it opens a fresh and empty one.
