@@ -176,6 +176,10 @@ class HeaderGuard:
         `stretched` is the code's. VaultDamaged when it does not open again; the passphrase does in any case.
         """
         self.set_slots(self.seal_sheet(index, content, stretched))
+        self.check_sheet(content, stretched)
+
+    def check_sheet(self, content: SlotContent, stretched: bytes) -> None:
+        """Open the slot of a sheet from the disk; VaultDamaged when it is not there with this content."""
         written = self._file.load(self._secret)
         kek = key_encryption_key(stretched, NO_DEVICE_SECRET, written.header_id)
         found = open_slots(kek, written.slots, written.fixed)

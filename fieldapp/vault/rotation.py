@@ -49,14 +49,15 @@ def rekey(vault: Vault, passphrase: str, code: str, now: int) -> None:
     files.content, files.index, files.stretched = pending, index, stretched
     files.guard.end_attempt(now)
     try:
+        files.guard.check_sheet(pending, sheet)
         finish_rekey(vault, sheet=sheet)
     except (StorageFailed, VaultDamaged):
-        if (
-            not vault.is_locked
-        ):  # the cells are as they were: a header is written in place, also on a full disk
+        # Only while the cells are as they were; a header is written in place, also on a full disk.
+        if files.content is pending and not vault.is_locked:
             files.guard.set_slots(before)
             files.content = content
         raise
+    files.guard.check_sheet(files.content, sheet)
 
 
 def finish_rekey(vault: Vault, *, sheet: bytes | None = None) -> None:

@@ -356,3 +356,16 @@ def test_a_sheet_of_another_release_state_in_a_second_notebook_is_refused(open_:
     )
     with pytest.raises(UnsupportedVault):
         open_(SECOND)
+
+
+def test_a_sheet_that_does_not_open_from_the_disk_changes_nothing(
+    open_: Open, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, vault = look(device), open_()
+    with monkeypatch.context() as patch:
+        patch.setattr(HeaderGuard, "seal_sheet", lambda *_: {0: bytes(176)})
+        with pytest.raises(VaultDamaged):
+            rekey(vault, FIRST, NEW_SHEET, NOW)
+    assert (vault.opened.content.state, vault.opened.content.epoch) == (SlotState.NORMAL, 0)
+    vault.lock()
+    assert look(device) == before
