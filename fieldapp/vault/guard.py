@@ -49,7 +49,8 @@ class HeaderGuard:
         except VaultDamaged:
             self._refuse_foreign_keystore(raw)
             raise
-        self._behind = max(0, self._mirrored_seq() - self._header.seq)
+        # Without a device secret nothing tells whether the keystore speaks of this vault or of one before it.
+        self._behind = 0 if self.is_unguarded else max(0, self._mirrored_seq() - self._header.seq)
         self._before = self._attempts()
 
     @property
@@ -77,6 +78,8 @@ class HeaderGuard:
     @property
     def wipes_now(self) -> bool:
         """Whether the attempt that was begun is, if it is wrong, one too many. What cannot be read erases nothing."""
+        if self.is_unguarded:  # a keystore that came later may speak of another vault
+            return False
         try:
             limit = int.from_bytes(keys.recall(self._keystore, WIPE_AFTER, 4) or b"", "little")
         except KeystoreUnavailable:
@@ -84,7 +87,9 @@ class HeaderGuard:
         return 0 < limit <= self._header.attempts.failures
 
     def set_wipe_after(self, attempts: int) -> None:
-        """Erase everything at so many wrong passphrases; 0 for never."""
+        """Erase everything at so many wrong passphrases; 0 for never. Nothing for a vault without a device secret."""
+        if self.is_unguarded:
+            return
         with suppress(KeystoreUnavailable):
             known = keys.recall(self._keystore, WIPE_AFTER, 4)
             if attempts and known != attempts.to_bytes(4, "little"):

@@ -226,3 +226,21 @@ def test_a_full_disk_does_not_stop_it(device: Path, monkeypatch: pytest.MonkeyPa
     device_of.replace_argon2id(monkeypatch.setattr)
     with pytest.raises(WrongPassphrase):
         opened(device, FIRST, now=NOW + 40 * DAY)
+
+
+def test_what_a_key_store_says_of_another_vault_neither_erases_nor_stops_one_that_was_made_without(
+    device: Path, tmp_path: Path
+) -> None:
+    """The key store came later, and remembers a vault that was there before."""
+    folder, store = tmp_path / "plain" / "data", FileKeystore(device / "keys")
+    create(folder, FIRST, NoKeystore(), FLOOR, now=NOW).lock()
+    store.set("seq", (10**6).to_bytes(8, "little"))
+    for n in range(LIMIT + 2):
+        with pytest.raises(WrongPassphrase):
+            unlock(folder, f"guess {n}", store, now=NOW + n * 4000)
+    for payload in (b"one", b"two"):
+        vault = unlock(folder, FIRST, store, now=NOW + 30 * DAY)
+        assert (bool(vault.rollback), vault.read_only) == (False, False)
+        with vault.transaction(NOW) as tx:
+            tx.put(payload.ljust(16), 1, payload)
+        vault.lock()
