@@ -154,6 +154,7 @@ def _policy(policy: Policy) -> list[str]:
         "keep_days": policy.keep_days,
         "opened_by": policy.opened_by,
         "token_batch": policy.token_batch,
+        "wipe_after": policy.wipe_after,
     }
     return [
         *(f"{name} = {value}" for name, value in numbers.items()),

@@ -31,6 +31,8 @@ REGISTRAR: Final = "registrar"
 """The id of the role that reads headers only; every directory has it."""
 DEFAULT_INTAKE: Final = "default"
 """The key of the intake roles when nobody is excluded."""
+WIPE_AFTER: Final = (10, 1000)
+"""The fewest and the most wrong passphrases: fewer would punish a bad morning."""
 _MINUTES_OF_DAY: Final = 24 * 60
 
 
@@ -90,6 +92,7 @@ class Policy:
 
     `keep`: 0 write-only, 1 until OPENED, 2 for `keep_days` days. `opened_by`: distinct desks before erasure.
     `intake`: answer to "who must not see this?" -> roles that may then receive; the key "default" is required.
+    `wipe_after`: wrong passphrases after which a device with a key store erases the notebook; 0 for never.
     """
 
     keep: int
@@ -97,6 +100,7 @@ class Policy:
     opened_by: int
     token_batch: int
     intake: dict[str, tuple[str, ...]]
+    wipe_after: int = 0
 
     def intake_roles(self, must_not_see: Iterable[str] = ()) -> tuple[str, ...]:
         """Return the roles to seal to: those that every given answer leaves. Never empty in a loaded directory."""
@@ -244,6 +248,8 @@ def _policy_value(policy: Policy) -> Value:
         "keep_days": policy.keep_days,
         "opened_by": policy.opened_by,
         "token_batch": policy.token_batch,
+        # Left out while it is off, as in the releases that did not know it.
+        **({"wipe_after": policy.wipe_after} if policy.wipe_after else {}),
     }
 
 
@@ -302,6 +308,7 @@ def _read_policy(fields: Fields) -> Policy:
         opened_by=fields.number("opened_by", 1, 16),
         token_batch=fields.number("token_batch", 1, 256),
         intake={answer: intake.texts(answer, MAX_RECIPIENTS) for answer in intake.names()},
+        wipe_after=fields.number("wipe_after", *WIPE_AFTER) if "wipe_after" in fields.names() else 0,
     )
 
 

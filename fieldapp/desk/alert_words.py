@@ -20,6 +20,8 @@ def title_words(t: Translator, alert: Alert) -> str:
             return t("A device went back in time")
         case AlertKind.RECIPIENTS:
             return t("Sealed to other readers")
+        case AlertKind.PUT_BACK:
+            return t("Older files were put back on a device")
 
 
 def meaning_words(t: Translator, alert: Alert) -> str:
@@ -44,6 +46,11 @@ def meaning_words(t: Translator, alert: Alert) -> str:
                 "The device sealed it to other readers than your rules say, or used a list of readers that your "
                 "centre never published."
             )
+        case AlertKind.PUT_BACK:
+            return t(
+                "The device noticed it itself: its lock or its records were older than they had been. An older "
+                "passphrase may have opened it, and what was saved since may be missing on it."
+            )
 
 
 def limits_words(t: Translator, alert: Alert) -> str:
@@ -62,6 +69,8 @@ def limits_words(t: Translator, alert: Alert) -> str:
             return t(
                 "Not that a stranger has read it. An old version of the app, or a mistake in it, looks the same."
             )
+        case AlertKind.PUT_BACK:
+            return t("Not that somebody meant harm. A backup that was put back looks the same.")
 
 
 def steps_words(t: Translator, alert: Alert) -> tuple[str, ...]:
@@ -86,6 +95,12 @@ def steps_words(t: Translator, alert: Alert) -> tuple[str, ...]:
                 t("Read it: it may be urgent."),
                 t("Call the worker. Ask who had the device, and which version of the app is on it."),
                 t("If nobody can explain it, suspend the device."),
+            )
+        case AlertKind.PUT_BACK:
+            return (
+                t("Call the worker of this device, by voice. Ask who had it, and whether it was restored."),
+                t("Can nobody explain it? The worker changes the passphrase and makes a new key."),
+                t("Withdraw the device, and enrol it anew, if somebody may have a copy of it."),
             )
 
 

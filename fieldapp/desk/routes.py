@@ -13,6 +13,7 @@ from fieldapp.desk.screens import (
     devices,
     door,
     enrol,
+    guesses,
     inbox,
     keys,
     quarantine,
@@ -44,5 +45,6 @@ SCREENS: Final[Mapping[Screen, Callable[[DeskState], ft.Control]]] = {
     Screen.KEYS: keys.keys_screen,
     Screen.HOLDERS: keys.holders_screen,
     Screen.CARRIED: carried.carried_screen,
+    Screen.GUESSES: guesses.guesses_screen,
     Screen.ABOUT: settings.about_screen,
 }

@@ -57,6 +57,7 @@ class Screen(StrEnum):
     KEYS = "keys"
     HOLDERS = "holders"
     CARRIED = "carried"
+    GUESSES = "guesses"
     ABOUT = "about"
 
 

@@ -4,6 +4,7 @@ A sheet that was never tried is a promise nobody checked: what is kept is the co
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 import flet as ft
 
@@ -31,10 +32,35 @@ Keep = Callable[[str, str], Awaitable[object]]
 """Called with a passphrase and a code."""
 
 
+@dataclass(frozen=True, slots=True)
+class SheetWords:
+    """What is said when the sheet is kept, and while that takes its time."""
+
+    title: str
+    done: str
+    waiting: str
+
+
 @component
-def sheet_maker(ui: Interface, trying: Trying, keep: Keep, on_done: Callable[[], None]) -> ft.Control:
-    """Show a fresh code, have it written down and read back, then `keep` it with the passphrase."""
+def sheet_maker(
+    ui: Interface,
+    trying: Trying,
+    keep: Keep,
+    on_done: Callable[[], None],
+    *,
+    explained: Sequence[ft.Control] | None = None,
+    words: SheetWords | None = None,
+) -> ft.Control:
+    """Show a fresh code, have it written down and read back, then `keep` it with the passphrase.
+
+    `explained` and `words` stand in place of what is said of a sheet, where it is made for something else.
+    """
     t = ui.t
+    said = words or SheetWords(
+        t("The sheet is good"),
+        t("It was tested: this code opens the device. Older sheets no longer do."),
+        t("Testing. This takes a moment."),
+    )
     code, set_code = ft.use_state("")
     written, set_written = ft.use_state(False)
     kept, set_kept = ft.use_state(False)
@@ -45,11 +71,10 @@ def sheet_maker(ui: Interface, trying: Trying, keep: Keep, on_done: Callable[[],
         set_kept(True)
 
     if kept:
-        words = t("It was tested: this code opens the device. Older sheets no longer do.")
         return _stack(
             ui,
             [
-                empty_state(ui, ft.Icons.DESCRIPTION_OUTLINED, t("The sheet is good"), words),
+                empty_state(ui, ft.Icons.DESCRIPTION_OUTLINED, said.title, said.done),
                 primary_button(ui, t("Done"), on_done, identifier="sheet-done"),
             ],
         )
@@ -57,7 +82,7 @@ def sheet_maker(ui: Interface, trying: Trying, keep: Keep, on_done: Callable[[],
         return _stack(
             ui,
             [
-                *_what_it_is(ui),
+                *(_what_it_is(ui) if explained is None else explained),
                 primary_button(ui, t("Make a sheet"), lambda: set_code(new_code()), identifier="sheet-make"),
             ],
         )
@@ -73,7 +98,7 @@ def sheet_maker(ui: Interface, trying: Trying, keep: Keep, on_done: Callable[[],
                 ),
             ],
         )
-    return _reading_back(ui, trying, code, test, lambda: set_written(False))
+    return _reading_back(ui, trying, code, test, lambda: set_written(False), said.waiting)
 
 
 def _what_it_is(ui: Interface) -> list[ft.Control]:
@@ -93,7 +118,7 @@ def _what_it_is(ui: Interface) -> list[ft.Control]:
 
 @component
 def _reading_back(
-    ui: Interface, trying: Trying, code: str, keep: Keep, show_again: Callable[[], None]
+    ui: Interface, trying: Trying, code: str, keep: Keep, show_again: Callable[[], None], waiting: str
 ) -> ft.Control:
     t = ui.t
     again, set_again = ft.use_state("")
@@ -120,7 +145,7 @@ def _reading_back(
                 on_submit=always(handler),
                 error=t("That is not the passphrase of this device.") if wrong else None,
             ),
-            *(trying.shown(t("Testing. This takes a moment.")) if not wrong else []),
+            *(trying.shown(waiting) if not wrong else []),
             primary_button(ui, t("Test the sheet"), handler, identifier="sheet-test"),
             quiet_button(ui, t("Show it again"), show_again, identifier="sheet-again"),
         ],

@@ -33,6 +33,7 @@ from fieldapp.vault.errors import (
     StorageFailed,
     VaultFull,
 )
+from fieldapp.vault.migration import migrate
 from fieldapp.vault.outbox_file import OutboxEntry
 from fieldapp.vault.vault import Transaction, Vault
 from sync import outbox
@@ -84,6 +85,8 @@ class Book:
         self.outgoing = Changes()
         """Rings when there may be something new to send."""
         self.put_back = False
+        self.keys_put_back = False
+        """Whether the header is older than it was, and the records are not: an older passphrase may open it again."""
         """Whether the records are older than they were once: nothing is written until the device enrols anew."""
         self.blocked: dict[bytes, FieldappError | SyncError] = {}
         """Why a record could not be sealed, by record id."""
@@ -300,8 +303,11 @@ class Book:
     # --- On the storage thread -------------------------------------------------------------------------
 
     def _load(self) -> None:
+        migrate(self._vault, self.clock.now())
         self._take(read_contents(self._vault))
         self.put_back = self._vault.rollback.records
+        self.keys_put_back = self._vault.rollback.header and not self.put_back
+        self._tell_vault()
         on_the_way = self._on_the_way()
         lost = (r for r in self._filed.values() if r.content is None and self._is_lost(r, on_the_way))
         self.blocked = {record.record_id: SealedCopyLost() for record in lost}
@@ -342,6 +348,13 @@ class Book:
     def _save_trust(self, trust: TrustedState) -> None:
         self._commit(lambda tx: _put(tx, singleton(Kind.TRUST), Kind.TRUST, trust.to_bytes()))
         self.trust = trust
+        self._tell_vault()
+
+    def _tell_vault(self) -> None:
+        """Leave outside the notebook what the policy says of it while it is locked; an older copy says nothing."""
+        policy = self.policy
+        if policy is not None and not self.put_back:
+            self._vault.set_wipe_after(policy.wipe_after)
 
     def _file(self, record: Filed, also: Change | None) -> Filed:
         if record.record_id in self._filed:
@@ -457,9 +470,10 @@ class Book:
                 tx.remove_entry(entry_id)
         self.membership, self.trust, self._tokens = membership, trust, tokens
         self.orders = Orders()
-        self.put_back = False
+        self.put_back = self.keys_put_back = False
         self._filed = {**self._filed, **again.filed}
         self._entries = {key: pair for key, pair in self._entries.items() if key not in again.entries}
+        self._tell_vault()
 
     def _change_meta(self, entry_id: bytes, step: Step, fresh_token: bool) -> OutboxMeta | None:
         known = self._entries.get(entry_id)

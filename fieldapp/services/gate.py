@@ -35,6 +35,7 @@ from fieldapp.vault import (
     calibrate,
     create,
     exists,
+    finish_rekey,
     finish_wipe,
 )
 
@@ -226,14 +227,16 @@ class Gate:
         except BaseException:
             await self._worker.run(vault.lock)
             raise
+        await book.report_put_back()
         self.notebook.delivery.start()
-        self._finishing = asyncio.create_task(self._finish_wipe(vault))
+        self._finishing = asyncio.create_task(self._finish(vault))
         return self.notebook
 
-    async def _finish_wipe(self, vault: Vault) -> None:
-        """Overwrite what the wipe passphrase has closed, behind the notebook that is shown."""
-        with contextlib.suppress(VaultError):  # the next unlock tries again
-            await self._worker.run(finish_wipe, vault)
+    async def _finish(self, vault: Vault) -> None:
+        """Behind the notebook that is shown: overwrite what a wipe has closed, end a rotation of the key."""
+        for finish in (finish_wipe, finish_rekey):
+            with contextlib.suppress(VaultError):  # the next unlock tries again
+                await self._worker.run(finish, vault)
 
     async def _close(self) -> None:
         await self._hush()

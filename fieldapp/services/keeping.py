@@ -6,7 +6,7 @@ await book.wipe(order)            # everything goes; what is sealed still reache
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from fieldapp.domain.ids import Clock, Ids
@@ -18,16 +18,18 @@ from fieldapp.services.contents import Contents
 from fieldapp.services.filing import Change, singleton
 from fieldapp.services.kinds import Kind
 from fieldapp.services.mail import Letter
-from fieldapp.services.membership import Standing
+from fieldapp.services.membership import Membership, Standing
 from fieldapp.services.sealing import NO_RECORD, TOKENS_FOR_RECORDS, NoDropToken, entry
 from fieldapp.services.worker import StorageWorker
-from fieldapp.vault.errors import OutboxFull, OutboxUnavailable, VaultFull, VaultLocked
+from fieldapp.vault.errors import OutboxFull, OutboxUnavailable, VaultError, VaultFull, VaultLocked
 from fieldapp.vault.forced import ForcedWords, erase
+from fieldapp.vault.rotation import rekey
 from fieldapp.vault.slots import SlotKind
 from fieldapp.vault.vault import Transaction, Vault
 from sync import canonical, outbox
 from sync.downstream import WipeOrder
 from sync.errors import SealRefused
+from sync.trust import TrustedState
 
 MAX_COVERS: Final = 12
 """Covers in the sealed outbox at a time: while the centre answers none, they must not fill it."""
@@ -183,6 +185,38 @@ class DeviceBook(ChunkBook):
         self.emptied = True
         self._take(Contents(settings=self.settings, entries=dict(self._entries)))
 
+    # --- What was put back -----------------------------------------------------------------------------
+
+    async def join(self, membership: Membership, trust: TrustedState, tokens: Iterable[bytes]) -> None:
+        """See `Book.join`; under the new identity the centre is told that records of the old one were put back."""
+        before = self.membership.device_id if self.put_back and self.membership else b""
+        await super().join(membership, trust, tokens)
+        if before:
+            await self._report_put_back(before)
+
+    async def report_put_back(self) -> None:
+        """Tell the centre that an older header was put back, at every unlock until the worker has understood it."""
+        if self.keys_put_back and self.membership is not None:
+            await self._report_put_back(self.membership.device_id)
+
+    async def understood_put_back(self) -> None:
+        """End it: the worker was told. StorageFailed: told again at the next unlock."""
+        await self._worker.run(self._vault.acknowledge_rollback)
+        self.keys_put_back = False
+        self.changes.ring()
+
+    async def _report_put_back(self, device_id: bytes) -> None:
+        with contextlib.suppress(VaultError, SealRefused):  # the worker is told in any case
+            await self._worker.run(self._seal_put_back, device_id)
+            self.changes.ring()
+
+    def _seal_put_back(self, device_id: bytes) -> None:
+        if self.membership is None or self.trust is None or self.standing is not Standing.ENROLLED:
+            return
+        sealer = self._sealer(self.membership, self.trust, self.clock.now())
+        sealer.report(put_back_report(device_id, self.centre_now))
+        self._commit_sealed(sealer, lambda _: None)
+
     # --- In need ---------------------------------------------------------------------------------------
 
     @property
@@ -222,6 +256,21 @@ class DeviceBook(ChunkBook):
         await self._worker.run(self._words.remove, kind, passphrase, self.clock.now())
         self.changes.ring()
 
+    @property
+    def may_change_keys(self) -> bool:
+        """Whether the key can be rotated: once the device belongs to a centre, as with the words."""
+        return self.may_set_words
+
+    async def change_key(self, passphrase: str, code: str) -> None:
+        """Encrypt this notebook under a new key, and let `code`, on a new sheet, open it in place of the older one.
+
+        InputError before enrolment; WrongPassphrase, UnlockDelayed, VaultReadOnly (older than it was, or damaged),
+        StorageFailed: see `fieldapp.vault.rotation`.
+        """
+        if not self.may_change_keys:
+            raise InputError("This device is not enrolled yet.")
+        await self._worker.run(rekey, self._vault, passphrase, code, self.clock.now())
+
     async def erase(self) -> None:
         """Make this notebook unreadable for good, and close it; the same passphrase opens the second one from now on.
 
@@ -252,6 +301,11 @@ class DeviceBook(ChunkBook):
         if self.emptied:
             raise VaultLocked("wiped")
         super()._commit(change)
+
+
+def put_back_report(device_id: bytes, at: int) -> bytes:
+    """Return the body of the report that older files were put back: canonical JSON {at, device_id, kind, v: 1}."""
+    return canonical.dumps({"at": at, "device_id": device_id.hex(), "kind": "put_back", "v": 1})
 
 
 def wiped_report(order: WipeOrder, at: int) -> bytes:

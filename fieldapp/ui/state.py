@@ -39,6 +39,8 @@ class Screen(StrEnum):
     SETTINGS = "settings"
     PASSPHRASE = "passphrase"  # noqa: S105 - a place, not a secret
     SHEET = "sheet"
+    COPIED = "copied"
+    NEW_KEY = "new_key"
     FORCED = "forced"
     FORCED_WORD = "forced_word"
     RECOVER = "recover"

@@ -2,9 +2,10 @@
 
 `create` makes one, `unlock` (or `UnlockAttempt`, in steps) opens one, `Recovery` does so with the code on paper,
 `Vault` holds the records and changes them in transactions, `OutboxFile` lets the sender go on while the vault is
-locked. `ForcedWords` sets the second and the wipe passphrase, `erase` makes a notebook unreadable for good. The files
-are v.hdr (keys, under the passphrase), v.db (records in equal cells) and v.box (sealed envelopes); the formats are in
-the module docstrings of `header`, `slots`, `sheet`, `second`, `cells`, `root`, `outbox_file` and `generation`.
+locked. `ForcedWords` sets the second and the wipe passphrase, `erase` makes a notebook unreadable for good, `rekey`
+rotates its key. The files are v.hdr (keys, under the passphrase), v.db (records in equal cells) and v.box (sealed
+envelopes); the formats are in the module docstrings of `header`, `slots`, `sheet`, `second`, `cells`, `root`,
+`outbox_file` and `generation`.
 """
 
 from fieldapp.vault.cells import MAX_RECORD_SIZE, Record
@@ -34,10 +35,12 @@ from fieldapp.vault.errors import (
 from fieldapp.vault.forced import ForcedWords, erase, finish_wipe
 from fieldapp.vault.kdf import DESK, FLOOR, KdfParameters, calibrate
 from fieldapp.vault.keystore import Keystore, NoKeystore
+from fieldapp.vault.migration import migrate
 from fieldapp.vault.outbox_file import MAX_ENTRY_SIZE, OutboxEntry, OutboxFile
 from fieldapp.vault.pool import DamagedCells
 from fieldapp.vault.recovery import Recovery
 from fieldapp.vault.root import ChainState
+from fieldapp.vault.rotation import finish_rekey, rekey
 from fieldapp.vault.sheet import CODE_LENGTH, grouped, new_code, read_code, typed
 from fieldapp.vault.slots import SlotKind
 from fieldapp.vault.system_keystore import SystemKeystore, TextStore, device_keystore
@@ -92,10 +95,13 @@ __all__ = [
     "device_keystore",
     "erase",
     "exists",
+    "finish_rekey",
     "finish_wipe",
     "grouped",
+    "migrate",
     "new_code",
     "read_code",
+    "rekey",
     "typed",
     "unlock",
 ]

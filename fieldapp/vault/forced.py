@@ -75,7 +75,7 @@ class ForcedWords:
             raise ValueError("empty word")
         vault, files = self._vault, self._vault.opened
         _refuse_second(files)
-        first, _ = vault.prove(passphrase, now)
+        first, _, _ = vault.prove(passphrase, now)
         place = word_place(first, kind)
         self._check_other(_another(kind), other)
         stretched = vault.stretch(word)
@@ -104,7 +104,7 @@ class ForcedWords:
         """
         files = self._vault.opened
         _refuse_second(files)
-        first, _ = self._vault.prove(passphrase, now)
+        first, _, _ = self._vault.prove(passphrase, now)
         files.guard.set_slots({word_place(first, kind): unused_slot()})
         files.guard.end_attempt(now)
 

@@ -22,9 +22,15 @@ class GenerationMirror:
 
     def __init__(self, keystore: Keystore, vmk: bytes, vault_id: bytes, part: int) -> None:
         self._keystore = keystore
+        self._vault_id = vault_id
+        self._part = part
         self._name = GENERATION[part]
         self._key = blake(b"fsv1 gen", vault_id, key=vmk)
         self._aad = b"FSG1" + bytes([part])
+
+    def under(self, vmk: bytes) -> "GenerationMirror":
+        """Return the same entry under another key; what it holds is unknown until it is written."""
+        return GenerationMirror(self._keystore, vmk, self._vault_id, self._part)
 
     def read(self) -> int | None:
         """Return the mirrored generation; None when it is unknown."""

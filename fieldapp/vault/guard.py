@@ -23,6 +23,11 @@ from fieldapp.vault.slots import COUNT, SlotContent, open_slots, seal_slot
 from sync.primitives import KEY_SIZE, same
 
 HEADER_FILE: Final = "v.hdr"
+WIPE_AFTER: Final = "wpn"
+"""Keystore entry: at how many wrong passphrases everything is erased, u32. The header has no place for it, and without a
+keystore whoever copies the files counts nothing anyway."""
+_NO_SEQ: Final = 2**62
+"""No header comes so far: a keystore that says so is damaged, and nothing is continued above it."""
 
 
 class HeaderGuard:
@@ -44,7 +49,8 @@ class HeaderGuard:
         except VaultDamaged:
             self._refuse_foreign_keystore(raw)
             raise
-        self.rolled_back = self._header.seq < self._mirrored_seq()
+        # Without a device secret nothing tells whether the keystore speaks of this vault or of one before it.
+        self._behind = 0 if self.is_unguarded else max(0, self._mirrored_seq() - self._header.seq)
         self._before = self._attempts()
 
     @property
@@ -53,9 +59,43 @@ class HeaderGuard:
         return self._header
 
     @property
+    def rolled_back(self) -> bool:
+        """Whether the header is older than the keystore remembers. It stays so until `acknowledge`, at every start."""
+        return self._behind > 0
+
+    def acknowledge(self) -> None:
+        """End a rollback of which somebody was told: the header goes on above the seq that the keystore remembers."""
+        if self.rolled_back:
+            self._header = self._file.update(self._header, self._secret, above=self._mirrored_seq())
+            self._behind = 0
+            self._mirror_seq()
+
+    @property
     def is_unguarded(self) -> bool:
         """Whether the device secret is zeros, as without a key store: then a sheet's slot opens like a passphrase's."""
         return same(self._secret, NO_DEVICE_SECRET)
+
+    @property
+    def wipes_now(self) -> bool:
+        """Whether the attempt that was begun is, if it is wrong, one too many. What cannot be read erases nothing."""
+        if self.is_unguarded:  # a keystore that came later may speak of another vault
+            return False
+        try:
+            limit = int.from_bytes(keys.recall(self._keystore, WIPE_AFTER, 4) or b"", "little")
+        except KeystoreUnavailable:
+            return False
+        return 0 < limit <= self._header.attempts.failures
+
+    def set_wipe_after(self, attempts: int) -> None:
+        """Erase everything at so many wrong passphrases; 0 for never. Nothing for a vault without a device secret."""
+        if self.is_unguarded:
+            return
+        with suppress(KeystoreUnavailable):
+            known = keys.recall(self._keystore, WIPE_AFTER, 4)
+            if attempts and known != attempts.to_bytes(4, "little"):
+                keys.remember(self._keystore, WIPE_AFTER, attempts.to_bytes(4, "little"))
+            elif known is not None and not attempts:
+                keys.forget(self._keystore, WIPE_AFTER)
 
     def begin_attempt(self, now: int) -> None:
         """Count one attempt, durably, before anything is tried; UnlockDelayed when it is too early."""
@@ -96,6 +136,11 @@ class HeaderGuard:
         """Return a slot for place `index` of this header; nothing is written."""
         return seal_slot(self._kek(stretched), index, content, self._header.fixed)
 
+    def seal_sheet(self, index: int, content: SlotContent, stretched: bytes) -> dict[int, bytes]:
+        """Return the slot of the sheet that belongs to slot `index`, at its place; `stretched` is the code's."""
+        kek, place = key_encryption_key(stretched, NO_DEVICE_SECRET, self._header.header_id), place_of(index)
+        return {place: seal_slot(kek, place, content, self._header.fixed)}
+
     def set_slots(self, slots: Mapping[int, bytes]) -> None:
         """Write some slots, durably in both copies; all others keep their bytes."""
         header = self._header
@@ -120,6 +165,7 @@ class HeaderGuard:
         header = header.with_slot(index, seal_slot(kek, index, content, header.fixed))
         self._header = self._file.supersede(header, secret, old)
         self._secret = secret
+        self.set_wipe_after(0)  # there is nothing left that guessing could reach
         self._mirror_seq()
         keys.remember_if_possible(self._keystore, keys.ATTEMPTS, header.attempts.pack())
         if not self.is_unguarded:
@@ -134,11 +180,13 @@ class HeaderGuard:
 
         `stretched` is the code's. VaultDamaged when it does not open again; the passphrase does in any case.
         """
-        header = self._header
-        kek = key_encryption_key(stretched, NO_DEVICE_SECRET, header.header_id)
-        place = place_of(index)
-        self._update(header.with_slot(place, seal_slot(kek, place, content, header.fixed)))
+        self.set_slots(self.seal_sheet(index, content, stretched))
+        self.check_sheet(content, stretched)
+
+    def check_sheet(self, content: SlotContent, stretched: bytes) -> None:
+        """Open the slot of a sheet from the disk; VaultDamaged when it is not there with this content."""
         written = self._file.load(self._secret)
+        kek = key_encryption_key(stretched, NO_DEVICE_SECRET, written.header_id)
         found = open_slots(kek, written.slots, written.fixed)
         if found is None or not same(found[1].vmk, content.vmk):
             raise VaultDamaged("recovery slot does not open")
@@ -159,7 +207,8 @@ class HeaderGuard:
         self._mirror_seq()
 
     def _mirror_seq(self) -> None:
-        seq = max(self._header.seq, self._mirrored_seq())
+        # A header that was put back stays as far behind as it was found: some guesses later it would not show.
+        seq = max(self._header.seq + self._behind, self._mirrored_seq())
         keys.remember_if_possible(self._keystore, keys.HEADER_SEQ, seq.to_bytes(8, "little"))
 
     def _store_attempts(self, record: AttemptRecord) -> None:
@@ -180,7 +229,8 @@ class HeaderGuard:
             data = keys.recall(self._keystore, keys.HEADER_SEQ, 8)
         except KeystoreUnavailable:
             return 0
-        return 0 if data is None else int.from_bytes(data, "little")
+        seq = 0 if data is None else int.from_bytes(data, "little")
+        return seq if seq < _NO_SEQ else 0
 
     def _device_secret(self, raw: bytes) -> bytes:
         """Return the secret that the header is under. Zeros for a vault made without a keystore, whatever that says now.

@@ -146,8 +146,8 @@ class HeaderFile:
             self._write(1 - current, header, device_secret)
         return header
 
-    def update(self, header: Header, device_secret: bytes) -> Header:
-        """Make `header` the current one, durably, in both copies; returns it with its new seq.
+    def update(self, header: Header, device_secret: bytes, *, above: int = 0) -> Header:
+        """Make `header` the current one, durably, in both copies; returns it with its new seq, higher than `above`.
 
         StorageFailed when the disk refuses; then the old or the new header is in force, never neither.
         """
@@ -155,7 +155,7 @@ class HeaderFile:
         if not found:
             raise VaultDamaged("no valid header copy")
         current = max(found, key=lambda index: found[index].seq)
-        first = replace(header, seq=found[current].seq + 1)
+        first = replace(header, seq=max(found[current].seq, above) + 1)
         self._write(1 - current, first, device_secret)
         second = replace(first, seq=first.seq + 1)
         self._write(current, second, device_secret)

@@ -124,10 +124,15 @@ class Staged:
         place = self._place(record_id)
         return None if place is None else place.record
 
+    def all(self) -> list[Record]:
+        """Return all records as they will be."""
+        places = {**self._pool.places, **self._changed}
+        return [place.record for place in places.values() if place is not None]
+
     def put(self, record_id: bytes, kind: int, flags: int, payload: bytes) -> Record:
         """Write a new version of a record over its own cells; the pool's own `full` error when there is no room."""
         before = self._place(record_id)
-        version = self._pool.versions.get(record_id, 0) if before is None else before.record.version
+        version = max(self._pool.versions.get(record_id, 0), 0 if before is None else before.record.version)
         record = Record(record_id, kind, flags, version + 1, payload)
         fragments = split(record)
         kept = () if before is None else before.cells[: len(fragments)]

@@ -7,17 +7,19 @@
 Whatever the passphrase is - the first, the second, the wipe passphrase or a wrong one - an attempt costs one Argon2id,
 eight commitments, one decryption, and the same reads and writes of the files. A wrong one changes nothing but the
 attempt record. The wipe passphrase exchanges the header in place of counting its success: from then on nothing of the
-first notebook opens, and `forced.finish_wipe` overwrites it after the second one is shown.
+first notebook opens, and `forced.finish_wipe` overwrites it after the second one is shown. Where the centre wishes it, so
+does one wrong passphrase too many, with a fresh notebook in place of the second one.
 """
 
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from fieldapp.vault import keystore as keys
-from fieldapp.vault.cells import BoxCipher
+from fieldapp.vault.cells import CELL_SIZE, BoxCipher
 from fieldapp.vault.errors import (
     KeystoreUnavailable,
     NoVault,
@@ -34,7 +36,8 @@ from fieldapp.vault.keystore import Keystore
 from fieldapp.vault.outbox_file import BOX_FILE, load_box
 from fieldapp.vault.partition import Partition, first_root, tags_of
 from fieldapp.vault.pool import Pool
-from fieldapp.vault.second import is_second
+from fieldapp.vault.rotation import in_force
+from fieldapp.vault.second import is_second, new_second
 from fieldapp.vault.slots import SlotContent, SlotKind, SlotState
 from fieldapp.vault.store import CellStore
 from fieldapp.vault.vault import OpenFiles, Rollback, Vault
@@ -89,12 +92,13 @@ class UnlockAttempt:
     def finish(self, stretched: bytes, now: int) -> Vault:
         """Open the vault; WrongPassphrase, VaultBusy, VaultDamaged or UnsupportedVault end the attempt."""
         try:
-            found = self._guard.find(stretched)
-            if found is None:
+            found, too_many = self._guard.find(stretched), self._guard.wipes_now  # asked whatever was typed
+            if found is None and not too_many:
                 self._same_work()
                 raise WrongPassphrase("no slot")
-            index, content = found
-            if content.kind is SlotKind.WIPE_THEN_OPEN:
+            # Nobody knows the keys of any notebook after one guess too many: it opens a fresh and empty one.
+            index, content = found or (0, new_second(secrets.randbelow(2), now))
+            if found is None or content.kind is SlotKind.WIPE_THEN_OPEN:
                 content = replace(content, kind=SlotKind.OPEN, state=SlotState.WIPING)
                 index = self._guard.replace(content, stretched, now)
                 return self._load(index, content, stretched, now)
@@ -117,14 +121,22 @@ class UnlockAttempt:
         self._store.close()
 
     def _load(self, index: int, content: SlotContent, stretched: bytes, now: int) -> Vault:
-        if content.kind is not SlotKind.OPEN or content.state is SlotState.REKEYING:
+        rekeying, second = content.state is SlotState.REKEYING, is_second(content)
+        if content.kind is not SlotKind.OPEN or (rekeying and second):
             raise UnsupportedVault("kind or state of the slot")
-        partition = self._load_partition(content, now)
+        blobs = self._store.read(part=content.part)
+        content = in_force(content, blobs)
+        if rekeying and content.state is SlotState.NORMAL:
+            self._guard.rewrap(index, content, stretched)
+        partition = self._load_partition(content, blobs, now)
         mirror = GenerationMirror(self._keystore, content.vmk, content.vault_id, content.part)
         remembered = mirror.read()
         root = partition.root
-        older = root is not None and remembered is not None and root.generation < remembered
-        second = is_second(content)
+        older = root is not None and (
+            self._guard.rolled_back and root.generation > 1
+            if remembered is None
+            else root.generation < remembered
+        )
         if root is None or second:
             outbox_key = self._known_outbox_key()
         else:
@@ -149,16 +161,23 @@ class UnlockAttempt:
             )
         )
 
-    def _load_partition(self, content: SlotContent, now: int) -> Partition:
-        """Open the partition. After an erasure on a full disk its first cell is still to be written."""
-        blobs, part = self._store.read(part=content.part), content.part
+    def _load_partition(self, content: SlotContent, blobs: Mapping[int, bytes | None], now: int) -> Partition:
+        """Open the partition. After an erasure on a full disk, or by guesses, its first cell is still to be written."""
         partition = Partition.load(content, blobs, now)
         if partition.root is None and content.state is SlotState.WIPING and not partition.pool.records:
-            root = first_root(content, tags_of(blobs, part), random_bytes(KEY_SIZE), now)
-            with suppress(StorageFailed):
-                self._store.write([(part, root)])
-                partition = Partition.load(content, blobs | {part: root}, now)
+            return self._begun(content, blobs, now) or partition
         return partition
+
+    def _begun(self, content: SlotContent, blobs: Mapping[int, bytes | None], now: int) -> Partition | None:
+        """Write the first cell, over cells that may be somebody's records; alone, if the disk has no room for more."""
+        part, noise = content.part, {n: random_bytes(CELL_SIZE) for n in blobs}
+        for cells in (noise, blobs):
+            root = first_root(content, tags_of(cells, part), random_bytes(KEY_SIZE), now)
+            written = {**noise, part: root} if cells is noise else {part: root}
+            with suppress(StorageFailed):
+                self._store.write(written.items())
+                return Partition.load(content, {**cells, part: root}, now)
+        return None
 
     def _known_outbox_key(self) -> bytes:
         """Return the outbox key as the keystore knows it, a random one when it does not."""

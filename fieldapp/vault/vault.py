@@ -10,7 +10,7 @@ memory or on the disk. Not for several threads at once.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from fieldapp.vault.cells import Record
@@ -32,7 +32,7 @@ from fieldapp.vault.pool import DamagedCells, Pool, Staged
 from fieldapp.vault.root import ChainState, Root
 from fieldapp.vault.second import is_second
 from fieldapp.vault.sheet import is_code, read_code
-from fieldapp.vault.slots import SlotContent, SlotKind
+from fieldapp.vault.slots import SlotContent, SlotKind, SlotState
 from fieldapp.vault.store import Blobs, CellStore
 from sync.primitives import same
 
@@ -121,7 +121,7 @@ class Vault:
         """Use `fieldapp.vault.create` or `fieldapp.vault.unlock`."""
         self._files: OpenFiles | None = files
         self._in_transaction = False
-        _mirror(files)
+        mirror(files)
 
     def records(self, kind: int | None = None) -> list[Record]:
         """Return all records, or those of one kind, in no particular order."""
@@ -173,6 +173,20 @@ class Vault:
     def rollback(self) -> Rollback:
         """Whether a file is older than the keystore remembers."""
         return self._open().rollback
+
+    def acknowledge_rollback(self) -> None:
+        """Somebody was told that the header was put back: it goes on. VaultReadOnly for records; StorageFailed."""
+        files = self._open()
+        if files.rollback.records:
+            raise VaultReadOnly("older than the keystore remembers")
+        files.guard.acknowledge()
+        files.rollback = Rollback(header=False, records=False)
+
+    def set_wipe_after(self, attempts: int) -> None:
+        """Erase this vault at so many wrong passphrases, 0: never. Needs a keystore; a second notebook sets nothing."""
+        files = self._open()
+        if not is_second(files.content):
+            files.guard.set_wipe_after(attempts)
 
     @property
     def read_only(self) -> bool:
@@ -238,7 +252,7 @@ class Vault:
         """
         files = self._open()
         guard = files.guard
-        index, content = self.prove(old, now)
+        index, content, _ = self.prove(old, now)
         stretched = self.stretch(new)
         found = guard.find(stretched)
         if found is not None and found[0] != index and not self.is_second:
@@ -256,26 +270,30 @@ class Vault:
         """
         guard = self._open().guard
         stretched = self.stretch(read_code(code))
-        index, content = self.prove(passphrase, now)
+        index, content, _ = self.prove(passphrase, now)
         guard.set_sheet(index, content, stretched)
         guard.end_attempt(now)
 
-    def prove(self, passphrase: str, now: int) -> tuple[int, SlotContent]:
-        """Count an attempt and return the slot that this notebook's passphrase opens; the caller ends the attempt. Slow.
+    def prove(self, passphrase: str, now: int) -> tuple[int, SlotContent, bytes]:
+        """Count an attempt and return the slot of this notebook's passphrase: place, content, stretched passphrase.
 
-        WrongPassphrase when it does not open this notebook, also when it opens the other one; UnlockDelayed. Without a
-        key store the code of a sheet opens too, and is refused here: places are counted from the passphrase's slot.
+        Slow; the caller ends the attempt. WrongPassphrase when it does not open this notebook, also when it opens the
+        other one; UnlockDelayed. Without a key store the code of a sheet opens too, and is refused here: places are
+        counted from the passphrase's slot.
         """
         files = self._open()
         files.guard.begin_attempt(now)
-        found = files.guard.find(self.stretch(passphrase))
-        if found is None or not same(found[1].vmk, files.content.vmk):
+        stretched = self.stretch(passphrase)
+        index, content = files.guard.open(stretched)
+        if content.state is SlotState.REKEYING and same(content.vmk_next, files.content.vmk):
+            content = files.content  # another slot has brought the rotation to its end
+        if not same(content.vmk, files.content.vmk):
             raise WrongPassphrase("does not open this notebook")
-        if found[1].kind is not SlotKind.OPEN:
+        if content.kind is not SlotKind.OPEN:
             raise WrongPassphrase("wipes")
         if files.guard.is_unguarded and is_code(passphrase):
             raise WrongPassphrase("a code of a sheet")
-        return found
+        return index, content, stretched
 
     def stretch(self, passphrase: str) -> bytes:
         """Run Argon2id at this vault's cost: 32 bytes. Slow."""
@@ -293,7 +311,7 @@ class Vault:
         if files is None:
             return
         try:
-            _mirror(files)
+            mirror(files)
         finally:
             files.store.close()
 
@@ -308,9 +326,13 @@ class Vault:
         records.apply()
         if entries is not None:
             entries.cells.apply()
-        if box_blobs or files.rollback.records:
+        ends_rollback = files.rollback.records
+        if box_blobs or ends_rollback:
             files.rollback = replace(files.rollback, records=False)
-            _mirror(files)
+            mirror(files)
+        if ends_rollback:
+            with suppress(StorageFailed):  # the records are written: the header is told of once more
+                self.acknowledge_rollback()
 
     def _write(self, files: OpenFiles, following: NextRoot, blobs: Blobs, box_blobs: Blobs) -> None:
         """Write cells with their root cell; the memory follows only what is known to be on the disk."""
@@ -344,7 +366,7 @@ class Vault:
         return box
 
 
-def _mirror(files: OpenFiles) -> None:
+def mirror(files: OpenFiles) -> None:
     """Renew the generation in the keystore, unless that would hide a rollback."""
     root = files.partition.root
     if root is not None and not files.rollback.records:

@@ -1,4 +1,4 @@
-"""Does what belongs to the second notebook with a disk and a key store that fail at every call in turn.
+"""Does what belongs to the second notebook, and rotating the key, while disk and key store fail at every call in turn.
 
     python -m tests.faults.forced_driver FOLDER                 one line per operation on standard input: name and step
     python -m tests.faults.forced_driver DEVICE loop LAST       does one thing after the other until it is killed
@@ -25,31 +25,46 @@ from fieldapp.vault import (
     KdfParameters,
     OutboxEntry,
     OutboxFile,
+    Recovery,
     SlotKind,
     Vault,
     VaultError,
     WrongPassphrase,
+    WrongRecoveryCode,
     create,
     erase,
+    finish_rekey,
     finish_wipe,
     kdf,
+    migrate,
+    recovery,
+    rekey,
     unlock,
     unlocking,
 )
 from fieldapp.vault import (
     vault as vault_module,
 )
+from fieldapp.vault.migration import Step
 from tests.faults.disk import DEADLY, DIED, REFUSALS, Disk, Fault, library
 
 NOW = 1_800_000_000
 FIRST, SECOND, WIPE, NEW = "first words", "second words", "wiping words", "new words"
 WORDS = (FIRST, SECOND, WIPE, NEW)
+OLD_SHEET, NEW_SHEET = "0" * 26, "1" * 26
+SHEETS = (OLD_SHEET, NEW_SHEET)
 A, B = b"a" * 16, b"b" * 16
 ENTRY = OutboxEntry(b"e" * 16, A, 1, 0, b"\xee" * 4096, b"h" * 32, b"{}")
 OPEN, WIPES = SlotKind.OPEN, SlotKind.WIPE_THEN_OPEN
 
+MADE_UP_STEPS = (
+    Step(1, lambda payload: not payload.startswith(b"form "), lambda payload: b"form 2 " + payload),
+    Step(1, lambda payload: payload.startswith(b"form 2"), lambda payload: b"form 3" + payload[6:]),
+)
+"""What two later releases might change in records of kind 1."""
+
 State = dict[str, list[str]]
-"""What each word shows; words that open nothing are absent."""
+"""What each word and each sheet shows; those that open nothing are absent."""
 
 
 def quick(passphrase: str, salt: bytes, _parameters: KdfParameters) -> bytes:
@@ -59,7 +74,7 @@ def quick(passphrase: str, salt: bytes, _parameters: KdfParameters) -> bytes:
 
 def replace_argon2id(put: Callable[[Any, str, Any], None] = setattr) -> None:
     """Use `quick` in this process; a test gives `monkeypatch.setattr`, so that it ends with the test."""
-    for module in (kdf, unlocking, vault_module):
+    for module in (kdf, unlocking, vault_module, recovery):
         put(module, "stretch", quick)
 
 
@@ -98,14 +113,26 @@ def opened(device: Path, word: str, disk: Disk | None = None, now: int = NOW + 1
     return unlock(device / "data", word, FileKeystore(device / "keys", disk), now=now)
 
 
+def recovered(device: Path, code: str) -> Vault:
+    """Open the device with a sheet."""
+    attempt = Recovery.begin(device / "data", FileKeystore(device / "keys"))
+    try:
+        attempt.open(code)
+    except WrongRecoveryCode:
+        attempt.abandon()
+        raise
+    return attempt.finish("recovered words", NOW + 10**6)
+
+
 def template(device: Path, *, words: bool = True) -> Path:
-    """Make a device with a record and an entry on its way; with `words` also both words and a second record."""
+    """Make a device with a record and an entry on its way; with `words` also a sheet, both words and a second record."""
     device.mkdir(parents=True)
     vault = create(device / "data", FIRST, FileKeystore(device / "keys"), FLOOR, now=NOW)
     with vault.transaction(NOW) as tx:
         tx.put(A, 1, b"kept")
         tx.enqueue(ENTRY)
     if words:
+        vault.set_recovery(FIRST, OLD_SHEET, NOW)
         ForcedWords(vault).set(OPEN, FIRST, SECOND, NOW)
         ForcedWords(vault).set(WIPES, FIRST, WIPE, NOW, other=SECOND)
         vault.lock()
@@ -134,9 +161,9 @@ def untouched(device: Path) -> Iterator[None]:
 def look(device: Path) -> State:
     """Tell what each word shows. What is not whole fails."""
     state: State = {}
-    for word in WORDS:
-        with untouched(device), suppress(WrongPassphrase):
-            vault = opened(device, word, now=NOW + 10**6)
+    for word in (*WORDS, *SHEETS):
+        with untouched(device), suppress(WrongPassphrase, WrongRecoveryCode):
+            vault = recovered(device, word) if word in SHEETS else opened(device, word, now=NOW + 10**6)
             try:
                 assert (vault.damaged, vault.altered, bool(vault.rollback)) == ([], 0, False), word
                 assert vault.is_second or vault.outbox() == [ENTRY], word
@@ -165,6 +192,8 @@ OPERATIONS: dict[str, tuple[str, bool, Callable[[Vault], object]]] = {
     "set-again": (FIRST, True, set_second),
     "remove": (FIRST, True, lambda vault: ForcedWords(vault).remove(OPEN, FIRST, NOW)),
     "passphrase": (FIRST, True, lambda vault: vault.change_passphrase(FIRST, NEW, NOW)),
+    "rekey": (FIRST, True, lambda vault: rekey(vault, FIRST, NEW_SHEET, NOW)),
+    "migrate": (FIRST, True, lambda vault: migrate(vault, NOW, MADE_UP_STEPS)),
     "wipe": (WIPE, True, finish_wipe),
     "erase": (FIRST, True, lambda vault: erase(vault, NOW)),
     "erase-plain": (FIRST, False, lambda vault: erase(vault, NOW)),
@@ -219,13 +248,14 @@ class Case:
         word = self.word if self.word in left else NEW
         vault = opened(self.work, word, now=NOW + 2 * 10**6)
         finish_wipe(vault)
+        finish_rekey(vault)
         if left == self.old:
             self.operation(vault)
         vault.lock()
 
     def _remains(self) -> list[str]:
-        """After a wipe or an erasure no cell of the first notebook is there any more."""
-        if self.name != "wipe" and not self.name.startswith("erase"):
+        """After a wipe, an erasure or a rotation no cell of the first notebook is there any more as it was."""
+        if self.name not in ("wipe", "rekey") and not self.name.startswith("erase"):
             return []
         vault = opened(self.work, self.word, now=NOW + 3 * 10**6)
         finish_wipe(vault)
@@ -283,6 +313,8 @@ def try_everything(case: Case, step: int) -> dict[str, Any]:
     faults = (*DEADLY, *REFUSALS)
     for number, fault in enumerate(faults):
         sample = list(range(step * number // len(faults), case.calls, step))
+        if case.name == "rekey":  # the two writes of the header around thousands of cells
+            sample += [case.calls - 1 - number, case.calls - 1 - number - len(faults)]
         for at in sample + [case.calls] * (fault is Fault.POWER):
             tried += 1
             wrong += [f"{fault} at {at}: {what}" for what in case.try_at(fault, at)]
@@ -297,7 +329,7 @@ def try_everything(case: Case, step: int) -> dict[str, Any]:
 
 # --- A process that is killed --------------------------------------------------------------------------------
 
-ROUND = ("save", "set-new", "unset-wipe", "save", "set-second", "set-wipe", "save")
+ROUND = ("save", "rekey", "set-new", "unset-wipe", "save", "set-second", "rekey-back", "set-wipe", "save")
 
 
 def after(state: State, step: str) -> State:
@@ -305,7 +337,8 @@ def after(state: State, step: str) -> State:
     first, second = state[FIRST], ["plausible"]
     match step:
         case "save":
-            return state | {FIRST: sorted([*first, f"saved {len(first)}"])}
+            saved = sorted([*first, f"saved {len(first)}"])
+            return state | dict.fromkeys({FIRST, *SHEETS} & state.keys(), saved)
         case "set-new":
             return {word: shown for word, shown in state.items() if word != SECOND} | {NEW: second}
         case "set-second":
@@ -314,6 +347,9 @@ def after(state: State, step: str) -> State:
             return {word: shown for word, shown in state.items() if word != WIPE}
         case "set-wipe":
             return state | {WIPE: second}
+        case "rekey" | "rekey-back":
+            old, new = SHEETS if step == "rekey" else SHEETS[::-1]
+            return {word: shown for word, shown in state.items() if word != old} | {new: first}
         case "erase":
             return {FIRST: second}
         case _:
@@ -336,6 +372,10 @@ def do(device: Path, vault: Vault, step: str) -> None:
             words.remove(WIPES, FIRST, NOW)
         case "set-wipe":
             words.set(WIPES, FIRST, WIPE, NOW, other=SECOND)
+        case "rekey":
+            rekey(vault, FIRST, NEW_SHEET, NOW)
+        case "rekey-back":
+            rekey(vault, FIRST, OLD_SHEET, NOW)
         case "erase":
             erase(vault, NOW)
         case _:

@@ -1,4 +1,4 @@
-"""The power fails, or the disk refuses, at any write of the second and the wipe passphrase, a wipe and an erasure.
+"""The power fails, or the disk refuses, at any write of the other passphrases, a wipe, an erasure and a change of keys.
 
 The old state or the new one, never neither; what was wiped never opens again, and a wipe that was cut is finished at the
 next start. The short form takes a sample of the calls; FIELDAPP_LONG=1 takes every one of them, one of 40 to 90 where a
@@ -29,6 +29,8 @@ STEPS = {
     "set-again": (0, 1),
     "remove": (0, 1),
     "passphrase": (25, 1),
+    "rekey": (4100, 25),
+    "migrate": (20, 1),
     "wipe": (4500, 40),
     "erase": (0, 60),
     "erase-plain": (9000, 90),

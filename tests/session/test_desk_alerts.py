@@ -7,7 +7,8 @@ import pytest
 
 from fieldapp.desk.state import Screen
 from fieldapp.services.desk.devices import DeviceState
-from sync.protocol import GAP_ALERT_AFTER
+from fieldapp.services.keeping import put_back_report
+from sync.protocol import GAP_ALERT_AFTER, MsgType
 from tests.fakes import desk_cases
 from tests.session.desk_harness import Desk, open_desk
 from tests.unit.centre.desk import NOW, Device
@@ -145,3 +146,19 @@ async def test_on_a_phone_one_thing_at_a_time(tmp_path: Path) -> None:
         assert device.device_id.hex()[:8] in app.said
         await app.press("back", "back")
         assert app.at(Screen.ALERTS)
+
+
+async def test_a_device_that_noticed_older_files_is_an_alert_with_what_to_do(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as app:
+        device = await app.device()
+        report = put_back_report(device.device_id, NOW)
+        await app.arrive(device, device.seal(MsgType.DEVICE_REPORT, bytes(16), report).envelope)
+        await app.press("to-alerts")
+        await app.press(alert(app))
+        for words in (
+            "Older files were put back on a device",
+            "Not that somebody meant harm",
+            "makes a new key",
+        ):
+            assert words in app.said
+        assert "Both versions" not in app.said

@@ -97,3 +97,23 @@ async def test_a_weak_or_mistyped_new_passphrase_changes_nothing(tmp_path: Path)
         await app.lock()
         await app.unlock(PASSPHRASE)
         assert app.at(Screen.INBOX)
+
+
+async def test_erasing_after_guesses_is_off_warns_and_waits_for_the_key_holders(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as app:
+        await app.press("to-settings", "guesses")
+        assert app.state.open.signing.wipe_after == 0
+        assert "Without a good reason leave it off" in app.said
+        await app.press("wipe_after-20")
+        assert "20 wrong passphrases" in app.said
+        await app.press("confirm-no")
+        assert app.state.open.signing.proposal is None
+        await app.press("wipe_after-0")
+        assert app.state.open.signing.proposal is None
+        await app.press("wipe_after-20", "confirm-yes")
+        await app.until(lambda: app.at(Screen.KEYS))
+        assert app.state.open.signing.wipe_after == 20
+        assert "wipe_after = 20" in app.said
+        await app.press("back", "wipe_after-0")
+        await app.until(lambda: app.at(Screen.KEYS))
+        assert "wipe_after" not in app.said

@@ -57,3 +57,13 @@ async def test_a_device_that_must_enrol_again_leads_to_the_code(
         await app.press("Enrol this device again")
         assert app.state.place.screen is Screen.ENROL
         assert "Ask the clerk at the centre for a code." in said(app)
+
+
+async def test_an_older_lock_that_was_put_back_is_told_until_it_is_understood(tmp_path: Path) -> None:
+    async with open_field(tmp_path) as app:
+        app.state.open.book.keys_put_back = True
+        app.state.open.book.changes.ring()
+        await app.rest()
+        assert "An older passphrase may open it again." in said(app)
+        await app.press("error-action")
+        assert "An older passphrase may open it again." not in said(app)

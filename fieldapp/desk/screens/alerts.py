@@ -33,6 +33,7 @@ _ICONS = {
     AlertKind.FORK: ft.Icons.CALL_SPLIT_ROUNDED,
     AlertKind.ROLLBACK: ft.Icons.HISTORY_ROUNDED,
     AlertKind.RECIPIENTS: ft.Icons.GROUP_OFF_OUTLINED,
+    AlertKind.PUT_BACK: ft.Icons.RESTORE_ROUNDED,
 }
 
 

@@ -33,6 +33,13 @@ def settings_screen(state: DeskState) -> ft.View:
         ),
         _row(state, t("The centre's keys"), t("How long they last, and who signs"), Screen.KEYS, "keys"),
         _row(
+            state,
+            t("Guessed passphrases"),
+            t("What devices do after many wrong ones"),
+            Screen.GUESSES,
+            "guesses",
+        ),
+        _row(
             state, t("The relay"), t("How it stands, and what its operator needs"), Screen.HANDOVER, "relay"
         ),
         _row(

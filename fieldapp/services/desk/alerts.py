@@ -39,6 +39,8 @@ class AlertKind(StrEnum):
     """A record was sealed to other readers than the rules say, or by an address list that the centre never published."""
     GAP = "gap"
     """Numbers are missing."""
+    PUT_BACK = "put_back"
+    """A device itself reports that older files were put back on it."""
 
 
 _RANK: Final = tuple(AlertKind)
@@ -150,7 +152,7 @@ class Alerts:
     def _all(self) -> list[Alert]:
         kept_aside = [a for a in self._book.quarantined if a.opened is not None]
         found = [*self._gaps(), *self._explained(), *self._forks(kept_aside)]
-        return [*found, *self._misdirected(kept_aside)]
+        return [*found, *self._misdirected(kept_aside), *self._put_back()]
 
     # --- Gaps ------------------------------------------------------------------------------------------
 
@@ -243,6 +245,15 @@ class Alerts:
         for device_id, members in found.items():
             yield from self._grouped(AlertKind.RECIPIENTS, device_id, members)
 
+    def _put_back(self) -> Iterable[Alert]:
+        found: dict[bytes, list[Arrival]] = defaultdict(list)
+        for arrival in self._book.received:
+            header = arrival.header
+            if header and (header.msg_type, arrival.body.get("kind")) == (MsgType.DEVICE_REPORT, "put_back"):
+                found[header.sender_id].append(arrival)
+        for device_id, members in found.items():
+            yield from self._grouped(AlertKind.PUT_BACK, device_id, members)
+
     def _grouped(self, kind: AlertKind, device_id: bytes, members: list[Arrival]) -> Iterable[Alert]:
         """Return one alert for all of a device, open again when something came after it was closed."""
         device = self._book.device(device_id)
@@ -250,10 +261,11 @@ class Alerts:
             return
         # A rollback shows as a fork first, and becomes one when the chain goes on: it stays one alert.
         key = _key(AlertKind.FORK if kind is AlertKind.ROLLBACK else kind, device_id)
+        told = kind is AlertKind.PUT_BACK  # a statement of the device: there is nothing to compare
         newest = sorted(members, key=lambda a: (-a.arrived_at, a.hash))
         alert = replace(
             _alert(key, kind, device, min(a.arrived_at for a in members)),
-            conflicts=tuple(self._conflict(kind, a) for a in newest[:MOST_CONFLICTS]),
+            conflicts=tuple(self._conflict(kind, a) for a in newest[:MOST_CONFLICTS] if not told),
             count=len(members),
         )
         closed = self._book.closed_alert(key)

@@ -31,7 +31,7 @@ from fieldapp.services.desk.said import CaseRules, CoverLinks, Said, Told, Wipe
 from fieldapp.services.kinds import Kind
 from fieldapp.services.settings import Settings
 from fieldapp.services.worker import StorageWorker
-from fieldapp.vault import Vault, VaultDamaged, VaultLocked
+from fieldapp.vault import Vault, VaultDamaged, VaultLocked, migrate
 from sync.chain import ChainLedger
 from sync.directory import Directory
 from sync.errors import SyncError
@@ -322,6 +322,7 @@ class DeskBook:
                 tx.put(record.vault_id, int(record.kind), record.to_bytes())
 
     def _load(self) -> None:
+        migrate(self._vault, self.clock.now())
         self.damaged = len(self._vault.damaged)
         for stored in self._vault.records():
             try:

@@ -126,6 +126,16 @@ class Signing:
         """Draft one that is changed in another way (a device revoked, a phone number); DirectoryRejected. As `renew`."""
         await self._draft(change)
 
+    @property
+    def wipe_after(self) -> int:
+        """At how many wrong passphrases devices erase themselves, with what waits for signatures; 0 for never."""
+        proposal = self.proposal
+        return (proposal.directory if proposal else self._book.trust.directory).policy.wipe_after
+
+    async def set_wipe_after(self, attempts: int) -> None:
+        """Draft one in which devices erase themselves at so many wrong passphrases, 0 for never. As `renew`."""
+        await self.propose(lambda d: replace(d, policy=replace(d.policy, wipe_after=attempts)))
+
     async def change_holders(self, cards: Sequence[KeyCard], *, date_is_right: bool = False) -> None:
         """Draft a root with the keys on these cards, one or three, and a directory under it. As `renew`.
 

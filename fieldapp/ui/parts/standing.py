@@ -17,7 +17,7 @@ def standing_notice(state: FieldState) -> list[ft.Control]:
     t, standing = state.t, state.open.book.standing
     words = _words(t, standing)
     if words is None:
-        return []
+        return _keys_notice(state) if state.open.book.keys_put_back else []
     if standing is Standing.SUSPENDED:  # nothing failed, and there is nothing to do here but to call
         return [
             notice(
@@ -26,6 +26,20 @@ def standing_notice(state: FieldState) -> list[ft.Control]:
         ]
     anew = t("Enrol this device again") if standing.may_enrol else None
     return [error_notice(state, *words, action=anew, on_click=bound(state.go, Screen.ENROL))]
+
+
+def _keys_notice(state: FieldState) -> list[ft.Control]:
+    """Say that an older header was put back, until the worker has understood it."""
+    t = state.t
+    notice = error_notice(
+        state,
+        t("An older copy of this device's lock was put back. An older passphrase may open it again."),
+        t("Your records are as you left them, and you can keep working."),
+        t("If you did not do this yourself: call the centre, change the passphrase, and make a new key."),
+        action=t("I have understood"),
+        on_click=state.open.book.understood_put_back,
+    )
+    return [notice]
 
 
 def _words(t: Translator, standing: Standing) -> tuple[str, str, str] | None:

@@ -112,6 +112,13 @@ def _choices(state: FieldState, trying: Trying) -> list[ft.Control]:
 def _timing(state: FieldState, trying: Trying) -> list[ft.Control]:
     limits = state.open.book.orders.policy
     limited = [] if limits is None else [_limits(state, limits)]
+    policy = state.open.book.policy
+    if policy is not None and policy.wipe_after and state.gate.has_keystore:
+        words = state.t(
+            "Your centre lets this device erase this notebook after {n} wrong passphrases. What is sealed is still sent.",
+            n=policy.wipe_after,
+        )
+        limited.append(notice(state, words))
     return [*limited, *lock_choices(state, trying, state.change_settings, state.open.book.settings)]
 
 
@@ -143,6 +150,13 @@ def _passphrase_rows(state: FieldState) -> list[ft.Control]:
             t("More passphrases, and erasing at once"),
             Screen.FORCED,
             "forced",
+        ),
+        _row(
+            state,
+            t("If this device was copied"),
+            t("Whom to tell, and a new key"),
+            Screen.COPIED,
+            "copied",
         ),
     ]
 

@@ -10,6 +10,7 @@ from fieldapp.services.desk.alerts import Alert, AlertKind, UnknownAlert
 from fieldapp.services.desk.devices import DeviceState
 from fieldapp.services.desk.inbox import NotExaminable
 from fieldapp.services.desk.rulings import ClosedAlert
+from fieldapp.services.keeping import put_back_report
 from sync.chain import Gap
 from sync.envelope import GENESIS, verify_signature
 from sync.errors import EnvelopeRejected
@@ -271,3 +272,26 @@ def test_the_body_of_an_event_is_read_strictly() -> None:
 def test_a_closed_alert_survives_the_vault() -> None:
     closed = ClosedAlert(b"k" * 16, NOW, "Made-up desk", "Made-up reason.", 3)
     assert ClosedAlert.from_bytes(closed.to_bytes()) == closed
+
+
+def test_what_a_device_reports_of_older_files_is_an_alert_that_opens_again_with_each_report(
+    tmp_path: Path,
+) -> None:
+    async def body(world: World) -> None:
+        device = await world.device()
+
+        def report() -> bytes:
+            said = put_back_report(device.device_id, NOW)
+            return device.seal(MsgType.DEVICE_REPORT, bytes(16), said).envelope
+
+        await arrive(world, device, report(), seal(device, "a record"))
+        await world.restart()
+        alert = only(world)
+        assert (alert.kind, alert.count, alert.conflicts) == (AlertKind.PUT_BACK, 1, ())
+        assert [row.alias for row in world.centre.inbox.rows().rows] == ["a record"]
+        await world.centre.alerts.close(alert.key, "A made-up backup.")
+        assert not only(world).is_open
+        await arrive(world, device, report())
+        assert only(world).is_open
+
+    in_world(tmp_path, body)

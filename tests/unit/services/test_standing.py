@@ -12,8 +12,10 @@ from fieldapp.services.notebook import Notebook
 from fieldapp.services.settings import Settings
 from fieldapp.system import SystemIds
 from fieldapp.vault import FLOOR, VaultReadOnly
+from fieldapp.vault.guard import WIPE_AFTER
 from sync.client import CentreClient, RelayClient
 from sync.directory import Directory, Revocation, sign_directory
+from sync.protocol import MsgType
 from sync.trust import TrustedState, make_blob
 from tests.fakes.centre import ScriptedCentre
 from tests.fakes.clock import FixedClock
@@ -159,8 +161,53 @@ async def test_records_that_were_put_back_are_read_only_until_the_device_enrols_
     await notebook.delivery.stop()
     assert notebook.book.standing is Standing.ENROLLED
     arrived = await centre.pull(desk)
-    assert {first.record_id, second.record_id} == {a.header.record_id for a in arrived}
+    (report,) = [a for a in arrived if a.header.msg_type is MsgType.DEVICE_REPORT]
+    assert report.body == {"at": clock.now(), "device_id": old.hex(), "kind": "put_back", "v": 1}
+    assert {first.record_id, second.record_id} == {a.header.record_id for a in arrived if a is not report}
     assert old not in {a.header.sender_id for a in arrived}
+    await gate.shut()
+
+
+async def test_an_older_header_is_told_to_the_worker_and_the_centre_until_it_is_understood(
+    tmp_path: Path, network: Switchable, centre: ScriptedCentre, desk: CentreClient, clock: FixedClock
+) -> None:
+    def relays(url: str) -> RelayClient:
+        return RelayClient(url, transport=network)
+
+    folder = tmp_path / "put back"
+    gate = Gate(folder, MemoryKeystore(), clock, SystemIds(), relays, calibrated=lambda: FLOOR)
+    notebook = await gate.create(PASSPHRASE, Settings())
+    await notebook.delivery.stop()
+    await notebook.book.join(centre.member(), centre.trust, await centre.tokens(desk))
+    network.off()
+    await gate.lock()
+    old = (folder / "v.hdr").read_bytes()
+    await gate.unlock(PASSPHRASE)
+    await gate.lock()
+    (folder / "v.hdr").write_bytes(old)
+    for reports in (1, 2):
+        notebook = await gate.unlock(PASSPHRASE)
+        await notebook.delivery.stop()
+        assert (notebook.book.keys_put_back, notebook.book.standing) == (True, Standing.ENROLLED)
+        assert len(notebook.book.on_the_way) == reports
+        await gate.lock()
+    notebook = await gate.unlock(PASSPHRASE)
+    await notebook.delivery.stop()
+    record = await screen(notebook)
+    await notebook.book.understood_put_back()
+    assert not notebook.book.keys_put_back
+    await gate.lock()
+    notebook = await gate.unlock(PASSPHRASE)
+    await notebook.delivery.stop()
+    assert not notebook.book.keys_put_back
+    network.on()
+    while len(notebook.book.on_the_way) and notebook.delivery.waiting:
+        await notebook.delivery.once()
+    arrived = await centre.pull(desk)
+    reported = [a.body for a in arrived if a.header.msg_type is MsgType.DEVICE_REPORT]
+    own = device_id(notebook).hex()
+    assert reported == [{"at": clock.now(), "device_id": own, "kind": "put_back", "v": 1}] * 3
+    assert record.record_id in {a.header.record_id for a in arrived}
     await gate.shut()
 
 
@@ -174,3 +221,29 @@ async def test_a_device_hears_of_it_by_the_directory_and_knows_it_after_a_lock(
     await gate.lock()
     again = await gate.unlock(PASSPHRASE)
     assert again.book.standing is Standing.SUSPENDED
+
+
+async def test_the_policy_on_guesses_is_left_outside_the_notebook_and_an_older_copy_says_nothing(
+    tmp_path: Path, centre: ScriptedCentre, desk: CentreClient, clock: FixedClock
+) -> None:
+    keystore, folder = MemoryKeystore(), tmp_path / "device"
+    gate = Gate(folder, keystore, clock, SystemIds(), RelayClient, calibrated=lambda: FLOOR)
+    notebook = await gate.create(PASSPHRASE, Settings())
+    await notebook.delivery.stop()
+    assert WIPE_AFTER not in keystore.values
+    strict = replace(centre.directory.policy, wipe_after=20)
+    await notebook.book.join(centre.member(), ruled(centre, 2, policy=strict), await centre.tokens(desk))
+    assert keystore.values[WIPE_AFTER] == (20).to_bytes(4, "little")
+    await gate.lock()
+    older = (folder / "v.db").read_bytes()
+    notebook = await gate.unlock(PASSPHRASE)
+    await notebook.delivery.stop()
+    await notebook.book.save_trust(ruled(centre, 3, policy=replace(strict, wipe_after=0)))
+    assert WIPE_AFTER not in keystore.values
+    await gate.lock()
+    (folder / "v.db").write_bytes(older)
+    notebook = await gate.unlock(PASSPHRASE)
+    await notebook.delivery.stop()
+    assert notebook.book.standing is Standing.PUT_BACK
+    assert WIPE_AFTER not in keystore.values
+    await gate.shut()

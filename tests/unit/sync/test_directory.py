@@ -484,3 +484,22 @@ def test_a_full_directory_fits_the_relay() -> None:
         roles[f"made_up_role_{i}"] = replace(roles["police"], prekeys=prekeys, last_resort=last_resort)
     desks = tuple(replace(centre.directory.desks[0], id=bytes([i]) * 16) for i in range(40))
     assert len(blob_of(centre, replace(centre.directory, roles=roles, desks=desks))) < 50_000
+
+
+def test_erasing_after_guesses_is_a_later_field_that_is_left_out_while_it_is_off() -> None:
+    directory = make_centre().directory
+    assert b"wipe_after" not in directory.to_bytes()
+    strict = replace(directory, policy=replace(directory.policy, wipe_after=20))
+    assert Directory.from_bytes(strict.to_bytes()) == strict
+    assert strict != directory
+    for attempts in (-1, 1, 9, 1001):
+        wrong = replace(directory, policy=replace(directory.policy, wipe_after=attempts))
+        refused("document", lambda wrong=wrong: Directory.from_bytes(wrong.to_bytes()))
+
+
+def test_a_policy_of_a_later_release_is_read_without_what_is_not_known() -> None:
+    """So a release from before `wipe_after` reads what this one writes."""
+    centre = make_centre()
+    value = canonical.loads_object(centre.directory.to_bytes())
+    value["policies"] = {**value["policies"], "later": 1}  # type: ignore[dict-item]
+    assert Directory.from_bytes(canonical.dumps(value)) == centre.directory

@@ -1,11 +1,23 @@
 """A keystore that fails, forgets or belongs to somebody else never costs a record, and a rollback is seen."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from fieldapp.vault import FLOOR, KeystoreUnavailable, Vault, VaultDamaged, VaultReadOnly, create, unlock
+from fieldapp.vault import (
+    FLOOR,
+    KeystoreUnavailable,
+    Recovery,
+    Vault,
+    VaultDamaged,
+    VaultReadOnly,
+    WrongPassphrase,
+    create,
+    new_code,
+    unlock,
+)
 from tests.fakes.keystore import MemoryKeystore
 from tests.unit.vault.conftest import NOW, PASSPHRASE
 
@@ -126,6 +138,122 @@ def test_a_restored_header_is_a_rollback(vault: Vault, directory: Path, reopen: 
     again = reopen()
     assert again.rollback.header
     assert not again.rollback.records
+
+
+def test_a_restored_header_shows_at_every_start_until_somebody_was_told(
+    vault: Vault, directory: Path, keystore: MemoryKeystore, reopen: Reopen
+) -> None:
+    """Each attempt raises the seq: some guesses later an older header would look like the newest one."""
+    vault.lock()
+    old = (directory / "v.hdr").read_bytes()
+    reopen().lock()
+    (directory / "v.hdr").write_bytes(old)
+    for step in range(4):
+        with suppress(WrongPassphrase):
+            reopen("a wrong one", now=NOW + 100 * step)
+    for step in range(3):
+        again = reopen(now=NOW + 10_000 + step)
+        assert (again.rollback.header, again.rollback.records, again.read_only) == (True, False, False)
+        put(again, b"work goes on")
+    known = keystore.values["seq"]
+    again.acknowledge_rollback()
+    assert not again.rollback
+    assert keystore.values["seq"] > known
+    assert not reopen(now=NOW + 20_000).rollback
+    (directory / "v.hdr").write_bytes(old)
+    assert reopen(now=NOW + 30_000).rollback.header
+
+
+def test_an_acknowledged_header_is_above_everything_the_keystore_has_seen(
+    vault: Vault, directory: Path, reopen: Reopen
+) -> None:
+    vault.lock()
+    old = (directory / "v.hdr").read_bytes()
+    for step in range(5):
+        reopen(now=NOW + step).lock()
+    newest = (directory / "v.hdr").read_bytes()
+    (directory / "v.hdr").write_bytes(old)
+    reopen(now=NOW + 100).acknowledge_rollback()
+    reopen(now=NOW + 200).lock()
+    (directory / "v.hdr").write_bytes(newest)
+    assert reopen(now=NOW + 300).rollback.header
+
+
+def test_whoever_enrols_anew_ends_both(vault: Vault, directory: Path, reopen: Reopen) -> None:
+    vault.lock()
+    old = {name: (directory / name).read_bytes() for name in ("v.hdr", "v.db", "v.box")}
+    vault = reopen()
+    put(vault, b"x")
+    vault.lock()
+    for name, data in old.items():
+        (directory / name).write_bytes(data)
+    vault = reopen()
+    with pytest.raises(VaultReadOnly):
+        vault.acknowledge_rollback()
+    with vault.transaction(NOW, anew=True) as tx:
+        tx.put(A, 1, b"enrolled anew")
+    assert not vault.rollback
+    assert not reopen().rollback
+
+
+@pytest.mark.parametrize("back", [("v.db",), ("v.hdr",), ("v.hdr", "v.db"), ("v.hdr", "v.db", "v.box")])
+def test_noticing_a_rollback_destroys_nothing_and_the_right_files_open_again(
+    vault: Vault, directory: Path, keystore: MemoryKeystore, reopen: Reopen, back: tuple[str, ...]
+) -> None:
+    put(vault, b"old")
+    vault.lock()
+    old = {name: (directory / name).read_bytes() for name in back}
+    vault = reopen()
+    put(vault, b"new")
+    vault.lock()
+    new, held = {path.name: path.read_bytes() for path in directory.iterdir()}, dict(keystore.values)
+    for name, data in old.items():
+        (directory / name).write_bytes(data)
+    vault = reopen()
+    assert (vault.rollback.header, vault.rollback.records) == ("v.hdr" in back, "v.db" in back)
+    assert [record.payload for record in vault.records()] == [b"old" if "v.db" in back else b"new"]
+    vault.lock()
+    if "v.db" in back:  # not a byte of the cells, whoever looks
+        assert (directory / "v.db").read_bytes()[4096:] == old["v.db"][4096:]
+    for name, data in new.items():
+        (directory / name).write_bytes(data)
+    keystore.values |= {"att": held["att"]}
+    vault = reopen(now=NOW + 5000)
+    assert not vault.rollback.records
+    assert [record.payload for record in vault.records()] == [b"new"]
+
+
+def test_an_older_keystore_lags_and_is_no_rollback(
+    vault: Vault, keystore: MemoryKeystore, reopen: Reopen
+) -> None:
+    vault.lock()
+    old = dict(keystore.values)
+    put(reopen(), b"new")
+    reopen().lock()
+    keystore.values = old
+    vault = reopen()
+    assert (bool(vault.rollback), [record.payload for record in vault.records()]) == (False, [b"new"])
+
+
+def test_a_keystore_of_before_a_recovery_opens_nothing_and_destroys_nothing(
+    vault: Vault, directory: Path, keystore: MemoryKeystore, reopen: Reopen
+) -> None:
+    code = new_code()
+    vault.set_recovery(PASSPHRASE, code, NOW)
+    put(vault, b"kept")
+    vault.lock()
+    old = dict(keystore.values)
+    recovery = Recovery.begin(directory, keystore)
+    recovery.open(code)
+    recovery.finish("words after the recovery", NOW).lock()
+    files, held = {path.name: path.read_bytes() for path in directory.iterdir()}, dict(keystore.values)
+    keystore.values = dict(old)
+    with pytest.raises(KeystoreUnavailable):
+        reopen("words after the recovery")
+    assert {path.name: path.read_bytes() for path in directory.iterdir()} == files
+    assert keystore.values == old
+    keystore.values = held
+    assert [record.payload for record in reopen("words after the recovery").records()] == [b"kept"]
 
 
 def test_both_restored_without_the_keystore_is_seen(vault: Vault, directory: Path, reopen: Reopen) -> None:

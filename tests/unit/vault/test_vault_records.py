@@ -379,3 +379,15 @@ def test_without_its_outbox_file_the_vault_still_works(vault: Vault, reopen: Reo
     (directory / "v.box").unlink()
     assert reopen().get(A) is not None
     assert not (directory / "v.box").exists()
+
+
+def test_a_record_with_a_rest_of_a_damaged_newer_version_is_not_mixed_up_with_it(
+    vault: Vault, directory: Path, reopen: Callable[..., Vault]
+) -> None:
+    """Version 2 lost a fragment and version 1 is whole: what is saved next is version 3, else it would meet that rest."""
+    with vault.transaction(NOW) as tx:
+        tx.put(A, 1, b"whole")
+    pool = vault.opened.partition.pool
+    pool.versions[A] = 2
+    with vault.transaction(NOW) as tx:
+        assert tx.put(A, 1, b"next").version == 3
