@@ -128,11 +128,14 @@ def _reading_back(
 
 
 @component
-def recovery_form(ui: Interface, trying: Trying, recover: Keep, *, busy: bool) -> ft.Control:
-    """Ask for the code of the newest sheet, then for a new passphrase, and open with them."""
+def recovery_form(ui: Interface, trying: Trying, recover: Keep, *, busy: bool, found: str = "") -> ft.Control:
+    """Ask for the code of the newest sheet, then for a new passphrase, and open with them.
+
+    A code that was `found` to open is not asked for again.
+    """
     t = ui.t
-    typed_code, set_typed_code = ft.use_state("")
-    entered, set_entered = ft.use_state(False)
+    typed_code, set_typed_code = ft.use_state(found)
+    entered, set_entered = ft.use_state(bool(found))
     wrong = isinstance(trying.error, WrongRecoveryCode)
 
     async def go_on() -> None:

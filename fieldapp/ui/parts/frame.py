@@ -12,7 +12,7 @@ from fieldapp.kit.interface import Handler
 from fieldapp.kit.text import body
 from fieldapp.ui.state import FieldState, Undo
 
-__all__ = ["ROUTE", "framed", "typed"]
+__all__ = ["ROUTE", "framed", "typed", "undo_bar"]
 
 ROUTE = "/notebook"
 """Every place has the same route: nothing of where the worker is can be read in a browser's history."""
@@ -30,13 +30,14 @@ def framed(
     """Return an unlocked screen; without `on_back` the arrow returns to the place before, if there is one."""
     if on_back is None and len(state.places) > 1:
         on_back = state.back
-    undo = [_undo_bar(state, state.undo)] if state.undo else []
+    undo = [undo_bar(state, state.undo)] if state.undo else []
     return layout.screen(
         state, ROUTE, content, title=title, on_back=on_back, actions=actions, bottom=[*undo, *bottom]
     )
 
 
-def _undo_bar(state: FieldState, undo: Undo) -> ft.Control:
+def undo_bar(state: FieldState, undo: Undo) -> ft.Control:
+    """Return what was just done, with the way to take it back."""
     theme = state.theme
 
     async def take_back() -> None:
