@@ -4,6 +4,7 @@ A sheet that was never tried is a promise nobody checked: what is kept is the co
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from hmac import compare_digest
 
 import flet as ft
 
@@ -98,7 +99,7 @@ def _reading_back(
     t = ui.t
     again, set_again = ft.use_state("")
     passphrase, set_passphrase = ft.use_state("")
-    same = as_typed(again) == code
+    same = compare_digest(as_typed(again).encode(), code.encode())
     wrong = isinstance(trying.error, WrongPassphrase)
     handler = trying.of(keep, passphrase, again) if same and passphrase else None
     full = len(as_typed(again)) >= CODE_LENGTH

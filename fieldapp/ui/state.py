@@ -101,8 +101,6 @@ class FieldState(places.Places[Screen], Interface):
         """Why the last change of the open screening could not be written; None when it was."""
         self.reach: SafeContact | None = None
         """How the person of the screening that was just finished can be reached, until the worker moves on."""
-        self.quiet = False
-        """Whether questions show small neutral keywords that a bystander may read."""
         self.beat = 0
         """Grows when a service changed: components that show services read it, and so are drawn again."""
         self.presence: Presence
@@ -223,6 +221,7 @@ class FieldState(places.Places[Screen], Interface):
         """Lock: drop keys, records and places. The kit's presence calls this, after it has blanked the screen."""
         self._unsubscribe()
         self.notebook = self.screening = self.undo = self.unsaved = self.reach = None
+        self.quiet = False
         self.places = (self._door(),)
         await self.gate.lock()
 

@@ -84,7 +84,10 @@ async def test_notes_are_written_searched_changed_and_deleted_with_undo(tmp_path
         await write(app, "Groceries\nmilk, bread\nonions")
         app.clock.at += timedelta(minutes=3)
         await write(app, "Dentist\nThursday")
-        assert [words for words in app.screen.texts() if words in ("Groceries", "Dentist")] == ["Dentist", "Groceries"]
+        assert [words for words in app.screen.texts() if words in ("Groceries", "Dentist")] == [
+            "Dentist",
+            "Groceries",
+        ]
         assert "milk, bread onions" in app.screen.texts()
         await search(app, "MILK onions")
         assert "1 note found" in shown(app)
@@ -190,7 +193,9 @@ async def test_the_second_and_the_wipe_passphrase_work_from_the_search_box(tmp_p
         assert app.state.notebook is None
 
 
-async def test_the_code_of_the_sheet_leads_to_a_new_passphrase_and_another_code_nowhere(tmp_path: Path) -> None:
+async def test_the_code_of_the_sheet_leads_to_a_new_passphrase_and_another_code_nowhere(
+    tmp_path: Path,
+) -> None:
     code = new_code()
     async with open_field(tmp_path) as app:
         await app.state.open.book.set_recovery(PASSPHRASE, code)

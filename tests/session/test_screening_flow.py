@@ -385,8 +385,10 @@ async def test_whoever_is_not_alone_sees_small_neutral_words_until_they_are(tmp_
     async with device(tmp_path) as d:
         await d.tap("new-screening", "alone-no")
         assert [d.state.quiet] == [True]
+        assert d.state.theme.palette is DIM
         await d.tap("to-questions", "alone-yes")
         assert [d.state.quiet] == [False]
+        assert d.state.theme.palette is LIGHT
         assert d.saved.answers["G1"] is Answer.YES
 
 
