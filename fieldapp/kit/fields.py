@@ -185,12 +185,22 @@ def password_field(
 
 
 def search_field(
-    ui: Interface, label: str, value: str, on_change: Handler, on_submit: Handler, *, identifier: str
+    ui: Interface,
+    label: str,
+    value: str,
+    on_change: Handler,
+    on_submit: Handler,
+    *,
+    identifier: str,
+    searches: int = 0,
 ) -> ft.Control:
-    """One line with a magnifying glass: nothing is looked for before Enter or the glass is pressed."""
+    """One line with a magnifying glass: nothing is looked for before Enter or the glass is pressed.
+
+    With another number of `searches` it is a new field: a browser keeps what was typed in the one before, unseen.
+    """
     theme, p = ui.theme, ui.theme.palette
     field = _bare(_field(ui, "", value, on_change=on_change, on_submit=on_submit, expand=True), ui, label)
-    field.key = "search"
+    field.key = f"search-{searches}"
     glass = icon_button(ui, ft.Icons.SEARCH_ROUNDED, label, on_submit, identifier=identifier)
     return ft.Container(
         ft.Row([field, glass], spacing=0),

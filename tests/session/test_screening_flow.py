@@ -13,6 +13,7 @@ from fieldapp.domain.contact import Channel, SeenBy, Tie
 from fieldapp.domain.instrument import Answer, Language, Texts
 from fieldapp.domain.screening import AgeGroup, Agency, Interpreter, Mode, Screening
 from fieldapp.domain.triage import Band, Level
+from fieldapp.kit.theme import DIM, LIGHT
 from fieldapp.services.filed import Stage, What
 from fieldapp.services.settings import Work
 from fieldapp.ui.state import Screen

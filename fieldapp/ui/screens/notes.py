@@ -32,6 +32,7 @@ def notes_screen(state: FieldState) -> ft.View:
     """List the notes, newest first, or what was searched for."""
     word, set_word = ft.use_state("")
     found, set_found = ft.use_state(_ALL)
+    searches, set_searches = ft.use_state(0)
     trying = use_trying(state)
     t, front, shelf = state.t, state.gate.front, state.gate.shelf
 
@@ -40,6 +41,7 @@ def notes_screen(state: FieldState) -> ft.View:
             set_found(None)
             return
         set_word("")
+        set_searches(searches + 1)
         await state.search(word)
         if state.notebook is None:
             set_found(tuple(note.id for note in front.of(shelf.chosen) if note.holds(word)))
@@ -67,6 +69,7 @@ def notes_screen(state: FieldState) -> ft.View:
                 typed(set_word),
                 trying.of(search),
                 identifier="notes-search",
+                searches=searches,
             ),
             *_folders(state, lambda: set_found(None)),
             *trying.shown(),
