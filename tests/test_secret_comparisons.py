@@ -9,8 +9,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SECRETS = {
     "code", "commit", "commitment", "device_secret", "drop", "hcommit", "bcommit", "k_b", "k_h", "kek", "mac",
-    "passphrase", "password", "pin", "prekey_secret", "proof", "secret", "seed", "stretched", "tag", "token", "vmk", "vmk_next",
-    "outbox_key",
+    "passphrase", "password", "pin", "prekey_secret", "proof", "secret", "seed", "stretched", "tag", "token", "vmk",
+    "vmk_next", "outbox_key",
 }  # fmt: skip
 """Last parts of names that hold a key, a code, a token, or what is derived from one."""
 PUBLIC = {
