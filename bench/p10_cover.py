@@ -1,4 +1,4 @@
-"""P10: from the gesture that covers, on a screen full of a record, until nothing of it is shown; P10s: a search in the notes.
+"""P10: from the gesture that covers, on a screen full of a record, until nothing of it is shown; P10s: searching notes.
 
 In chromium the clock runs inside the page, from the click until the semantics tree holds nothing of the question. In
 this process it runs until the first message for the client; its parts say when the notes in front of the lock were sent.

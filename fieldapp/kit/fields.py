@@ -168,9 +168,13 @@ def password_field(
     helper: str | None = None,
     error: str | None = None,
     autofocus: bool = False,
+    attempts: int = 0,
 ) -> ft.Control:
-    """A secret, hidden while it is typed, with a button that shows it."""
-    return _field(
+    """A secret, hidden while it is typed, with a button that shows it.
+
+    With another number of `attempts` it is a new field: a browser keeps what was typed in the one before, unseen.
+    """
+    field = _field(
         ui,
         label,
         value,
@@ -182,6 +186,8 @@ def password_field(
         on_submit=on_submit,
         autofocus=autofocus,
     )
+    field.key = f"field-{label}-{attempts}"
+    return field
 
 
 def search_field(

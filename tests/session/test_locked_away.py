@@ -32,8 +32,6 @@ PLACES = (
     Screen.HOME,
     Screen.ENROL,
     Screen.SETTINGS,
-    Screen.FRONT,
-    Screen.FORCED,
     Screen.MESSAGES,
     Screen.PASSPHRASE,
     Screen.ABOUT,

@@ -32,6 +32,15 @@ def derived(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
 LONG_AND_WRONG = "what shall we eat with the neighbours"
 TELLING = ("lock", "passphrase", "wrong", "attempt", "wait", "open", "forgotten", "encrypt", "centre")
+TOLD = (
+    "Anybody can read these notes",
+    "press Enter",
+    "it can be read while you type",
+    "search for the code on your recovery sheet",
+    "at most an hour",
+    "Whoever knows this app",
+)
+"""What the settings say of the notes before anybody relies on them."""
 
 
 async def in_front(app: Field) -> None:
@@ -126,14 +135,20 @@ async def test_the_passphrase_opens_only_on_enter_and_does_not_stay_in_the_box(t
         assert LONG_AND_WRONG not in held_text(app.screen.page.views)
 
 
-async def test_nothing_ever_tells_that_a_search_was_a_wrong_passphrase(tmp_path: Path) -> None:
+async def test_nothing_ever_tells_that_a_search_was_a_wrong_passphrase(
+    tmp_path: Path, derived: list[bytes]
+) -> None:
     async with open_field(tmp_path) as app:
         await in_front(app)
         await search(app, "milk")
         after_a_word = shown(app)
-        for _ in range(8):  # the last three of them come while attempts are delayed
+        derived.clear()
+        for _ in range(7):  # the last two of them come while attempts are delayed
             await search(app, LONG_AND_WRONG)
             assert shown(app) == after_a_word
+        assert derived == [LONG_AND_WRONG.encode()] * 7, (
+            "each costs one derivation, also those that come too early"
+        )
         assert [word for word in TELLING if word in after_a_word.lower()] == []
         await search(app, PASSPHRASE)
         assert shown(app) == after_a_word
@@ -153,25 +168,17 @@ async def test_a_storage_that_does_not_answer_is_a_search_too(tmp_path: Path) ->
         assert shown(app) == after_a_word
 
 
-async def test_ordinary_searches_never_keep_the_worker_out(tmp_path: Path) -> None:
-    async with open_field(tmp_path) as app:
-        await in_front(app)
-        for n in range(7):
-            await search(app, f"bread {n}")
-        await search(app, PASSPHRASE)
-        assert app.state.place.screen is Screen.HOME
-
-
-@pytest.mark.parametrize("word", [LONG_AND_WRONG, "milk"])
-async def test_a_word_costs_one_derivation_whether_it_counts_or_not(
-    tmp_path: Path, word: str, derived: list[bytes]
+async def test_ordinary_searches_cost_the_same_and_never_keep_the_worker_out(
+    tmp_path: Path, derived: list[bytes]
 ) -> None:
     async with open_field(tmp_path) as app:
         await in_front(app)
         derived.clear()
-        for _ in range(7):  # the last two of the long ones come while attempts are delayed
-            await search(app, word)
-        assert derived == [word.encode()] * 7
+        for n in range(6):
+            await search(app, f"bread {n}")
+        assert derived == [f"bread {n}".encode() for n in range(6)]
+        await search(app, PASSPHRASE)
+        assert app.state.place.screen is Screen.HOME
 
 
 async def test_the_second_and_the_wipe_passphrase_work_from_the_search_box(tmp_path: Path) -> None:
@@ -242,7 +249,11 @@ async def test_a_shared_device_shows_numbered_places_for_notes(tmp_path: Path) -
 async def test_the_choice_leaves_one_plain_file_and_going_back_takes_it_away(tmp_path: Path) -> None:
     async with open_field(tmp_path) as app:
         before = files(tmp_path)
-        await in_front(app)
+        await app.press("settings", "front")
+        assert "Anybody can read" not in shown(app)
+        await app.press("front-notes")
+        assert [words for words in TOLD if words not in shown(app)] == []
+        await app.press("cover")
         await write(app, "Groceries")
         assert files(tmp_path) - before == {"notes.json"}
         kept = (tmp_path / "notes.json").read_text("utf-8")
@@ -255,22 +266,6 @@ async def test_the_choice_leaves_one_plain_file_and_going_back_takes_it_away(tmp
         assert files(tmp_path) == before
         await app.press("cover")
         assert app.state.place.screen is Screen.LOCK
-
-
-async def test_whoever_chooses_the_notes_is_told_what_they_do_not_do(tmp_path: Path) -> None:
-    async with open_field(tmp_path) as app:
-        await app.press("settings", "front")
-        assert "Anybody can read" not in shown(app)
-        await app.press("front-notes")
-        for words in (
-            "Anybody can read these notes",
-            "press Enter",
-            "it can be read while you type",
-            "search for the code on your recovery sheet",
-            "at most an hour",
-            "Whoever knows this app",
-        ):
-            assert words in shown(app)
 
 
 async def test_a_full_list_and_a_full_disk_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
