@@ -7,11 +7,14 @@ from pathlib import Path
 import flet as ft
 import pytest
 
+from fieldapp.services.settings import Settings
 from fieldapp.ui.state import Screen
 from fieldapp.vault import grouped, new_code
 from tests.fakes.fake_flet import held_text
+from tests.fakes.keystore import MemoryKeystore
 from tests.session.field_harness import PASSPHRASE, Field, field, open_field
 from tests.session.test_forced import SECOND, WIPE, both_words
+from tests.session.test_key_store import guarded
 from tests.session.test_shared_device import OTHER, add, set_up
 
 pytestmark = pytest.mark.anyio
@@ -278,3 +281,20 @@ async def test_a_full_list_and_a_full_disk_are_said(tmp_path: Path, monkeypatch:
         await open_note(app, "Groceries")
         await type_into(app, "Write something", "Groceries, milk")
         assert "The device could not write. It may be full." in shown(app)
+
+
+async def test_a_key_store_that_is_silent_says_nothing_and_lets_the_sheet_in(tmp_path: Path) -> None:
+    keystore, code = MemoryKeystore(), new_code()
+    async with guarded(tmp_path, keystore) as app:
+        await app.state.create(PASSPHRASE, Settings())
+        await app.state.open.book.set_recovery(PASSPHRASE, code)
+        await app.gate.front.choose()
+        await app.state.presence.lock()
+        await app.rest()
+        await search(app, "milk")
+        after_a_word = shown(app)
+        keystore.broken = True
+        await search(app, PASSPHRASE)
+        assert shown(app) == after_a_word
+        await search(app, grouped(code))
+        assert app.state.place.screen is Screen.RECOVER
