@@ -39,13 +39,13 @@ WAY_TO_QUESTIONS: Final = (
 """What is pressed, and what is there afterwards."""
 
 _TAP: Final = """
-([identifier, words]) => new Promise((resolve, reject) => {
+([identifier, words, there]) => new Promise((resolve, reject) => {
   const host = document.querySelector('flt-semantics-host');
   const marked = host.querySelectorAll(`[flt-semantics-identifier="${identifier}"]`);
   const part = marked[marked.length - 1];
   const start = performance.now();
   const observer = new MutationObserver(() => {
-    if (!host.textContent.includes(words)) return;
+    if (host.textContent.includes(words) !== there) return;
     observer.disconnect();
     resolve((performance.now() - start) / 1000);
   });
@@ -179,13 +179,13 @@ async def _at_questions(screen: FakeSession, watched: screens.Watched, stopwatch
 
 @asynccontextmanager
 async def _counter_in_browser(chromium: str, directory: Path) -> AsyncIterator[Operation]:
-    async with _page(chromium, "counter", directory) as press:
+    async with opened(chromium, "counter", directory) as press:
         yield _taps_on_counter(press.tap)
 
 
 @asynccontextmanager
 async def _question_in_browser(chromium: str, directory: Path) -> AsyncIterator[Operation]:
-    async with _page(chromium, "field", directory) as press:
+    async with opened(chromium, "field", directory) as press:
         await press.type("Passphrase", made_up.PASSPHRASE)
         for part, wanted in (("unlock", "new-screening"), *WAY_TO_QUESTIONS):
             await press.go(part, wanted)
@@ -193,18 +193,20 @@ async def _question_in_browser(chromium: str, directory: Path) -> AsyncIterator[
     await _check(directory)
 
 
-class _Window:
+class Window:
     """A page of chromium with a Flet app in it, driven through its semantics tree."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
 
     async def open(self, url: str) -> None:
+        """Go to the app and make it tell what it shows."""
         await self._page.goto(url)
         await self._page.locator("flt-semantics-placeholder").dispatch_event("click")
         await self._page.locator("flt-semantics").first.wait_for(state="attached")
 
     async def type(self, label: str, words: str) -> None:
+        """Type into a field."""
         field = self._page.get_by_label(label).last
         await field.click(force=True)
         await self._page.wait_for_timeout(PAUSE_BEFORE_TYPING)
@@ -216,13 +218,22 @@ class _Window:
         await self._page.locator(f'[flt-semantics-identifier="{part}"]').last.dispatch_event("click")
         await self._page.locator(f'[flt-semantics-identifier="{wanted}"]').last.wait_for(state="attached")
 
+    async def wait(self, wanted: str) -> None:
+        """Wait until a part is there."""
+        await self._page.locator(f'[flt-semantics-identifier="{wanted}"]').last.wait_for(state="attached")
+
     async def tap(self, part: str, words: str) -> float:
         """Press a part and return the seconds until `words` are on the screen; see Press."""
-        return float(await self._page.evaluate(_TAP, [part, words]))
+        return float(await self._page.evaluate(_TAP, [part, words, True]))
+
+    async def tap_away(self, part: str, words: str) -> float:
+        """Press a part and return the seconds until `words` are on the screen no more."""
+        return float(await self._page.evaluate(_TAP, [part, words, False]))
 
 
 @asynccontextmanager
-async def _page(chromium: str, name: str, directory: Path) -> AsyncIterator[_Window]:
+async def opened(chromium: str, name: str, directory: Path) -> AsyncIterator["Window"]:
+    """Serve an app from a process of its own and open it in chromium."""
     async with _server(name, directory) as url, async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         context = await browser.new_context(
@@ -231,7 +242,7 @@ async def _page(chromium: str, name: str, directory: Path) -> AsyncIterator[_Win
             reduced_motion="reduce",
             locale="en-GB",
         )
-        window = _Window(await context.new_page())
+        window = Window(await context.new_page())
         await window.open(url)
         yield window
         await browser.close()

@@ -28,6 +28,7 @@ from bench import (
     p6_link,
     p8_postgres,
     p9_passphrases,
+    p10_cover,
 )
 from bench.harness import Bench, Cell, Kind, Result, Spread, run
 
@@ -48,6 +49,9 @@ BENCHES: Final[Mapping[str, Callable[..., Bench | None]]] = {
     "P9": p9_passphrases.bench,
     "P9p": p9_passphrases.bench_processor,
     "P9u": p9_passphrases.bench_unequal,
+    "P10": p10_cover.bench,
+    "P10b": p10_cover.bench_in_browser,
+    "P10s": p10_cover.bench_search,
 }
 
 MISSING: Final = {"P5c": "node with the peer's packages in FIELDAPP_BENCH_NODE"}

@@ -21,6 +21,7 @@ from fieldapp.assets import default_law
 from fieldapp.config import Config
 from fieldapp.errors import InputError
 from fieldapp.kit.logs import DebugLoggingError, pin_loggers, refuse_debug_logging
+from fieldapp.process import leave_nothing
 from fieldapp.services.covering import Covering
 from fieldapp.services.delivery import RelayFactory
 from fieldapp.services.gate import Gate
@@ -91,7 +92,11 @@ def phone_app(config: Config) -> Callable[[ft.Page], Awaitable[None]]:
 
 
 def prepare() -> None:
-    """Hold every logger that could write what a person said, before anything else runs; InputError."""
+    """Hold all that could write what a person said or a key (logs, dumps, crash reports), before anything else runs.
+
+    InputError while the environment asks for a log.
+    """
+    leave_nothing()
     try:
         refuse_debug_logging()
     except DebugLoggingError as error:

@@ -14,8 +14,8 @@ from bench.link import Link, shaped
 from bench.run import BENCHES, main, table
 from tests.browser.conftest import chromium_path
 
-# P3 needs a browser and has a test of its own, P6 counts too; P5c needs a peer; the rest are made of the parts of others.
-OTHERWISE = ("P3", "P6", "P5c", "P8t", "P2w", "P3w", "P9p", "P9u")
+# P3 and P10b need a browser, P3 has a test of its own, P6 counts too; P5c needs a peer; the rest are parts of others.
+OTHERWISE = ("P3", "P6", "P5c", "P8t", "P2w", "P3w", "P9p", "P9u", "P10b")
 
 
 @pytest.mark.parametrize("name", [name for name in BENCHES if name not in OTHERWISE])

@@ -2,9 +2,9 @@
 
 import pytest
 
-from fieldapp.kit.theme import DARK, LIGHT, Palette, Tone, Width, theme_for
+from fieldapp.kit.theme import DARK, DIM, LIGHT, Palette, Tone, Width, theme_for
 
-PALETTES = pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+PALETTES = pytest.mark.parametrize("palette", [LIGHT, DARK, DIM], ids=["light", "dark", "dim"])
 
 
 def luminance(color: str) -> float:
@@ -70,6 +70,16 @@ def test_text_grows_up_to_200_percent_and_no_further() -> None:
     assert theme_for(LIGHT, 0.1).text == 16
     assert theme_for(LIGHT, 2.0).stacked
     assert not theme_for(LIGHT, 1.2).stacked
+
+
+def test_the_doorstep_has_no_large_letters_and_gives_off_less_light() -> None:
+    quiet = theme_for(DIM, quiet=True)
+    assert max(quiet.question, quiet.title, quiet.action) <= quiet.text + 1
+    assert theme_for(DIM, 2.0, quiet=True).text == 32, "who needs large text keeps it"
+    for role in ("ink", "muted", "paper", "card"):
+        assert luminance(getattr(DIM, role)) < luminance(getattr(DARK, role))
+    for dim, dark in zip(tones(DIM), tones(DARK), strict=True):
+        assert luminance(dim.solid) < luminance(dark.solid)
 
 
 @pytest.mark.parametrize(

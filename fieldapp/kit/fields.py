@@ -12,6 +12,7 @@ from typing import Any
 import flet as ft
 
 from fieldapp.kit.answer_bar import Option
+from fieldapp.kit.buttons import icon_button
 from fieldapp.kit.interface import Handler, Interface
 from fieldapp.kit.text import right_to_left
 
@@ -167,9 +168,13 @@ def password_field(
     helper: str | None = None,
     error: str | None = None,
     autofocus: bool = False,
+    attempts: int = 0,
 ) -> ft.Control:
-    """A secret, hidden while it is typed, with a button that shows it."""
-    return _field(
+    """A secret, hidden while it is typed, with a button that shows it.
+
+    With another number of `attempts` it is a new field: a browser keeps what was typed in the one before, unseen.
+    """
+    field = _field(
         ui,
         label,
         value,
@@ -181,6 +186,67 @@ def password_field(
         on_submit=on_submit,
         autofocus=autofocus,
     )
+    field.key = f"field-{label}-{attempts}"
+    return field
+
+
+def search_field(
+    ui: Interface,
+    label: str,
+    value: str,
+    on_change: Handler,
+    on_submit: Handler,
+    *,
+    identifier: str,
+    searches: int = 0,
+) -> ft.Control:
+    """One line with a magnifying glass: nothing is looked for before Enter or the glass is pressed.
+
+    With another number of `searches` it is a new field: a browser keeps what was typed in the one before, unseen.
+    """
+    theme, p = ui.theme, ui.theme.palette
+    field = _bare(_field(ui, "", value, on_change=on_change, on_submit=on_submit, expand=True), ui, label)
+    field.key = f"search-{searches}"
+    glass = icon_button(ui, ft.Icons.SEARCH_ROUNDED, label, on_submit, identifier=identifier)
+    return ft.Container(
+        ft.Row([field, glass], spacing=0),
+        bgcolor=p.card,
+        border=ft.Border.all(theme.hair, p.line),
+        border_radius=theme.radius_card,
+        padding=ft.Padding.only(left=theme.tight, right=theme.tight),
+    )
+
+
+def page_field(ui: Interface, label: str, value: str, on_change: Handler, *, max_length: int) -> ft.Control:
+    """A page to write on: no edge, and as much room as there is."""
+    field = _bare(
+        _field(
+            ui,
+            "",
+            value,
+            on_change=on_change,
+            max_length=max_length,
+            counter="",
+            multiline=True,
+            min_lines=12,
+            autofocus=True,
+        ),
+        ui,
+        label,
+    )
+    field.key = "page"
+    return field
+
+
+def _bare(field: ft.TextField, ui: Interface, hint: str) -> ft.TextField:
+    """Take edge, ground and label from a field; `hint` stands in it while it is empty, and is its name."""
+    field.label = None
+    field.hint_text = hint
+    field.hint_style = ft.TextStyle(size=ui.theme.text, color=ui.theme.palette.muted)
+    field.border = ft.NoInputBorder()
+    field.filled = False
+    field.margin = None
+    return field
 
 
 def dropdown(

@@ -14,7 +14,7 @@ from typing import Any
 import flet as ft
 
 from fieldapp.kit.i18n import Translator
-from fieldapp.kit.theme import DARK, LIGHT, ROOMY, Theme, ThemeChoice, Width, theme_for
+from fieldapp.kit.theme import DARK, DIM, LIGHT, ROOMY, Theme, ThemeChoice, Width, theme_for
 
 
 class Gone(RuntimeError):
@@ -103,6 +103,7 @@ class Interface(ft.Observable):
         self.asking: Question | None = None
         self.cover: Callable[[], Awaitable[None]] | None = None
         self._arrow: Handler | None = None
+        self._quiet = False
         self._choose_theme(text_scale)
 
     @property
@@ -144,6 +145,16 @@ class Interface(ft.Observable):
     def set_text_scale(self, scale: float) -> None:
         """Multiply all type sizes by `scale`, held within 1.0 and 2.0."""
         self._choose_theme(scale)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether somebody may be looking on: small neutral words, dimmed, until it is ended or the device locks."""
+        return self._quiet
+
+    @quiet.setter
+    def quiet(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._choose_theme(self.theme.scale)
 
     def show_arrow(self, on_back: Handler | None) -> None:
         """Say what the back arrow of the screen does that is being drawn, None where there is none."""
@@ -208,7 +219,9 @@ class Interface(ft.Observable):
         dark = self._theme_choice is ThemeChoice.DARK or (
             self._theme_choice is ThemeChoice.SYSTEM and self._system_dark
         )
-        self.theme = theme_for(DARK if dark else LIGHT, scale)
+        dark = dark or self._quiet
+        palette = DIM if self._quiet else DARK if dark else LIGHT
+        self.theme = theme_for(palette, scale, quiet=self._quiet)
         if self._page is not None:
             self._page.theme = self._page.dark_theme = self.theme.material()
             self._page.theme_mode = ft.ThemeMode.DARK if dark else ft.ThemeMode.LIGHT

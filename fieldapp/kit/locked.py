@@ -42,11 +42,13 @@ def use_lock_screen(
     """
     t = ui.t
     passphrase, set_passphrase = ft.use_state("")
+    attempts, set_attempts = ft.use_state(0)
     error = trying.error
     delayed = isinstance(error, UnlockDelayed)
 
     async def attempt() -> None:
         set_passphrase("")
+        set_attempts(attempts + 1)
         await unlock(passphrase)
 
     handler = trying.of(attempt) if passphrase and not delayed else None
@@ -72,6 +74,7 @@ def use_lock_screen(
                 typed(set_passphrase),
                 on_submit=always(handler),
                 autofocus=True,
+                attempts=attempts,
                 error=wrong if isinstance(error, WrongPassphrase) and not passphrase else None,
             ),
             *below,

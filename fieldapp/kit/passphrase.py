@@ -1,6 +1,7 @@
 """Choosing a passphrase: a proposed one to write down, or an own one typed twice while its strength is shown."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from hmac import compare_digest
 
 import flet as ft
 
@@ -60,7 +61,8 @@ def _own(ui: Interface, propose: Callable[[], None], on_choose: Choose, words: s
     again, set_again = ft.use_state("")
     asked, set_asked = ft.use_state(False)
     strength = passphrases.judge(first)
-    ready = strength.weakness is None and first == again
+    alike = compare_digest(first.encode("utf-8", "surrogatepass"), again.encode("utf-8", "surrogatepass"))
+    ready = strength.weakness is None and alike
 
     async def go_on() -> None:
         set_asked(True)
@@ -80,7 +82,7 @@ def _own(ui: Interface, propose: Callable[[], None], on_choose: Choose, words: s
                 again,
                 typed(set_again),
                 on_submit=go_on,
-                error=t("The two are not the same.") if asked and first != again else None,
+                error=t("The two are not the same.") if asked and not alike else None,
             ),
             *(
                 [notice(ui, t("This is not strong enough yet. Add words."))]

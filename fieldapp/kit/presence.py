@@ -154,6 +154,8 @@ class Presence:
         # A window that still shows this session paints the end before it is cut off.
         await asyncio.sleep(SECONDS_TO_PAINT)
         await _delete(self._page)
+        # Nobody draws this session any more, so that its last screen would stay in memory as it was.
+        self._page.views = [ft.View()]
 
     async def _here(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` in this session's context: Flet paints on the page of whoever changes the state."""

@@ -5,6 +5,7 @@ A sheet that was never tried is a promise nobody checked: what is kept is the co
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from hmac import compare_digest
 
 import flet as ft
 
@@ -123,7 +124,7 @@ def _reading_back(
     t = ui.t
     again, set_again = ft.use_state("")
     passphrase, set_passphrase = ft.use_state("")
-    same = as_typed(again) == code
+    same = compare_digest(as_typed(again).encode(), code.encode())
     wrong = isinstance(trying.error, WrongPassphrase)
     handler = trying.of(keep, passphrase, again) if same and passphrase else None
     full = len(as_typed(again)) >= CODE_LENGTH
@@ -153,11 +154,14 @@ def _reading_back(
 
 
 @component
-def recovery_form(ui: Interface, trying: Trying, recover: Keep, *, busy: bool) -> ft.Control:
-    """Ask for the code of the newest sheet, then for a new passphrase, and open with them."""
+def recovery_form(ui: Interface, trying: Trying, recover: Keep, *, busy: bool, found: str = "") -> ft.Control:
+    """Ask for the code of the newest sheet, then for a new passphrase, and open with them.
+
+    A code that was `found` to open is not asked for again.
+    """
     t = ui.t
-    typed_code, set_typed_code = ft.use_state("")
-    entered, set_entered = ft.use_state(False)
+    typed_code, set_typed_code = ft.use_state(found)
+    entered, set_entered = ft.use_state(bool(found))
     wrong = isinstance(trying.error, WrongRecoveryCode)
 
     async def go_on() -> None:

@@ -110,6 +110,24 @@ DARK: Final = Palette(
 )
 
 
+DIM: Final = Palette(
+    dark=True,
+    paper="#10151C",
+    card="#161D26",
+    line="#27303B",
+    edge="#6E7A87",
+    ink="#BDB9B0",
+    on_ink="#10151C",
+    muted="#919BA7",
+    accent=Tone(solid="#5F9F99", on_solid="#0A1B1A", soft="#152828", ink="#78B0AA"),
+    high=Tone(solid="#B5816F", on_solid="#1E0D08", soft="#2A1E1A", ink="#C59D8E"),
+    serious=Tone(solid="#AB9160", on_solid="#1C1304", soft="#272215", ink="#BEA97E"),
+    concern=Tone(solid="#5F9F99", on_solid="#0A1B1A", soft="#152828", ink="#78B0AA"),
+    focus="#665F9F99",
+)
+"""The doorstep: as dark as can still be read, and no colour that draws an eye from two metres."""
+
+
 @dataclass(frozen=True, slots=True)
 class Theme:
     """The tokens a screen draws with. Distances and sizes are logical pixels.
@@ -201,10 +219,15 @@ class Theme:
         )
 
 
-def theme_for(palette: Palette, scale: float = 1.0) -> Theme:
-    """Return the theme of `palette` with all type sizes multiplied by `scale` (held within 1.0 and 2.0)."""
+def theme_for(palette: Palette, scale: float = 1.0, *, quiet: bool = False) -> Theme:
+    """Return the theme of `palette` with all type sizes multiplied by `scale` (held within 1.0 and 2.0).
+
+    With `quiet` nothing is larger than the text that is read: what stands in large letters is read by others.
+    """
     scale = min(max(scale, SMALLEST_SCALE), LARGEST_SCALE)
     plain = Theme(palette)
+    if quiet:
+        plain = replace(plain, question=plain.text + 1, title=plain.text + 1, action=plain.text)
     return replace(
         plain,
         scale=scale,

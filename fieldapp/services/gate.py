@@ -15,6 +15,7 @@ from fieldapp.errors import InputError
 from fieldapp.services import passphrases
 from fieldapp.services.covering import Covering
 from fieldapp.services.delivery import RelayFactory
+from fieldapp.services.front_notes import FrontNotes
 from fieldapp.services.keeping import DeviceBook
 from fieldapp.services.locked_sender import LockedSender, nowhere
 from fieldapp.services.notebook import Notebook
@@ -28,6 +29,7 @@ from fieldapp.vault import (
     NoKeystore,
     Recovery,
     UnlockAttempt,
+    UnlockDelayed,
     Vault,
     VaultDamaged,
     VaultError,
@@ -37,6 +39,7 @@ from fieldapp.vault import (
     exists,
     finish_rekey,
     finish_wipe,
+    read_code,
 )
 
 T = TypeVar("T")
@@ -74,6 +77,7 @@ class Gate:
         self._calibrated = calibrated
         self._covering = covering
         self._worker = StorageWorker()
+        self.front = FrontNotes(directory, self._worker)
         self._sender = LockedSender(self.shelf, self._worker, clock, relays) if locked_sending else None
         self._turn = asyncio.Lock()
         self._unfinished: asyncio.Task[None] | None = None
@@ -103,6 +107,19 @@ class Gate:
         """
         return await self._to_the_end(self._unlock(passphrase))
 
+    async def search(self, word: str) -> Notebook | None:
+        """Try a word from the search box of the notes in front of the lock: the notebook it opens, or None.
+
+        Every word costs the same derivation, reads and writes. One that may be a passphrase is counted as an attempt. One
+        that cannot be, or that comes while attempts are delayed, opens nothing and is not counted; nor does whoever
+        searches learn which it was, or that the storage does not answer.
+        """
+        return await self._to_the_end(self._search(word))
+
+    async def is_sheet(self, word: str) -> bool:
+        """Tell whether a word from the search box is the code of the recovery sheet; nothing changes or is counted."""
+        return await self._to_the_end(self._try_sheet(word))
+
     async def recover(self, code: str, passphrase: str) -> Notebook:
         """Open the device with the code of a recovery sheet; from now on `passphrase` opens it, and no sheet does.
 
@@ -113,6 +130,10 @@ class Gate:
         if passphrases.judge(passphrase).weakness:
             raise InputError("This passphrase is not strong enough.")
         return await self._to_the_end(self._recover(code, passphrase))
+
+    def new_note_id(self) -> str:
+        """Return the id of a note that begins in front of the lock."""
+        return self._ids.new_id().hex()
 
     async def lock(self) -> None:
         """Close what is open: what is being written is finished first. Idempotent."""
@@ -172,18 +193,62 @@ class Gate:
         async with self._turn:
             await self._close()
             try:
-                attempt = await self._worker.run(
-                    UnlockAttempt.begin, self.shelf.folder, self.shelf.keystore, self.clock.now()
-                )
-                try:
-                    stretched = await asyncio.to_thread(attempt.stretch, passphrase)
-                except BaseException:
-                    await self._worker.run(attempt.abandon)
-                    raise
-                vault = await self._worker.run(attempt.finish, stretched, self.clock.now())
-                return await self._open(vault)
+                return await self._attempt(passphrase)
             finally:
                 self.send_while_locked()
+
+    async def _attempt(self, passphrase: str) -> Notebook:
+        attempt = await self._worker.run(
+            UnlockAttempt.begin, self.shelf.folder, self.shelf.keystore, self.clock.now()
+        )
+        stretched = await self._stretched(attempt, passphrase)
+        vault = await self._worker.run(attempt.finish, stretched, self.clock.now())
+        return await self._open(vault)
+
+    async def _stretched(self, attempt: UnlockAttempt, passphrase: str) -> bytes:
+        try:
+            return await asyncio.to_thread(attempt.stretch, passphrase)
+        except BaseException:
+            await self._worker.run(attempt.abandon)
+            raise
+
+    async def _search(self, word: str) -> Notebook | None:
+        async with self._turn:
+            await self._close()
+            try:
+                if passphrases.could_open(word):
+                    with contextlib.suppress(UnlockDelayed):
+                        return await self._attempt(word)
+                await self._pretend(word)
+            except VaultError:
+                pass  # a search has no result, whatever the reason
+            finally:
+                self.send_while_locked()
+        return None
+
+    async def _pretend(self, word: str) -> None:
+        attempt = await self._worker.run(UnlockAttempt.pretend, self.shelf.folder, self.shelf.keystore)
+        stretched = await self._stretched(attempt, word)
+        await self._worker.run(attempt.decline, stretched)
+
+    async def _try_sheet(self, word: str) -> bool:
+        try:
+            read_code(word)
+        except WrongRecoveryCode:
+            return False
+        async with self._turn:
+            await self._close()
+            try:
+                recovery = await self._worker.run(Recovery.begin, self.shelf.folder, self.shelf.keystore)
+                try:
+                    await asyncio.to_thread(recovery.open, word)
+                finally:
+                    await self._worker.run(recovery.abandon)
+            except VaultError:
+                return False
+            finally:
+                self.send_while_locked()
+        return True
 
     async def _recover(self, code: str, passphrase: str) -> Notebook:
         async with self._turn:

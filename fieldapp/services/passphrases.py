@@ -19,6 +19,11 @@ STRONG_LOG10: Final = 19.4
 SUGGESTED_WORDS: Final = 5
 MAX_LENGTH: Final = 256
 MOST_SLIPS: Final = 2
+SHORTEST: Final = 16
+"""Characters. No estimate gives a text more than a factor of ten for each character, so that nothing below 19 of them is
+ever accepted; the three in between leave room for another estimator."""
+PIN_LENGTHS: Final = range(4, 13)
+"""Digits of a word that may be a PIN, where a device takes one."""
 _ESTIMATED_LENGTH: Final = 72  # zxcvbn is slow on long input; what follows can only add strength
 
 
@@ -47,6 +52,16 @@ def judge(passphrase: str) -> Strength:
     log10 = float(zxcvbn(passphrase[:_ESTIMATED_LENGTH])["guesses_log10"])
     share = min(1.0, log10 / STRONG_LOG10)
     return Strength(share, None if log10 >= STRONG_LOG10 else Weakness.WEAK)
+
+
+def could_open(word: str) -> bool:
+    """Tell whether a word may be a passphrase of some device: only such a word is counted as an attempt to open one.
+
+    No passphrase that `judge` accepts is refused here. It looks at the form alone and knows no dictionary, so that it
+    never changes with a release: whoever chose a passphrase must be able to type it for ever.
+    """
+    normal = unicodedata.normalize("NFKC", word)
+    return max(len(word), len(normal)) >= SHORTEST or (normal.isdecimal() and len(normal) in PIN_LENGTHS)
 
 
 def too_close(one: str, other: str) -> bool:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from fieldapp.domain.contact import SafeContact
 from fieldapp.domain.law import Law
@@ -25,6 +25,8 @@ from fieldapp.services.settings import Look, Settings
 from fieldapp.vault.errors import KeystoreUnavailable, VaultError
 from sync.errors import SyncError
 
+T = TypeVar("T")
+
 SECONDS_UNTIL_PROGRESS = 0.3
 """A wait that lasts longer shows that something is going on."""
 
@@ -34,6 +36,8 @@ class Screen(StrEnum):
 
     FIRST_START = "first_start"
     LOCK = "lock"
+    NOTES = "notes"
+    NOTE = "note"
     HOME = "home"
     ENROL = "enrol"
     SETTINGS = "settings"
@@ -43,6 +47,7 @@ class Screen(StrEnum):
     NEW_KEY = "new_key"
     FORCED = "forced"
     FORCED_WORD = "forced_word"
+    FRONT = "front"
     RECOVER = "recover"
     ABOUT = "about"
     OUTBOX = "outbox"
@@ -98,8 +103,6 @@ class FieldState(places.Places[Screen], Interface):
         """Why the last change of the open screening could not be written; None when it was."""
         self.reach: SafeContact | None = None
         """How the person of the screening that was just finished can be reached, until the worker moves on."""
-        self.quiet = False
-        """Whether questions show small neutral keywords that a bystander may read."""
         self.beat = 0
         """Grows when a service changed: components that show services read it, and so are drawn again."""
         self.presence: Presence
@@ -149,21 +152,29 @@ class FieldState(places.Places[Screen], Interface):
 
         Where a key store guards it the sheet comes first: a key store that loses its secret must not cost a record.
         """
-        await self._with_progress(self.gate.create(passphrase, settings))
+        self._opened(await self._with_progress(self.gate.create(passphrase, settings)))
         if self.open.book.is_bound:
             self.go(Screen.SHEET)
 
     async def unlock(self, passphrase: str) -> None:
         """Open this device; errors as `Gate.unlock`."""
         try:
-            await self._with_progress(self.gate.unlock(passphrase))
+            self._opened(await self._with_progress(self.gate.unlock(passphrase)))
         except KeystoreUnavailable:
             self.sends_locked = await self.gate.sends_locked()
             raise
 
+    async def search(self, word: str) -> None:
+        """Try a word that was searched for in the notes; whatever it was, nothing fails (see `Gate.search`)."""
+        notebook = await self._with_progress(self.gate.search(word))
+        if notebook is not None:
+            self._opened(notebook)
+        elif await self._with_progress(self.gate.is_sheet(word)):
+            self.go(Screen.RECOVER, word)
+
     async def recover(self, code: str, passphrase: str) -> None:
         """Open this device with a recovery sheet and a new passphrase; errors as `Gate.recover`."""
-        await self._with_progress(self.gate.recover(code, passphrase))
+        self._opened(await self._with_progress(self.gate.recover(code, passphrase)))
 
     async def add_notebook(self) -> None:
         """Lock this notebook, and begin one for a colleague; ShelfFull."""
@@ -212,6 +223,7 @@ class FieldState(places.Places[Screen], Interface):
         """Lock: drop keys, records and places. The kit's presence calls this, after it has blanked the screen."""
         self._unsubscribe()
         self.notebook = self.screening = self.undo = self.unsaved = self.reach = None
+        self.quiet = False
         self.places = (self._door(),)
         await self.gate.lock()
 
@@ -236,12 +248,12 @@ class FieldState(places.Places[Screen], Interface):
         await self.open.book.save_settings(settings)
         self.apply(settings)
 
-    async def _with_progress(self, opening: Coroutine[Any, Any, Notebook]) -> None:
+    async def _with_progress(self, opening: Coroutine[Any, Any, T]) -> T:
         task = asyncio.ensure_future(opening)
         await asyncio.wait({task}, timeout=SECONDS_UNTIL_PROGRESS)
         self.busy = not task.done()
         try:
-            self._opened(await task)
+            return await task
         finally:
             self.busy = False
 
@@ -269,4 +281,6 @@ class FieldState(places.Places[Screen], Interface):
         self._ending = asyncio.create_task(self.presence.cover())
 
     def _door(self) -> Place:
-        return Place(Screen.FIRST_START if self.gate.is_new else Screen.LOCK)
+        if self.gate.is_new:
+            return Place(Screen.FIRST_START)
+        return Place(Screen.NOTES if self.gate.front.chosen else Screen.LOCK)

@@ -11,6 +11,7 @@ from fieldapp.kit.i18n import Translator
 from fieldapp.kit.interface import Interface
 from fieldapp.kit.troubles import Trouble, vault_trouble
 from fieldapp.kit.trying import EXPECTED
+from fieldapp.services.front_notes import NotesUnwritable
 from fieldapp.services.media import FileRefused, Refused
 from fieldapp.services.sealing import NoDropToken, SealedCopyLost
 from fieldapp.vault import errors as vault
@@ -68,6 +69,8 @@ def trouble_of(t: Translator, error: Exception) -> Trouble:
             )
         case FileRefused():
             return _of_file(t, error)
+        case NotesUnwritable():
+            return vault_trouble(t, vault.StorageFailed())
         case ContactError() | ScreeningError():
             return Trouble(
                 t("Something here is too long, missing, or does not fit together."),

@@ -107,6 +107,10 @@ class HeaderGuard:
         self._before.check_delay(now)
         self._store_attempts(self._before.begun(now))
 
+    def keep_attempts(self) -> None:
+        """Write the record as it is, with the writes of an attempt that is counted."""
+        self._store_attempts(self._before)
+
     def end_attempt(self, now: int) -> None:
         """Take back the count of an attempt that succeeded."""
         self._store_attempts(self._before.succeeded(now))

@@ -4,6 +4,9 @@
     stretched = attempt.stretch(passphrase)                   # Argon2id: slow, thread-safe
     vault = attempt.finish(stretched, now)                    # or WrongPassphrase
 
+`UnlockAttempt.pretend` begins one that opens nothing and is not counted, and `decline` ends it: the same work, for a
+word that cannot be a passphrase or comes too early, where nobody may see which (the notes in front of the lock).
+
 Whatever the passphrase is - the first, the second, the wipe passphrase or a wrong one - an attempt costs one Argon2id,
 eight commitments, one decryption, and the same reads and writes of the files. A wrong one changes nothing but the
 attempt record. The wipe passphrase exchanges the header in place of counting its success: from then on nothing of the
@@ -69,6 +72,28 @@ class UnlockAttempt:
             attempt.abandon()
             raise
         return attempt
+
+    @classmethod
+    def pretend(cls, directory: Path, keystore: Keystore) -> "UnlockAttempt":
+        """Begin what cannot open anything, with the reads and writes of `begin`; `decline` ends it.
+
+        NoVault, VaultBusy, KeystoreUnavailable, VaultDamaged, StorageFailed.
+        """
+        attempt = cls._opened(directory, keystore)
+        try:
+            attempt._guard.keep_attempts()
+        except BaseException:
+            attempt.abandon()
+            raise
+        return attempt
+
+    def decline(self, stretched: bytes) -> None:
+        """End an attempt that began with `pretend`: the work of a wrong passphrase. Whatever opens is not looked at."""
+        try:
+            self._guard.find(stretched)
+            self._same_work()
+        finally:
+            self.abandon()
 
     @classmethod
     def _opened(cls, directory: Path, keystore: Keystore) -> "UnlockAttempt":

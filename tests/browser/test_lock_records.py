@@ -57,6 +57,7 @@ class Device:
         for words in ("Which language", "How do you work?", "Next: a passphrase"):
             window.wait_text(words)
             window.click("go-on")
+        window.wait_text("Your passphrase")
         window.fill("Passphrase", PASSPHRASE)
         window.fill("The same once more", PASSPHRASE)
         window.click("passphrase-choose")

@@ -45,6 +45,10 @@ def test_a_second_worker(
     window.wait_text("Which one is yours?")
     window.shot("notebooks-4-lock")
     window.click("notebook-1")
+    window.fill("Passphrase", "made up zebra that opens nothing")
+    window.page.keyboard.press("Enter")
+    window.wait_text("That passphrase does not open this")
+    assert "zebra" not in window.everything(), "what was typed does not stay in the page"
     window.fill("Passphrase", PASSPHRASE)
     window.click("unlock")
     window.wait_text("New screening")

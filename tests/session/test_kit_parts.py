@@ -37,7 +37,7 @@ class Chosen:
         self.keys.append(key)
 
 
-@pytest.mark.parametrize("make", ["text", "number", "note", "password"])
+@pytest.mark.parametrize("make", ["text", "number", "note", "password", "page", "search"])
 async def test_no_field_teaches_the_keyboard(make: str) -> None:
     ui = Interface()
     field = {
@@ -45,7 +45,10 @@ async def test_no_field_teaches_the_keyboard(make: str) -> None:
         "number": fields.number_field(ui, "Name", "", lambda: None, digits=4),
         "note": fields.note_field(ui, "Name", "", lambda: None),
         "password": fields.password_field(ui, "Name", "", lambda: None),
+        "page": fields.page_field(ui, "Name", "", lambda: None, max_length=9),
+        "search": fields.search_field(ui, "Name", "", lambda: None, lambda: None, identifier="x"),
     }[make]
+    field = next(part for part in walk(field) if isinstance(part, ft.TextField))
     assert isinstance(field, ft.TextField)
     assert not field.autocorrect
     assert not field.enable_suggestions

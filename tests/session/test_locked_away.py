@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+import flet as ft
 import pytest
 
 from fieldapp.domain.contact import Channel, ContactRules, SafeContact, SafeWindow, SeenBy, Window
@@ -31,6 +32,7 @@ PLACES = (
     Screen.HOME,
     Screen.ENROL,
     Screen.SETTINGS,
+    Screen.MESSAGES,
     Screen.PASSPHRASE,
     Screen.ABOUT,
     Screen.OUTBOX,
@@ -83,6 +85,42 @@ async def test_locking_leaves_nothing_of_any_screen(tmp_path: Path, caplog: pyte
             assert [secret for secret in (CANARY, *aliases) if secret in left] == []
             await app.unlock()
         assert shown == 2, "what is half typed was on the screen"
+        assert caplog.records == []
+
+
+@pytest.mark.parametrize("end", ["inactive", "hide", "disconnect", "cover", "escape"])
+async def test_behind_the_notes_nothing_of_a_record_is_held(
+    tmp_path: Path, end: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "fieldapp")
+    async with open_field(tmp_path) as app:
+        record, case = await filled(app)
+        await app.gate.front.choose()
+        secrets = [CANARY, record.alias, case.alias, app.state.open.screenings.unfinished[0].alias]
+        await show(app, Screen.RULES, record, case)
+        screen = app.screen
+        assert CANARY in held_text(screen.page.views)
+        state, sent = app.state, len(screen.client.sent)
+        if end == "inactive":
+            await screen.lifecycle(ft.AppLifecycleState.INACTIVE)
+        elif end == "hide":
+            await screen.lifecycle(ft.AppLifecycleState.HIDE)
+        elif end == "disconnect":
+            await screen.disconnect()
+        elif end == "cover":
+            await app.press("cover")
+        else:
+            await screen.key("Escape")
+        await app.rest()
+        held = held_text(screen.page.views) + str(b"".join(screen.client.sent[sent:]))
+        assert [secret for secret in secrets if secret in held] == []
+        if end in ("inactive", "hide"):  # the lock has not fallen: the same place is there again
+            assert screen.texts() == []
+            await screen.lifecycle(ft.AppLifecycleState.RESUME)
+            assert state.place.screen is Screen.RULES
+            assert CANARY in held_text(screen.page.views)
+        else:
+            assert (state.place.screen, state.notebook) == (Screen.NOTES, None)
         assert caplog.records == []
 
 

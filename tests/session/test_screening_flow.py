@@ -13,6 +13,7 @@ from fieldapp.domain.contact import Channel, SeenBy, Tie
 from fieldapp.domain.instrument import Answer, Language, Texts
 from fieldapp.domain.screening import AgeGroup, Agency, Interpreter, Mode, Screening
 from fieldapp.domain.triage import Band, Level
+from fieldapp.kit.theme import DIM, LIGHT
 from fieldapp.services.filed import Stage, What
 from fieldapp.services.settings import Work
 from fieldapp.ui.state import Screen
@@ -385,8 +386,10 @@ async def test_whoever_is_not_alone_sees_small_neutral_words_until_they_are(tmp_
     async with device(tmp_path) as d:
         await d.tap("new-screening", "alone-no")
         assert [d.state.quiet] == [True]
+        assert d.state.theme.palette is DIM
         await d.tap("to-questions", "alone-yes")
         assert [d.state.quiet] == [False]
+        assert d.state.theme.palette is LIGHT
         assert d.saved.answers["G1"] is Answer.YES
 
 

@@ -6,6 +6,7 @@ import flet as ft
 import pytest
 
 from fieldapp.kit.presence import LockPolicy
+from fieldapp.kit.theme import DIM, LIGHT
 from fieldapp.services.settings import Look, Settings, Work
 from fieldapp.ui.state import Screen
 from tests.session.field_harness import PASSPHRASE, field, open_field
@@ -88,3 +89,20 @@ async def test_about_promises_no_more_than_is_true(tmp_path: Path) -> None:
         ):
             assert words in said
         assert "undetectable" not in said.lower()
+
+
+async def test_quiet_mode_goes_with_the_worker_and_ends_by_its_button_or_the_lock(tmp_path: Path) -> None:
+    async with open_field(tmp_path, Settings(work=Work.OUTREACH, text_scale=130)) as app:
+        assert "quiet" not in app.screen.identifiers()
+        await app.press("new-screening", "alone-yes", "who-next", "quiet")
+        assert app.state.theme.palette is DIM
+        assert app.state.theme.scale == 1.3
+        await app.press("later")
+        assert app.state.theme.palette is DIM
+        await app.press("quiet")
+        assert app.state.theme.palette is LIGHT
+        assert "quiet" not in app.screen.identifiers()
+        app.state.quiet = True
+        await app.state.presence.lock()
+        await app.screen.settle()
+        assert app.state.theme.palette is LIGHT

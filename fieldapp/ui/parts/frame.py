@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import flet as ft
 
 from fieldapp.kit import layout
-from fieldapp.kit.buttons import quiet_button
+from fieldapp.kit.buttons import icon_button, quiet_button
 from fieldapp.kit.fields import typed
 from fieldapp.kit.interface import Handler
 from fieldapp.kit.text import body
 from fieldapp.ui.state import FieldState, Undo
 
-__all__ = ["ROUTE", "framed", "typed"]
+__all__ = ["ROUTE", "framed", "quiet_switch", "typed", "undo_bar"]
 
 ROUTE = "/notebook"
 """Every place has the same route: nothing of where the worker is can be read in a browser's history."""
@@ -30,13 +30,26 @@ def framed(
     """Return an unlocked screen; without `on_back` the arrow returns to the place before, if there is one."""
     if on_back is None and len(state.places) > 1:
         on_back = state.back
-    undo = [_undo_bar(state, state.undo)] if state.undo else []
+    undo = [undo_bar(state, state.undo)] if state.undo else []
     return layout.screen(
         state, ROUTE, content, title=title, on_back=on_back, actions=actions, bottom=[*undo, *bottom]
     )
 
 
-def _undo_bar(state: FieldState, undo: Undo) -> ft.Control:
+def quiet_switch(state: FieldState) -> ft.Control:
+    """Return the button that begins quiet mode (`docs/adr/0046`), or ends it."""
+    t = state.t
+
+    def switch() -> None:
+        state.quiet = not state.quiet
+
+    icon = ft.Icons.TEXT_INCREASE_ROUNDED if state.quiet else ft.Icons.TEXT_DECREASE_ROUNDED
+    name = t("Show everything as usual") if state.quiet else t("Small neutral words, dimmed")
+    return icon_button(state, icon, name, switch, identifier="quiet")
+
+
+def undo_bar(state: FieldState, undo: Undo) -> ft.Control:
+    """Return what was just done, with the way to take it back."""
     theme = state.theme
 
     async def take_back() -> None:

@@ -71,6 +71,11 @@ def _not_protected(state: FieldState) -> list[str]:
         t(
             "Whoever forces you to unlock sees what is on the device. See the settings: If somebody forces you."
         ),
+        *(
+            [t("The notes that stand in front of the lock can be read by anybody.")]
+            if state.gate.front.chosen
+            else []
+        ),
         t("A camera, or a screenshot on some devices, sees what you see."),
         t("A device that is taken while it is open, or that was tampered with, can give everything away."),
         t("Whoever watches the network can see that the app is used, and when. Not what is in it."),

@@ -128,6 +128,7 @@ def _keeping(state: FieldState, go_on: Callable[[], None]) -> Parts:
             "This device gives no extra protection of its own: the passphrase alone protects what is on it."
         )
         lines.append(notice(state, words))
+    lines.append(quiet(state, t("Later, in the settings, a list of notes can stand in front of the lock.")))
     return lines, [primary_button(state, t("Choose a passphrase"), go_on, identifier="go-on")]
 
 

@@ -18,7 +18,7 @@ from fieldapp.services.filed import Filed
 from fieldapp.services.membership import Standing
 from fieldapp.services.network import Network
 from fieldapp.services.settings import Work
-from fieldapp.ui.parts.frame import framed
+from fieldapp.ui.parts.frame import framed, quiet_switch
 from fieldapp.ui.parts.screening_steps import begin, resume
 from fieldapp.ui.parts.trying import Trying, use_trying
 from fieldapp.ui.parts.unfinished import resume_card, unfinished_cards
@@ -63,7 +63,7 @@ def home_screen(state: FieldState) -> ft.View:
             *([_enrol_hint(state, lambda: set_later(True))] if local and not later else []),
         ],
         title=_greeting(t, state.open.book.clock.local()),
-        actions=[settings],
+        actions=[*([quiet_switch(state)] if state.quiet else []), settings],
         bottom=[
             _records(state, outreach=outreach),
             tile_button(

@@ -53,7 +53,7 @@ def recover_screen(state: FieldState) -> ft.View:
     return layout.screen(
         state,
         ROUTE,
-        [recovery_form(state, trying, recover, busy=state.busy)],
+        [recovery_form(state, trying, recover, busy=state.busy, found=str(state.about(Screen.RECOVER)))],
         title=t("Locked"),
         on_back=state.back,
         unlocked=False,

@@ -15,6 +15,7 @@ from fieldapp.services.shelf import MOST_NOTEBOOKS
 from fieldapp.ui.parts.frame import framed
 from fieldapp.ui.parts.standing import standing_words
 from fieldapp.ui.parts.trying import Trying, use_trying
+from fieldapp.ui.screens.front import front_words
 from fieldapp.ui.state import FieldState, Screen
 from sync.downstream import DevicePolicy
 
@@ -144,6 +145,13 @@ def _passphrase_rows(state: FieldState) -> list[ft.Control]:
             "passphrase",
         ),
         _row(state, t("Recovery sheet"), sheet, Screen.SHEET, "sheet"),
+        _row(
+            state,
+            t("What others see"),
+            front_words(t, notes=state.gate.front.chosen),
+            Screen.FRONT,
+            "front",
+        ),
         _row(
             state,
             t("If somebody forces you"),

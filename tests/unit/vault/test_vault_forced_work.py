@@ -14,6 +14,8 @@ from fieldapp.vault import (
     FLOOR,
     ForcedWords,
     SlotKind,
+    UnlockAttempt,
+    UnlockDelayed,
     WrongPassphrase,
     create,
     erase,
@@ -22,6 +24,7 @@ from fieldapp.vault import (
     unlocking,
 )
 from fieldapp.vault import guard as guard_module
+from fieldapp.vault import keystore as keys
 from fieldapp.vault import slots as slots_module
 from fieldapp.vault.header import HeaderFile
 from fieldapp.vault.store import CellStore
@@ -70,6 +73,44 @@ class Counting:
             return real(*args, **kwargs)
 
         patch.setattr(owner, name, counted)
+
+
+def pretended(directory: Path, passphrase: str, keystore: MemoryKeystore) -> None:
+    attempt = UnlockAttempt.pretend(directory, keystore)
+    attempt.decline(attempt.stretch(passphrase))
+
+
+def test_a_pretended_attempt_costs_the_work_of_a_real_one_opens_nothing_and_is_not_counted(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {}
+    for name in ("real", "pretended", "right, but pretended"):
+        copy = shutil.copytree(device.directory, device.directory.with_name(name))
+        keystore = MemoryKeystore(dict(device.keystore.values))
+        passphrase = OUTCOMES["first" if name.startswith("right") else "wrong"]
+        before = keystore.values[keys.ATTEMPTS]
+        with monkeypatch.context() as patch:
+            counting = Counting(patch)
+            with contextlib.suppress(WrongPassphrase):
+                if name == "real":
+                    unlock(copy, passphrase, keystore, now=NOW + 1)
+                else:
+                    pretended(copy, passphrase, keystore)
+            found[name] = dict(counting.done)
+        assert (keystore.values[keys.ATTEMPTS] == before) == (name != "real")
+    assert found["pretended"] == found["right, but pretended"] == found["real"]
+
+
+def test_a_pretended_attempt_takes_no_count_back(device: Device) -> None:
+    """Also when an older header was put back: the keystore's larger record stays."""
+    header = (device.directory / "v.hdr").read_bytes()
+    for _ in range(5):
+        with pytest.raises(WrongPassphrase):
+            unlock(device.directory, OUTCOMES["wrong"], device.keystore, now=NOW + 1)
+    (device.directory / "v.hdr").write_bytes(header)
+    pretended(device.directory, OUTCOMES["wrong"], device.keystore)
+    with pytest.raises(UnlockDelayed):
+        unlock(device.directory, OUTCOMES["first"], device.keystore, now=NOW + 2)
 
 
 def test_all_four_passphrases_cost_the_same_work(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from fieldapp.kit.layout import Progress, card, list_row
 from fieldapp.kit.notices import act_now_bar
 from fieldapp.kit.text import heading, quiet
 from fieldapp.kit.text import question as large
+from fieldapp.ui.parts.frame import quiet_switch
 from fieldapp.ui.parts.screening import open_screening, options_of, step_screen, use_draft_text
 from fieldapp.ui.parts.screening_steps import Change, TapGuard, after_question, move, position_of
 from fieldapp.ui.state import FieldState, Place, Screen
@@ -165,7 +166,7 @@ def question_screen(state: FieldState) -> ft.View:
             *([ft.Container(_more_panel(asking), key=f"more-{item.id}")] if asking.more else []),
         ],
         step=Progress(screening.order.index(item.id) + 1, len(screening.order)),
-        actions=[_hush(state), _show(state, item)],
+        actions=[quiet_switch(state), _show(state, item)],
         bottom=[*urgent, *go_on, *answers, _ways_out(asking, toggle_more)],
     )
 
@@ -192,17 +193,6 @@ def _asked(state: FieldState, item: Item, follow_ups: Sequence[ft.Control]) -> l
     asked: list[ft.Control] = [large(state, item.prompt[state.language])]
     # Once it is answered, the room under the question belongs to the follow-ups.
     return asked if follow_ups else [*asked, quiet(state, item.hint[state.language])]
-
-
-def _hush(state: FieldState) -> ft.Control:
-    t = state.t
-
-    def hush() -> None:
-        state.quiet = not state.quiet
-
-    icon = ft.Icons.TEXT_INCREASE_ROUNDED if state.quiet else ft.Icons.TEXT_DECREASE_ROUNDED
-    name = t("Show the whole question") if state.quiet else t("Small neutral words")
-    return icon_button(state, icon, name, hush, identifier="quiet")
 
 
 def _show(state: FieldState, item: Item) -> ft.Control:
@@ -314,7 +304,7 @@ def overview_screen(state: FieldState) -> ft.View:
         state,
         rows,
         title=t("{done} of {all} answered", done=answered, all=len(screening.order)),
-        actions=[_hush(state)],
+        actions=[quiet_switch(state)],
         bottom=[
             *(
                 [act_now_bar(state, lambda: state.go(Screen.ACT_NOW))]
