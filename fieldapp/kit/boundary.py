@@ -96,11 +96,17 @@ def guard_session(page: ft.Page, ui: Interface) -> None:
                 crash(ui.t("Please load this page again. What you saved is safe."))
             raise
 
+    last: tuple[int, str] | None = None
+
     async def dispatch_to_what_is_drawn(control_id: int, event_name: str, event_data: Any) -> None:
+        nonlocal last
+        event = (control_id, event_name)
         for _ in range(_ROUNDS):
-            if not _waits_to_be_drawn(session):
+            # Letters typed into one field need not wait for each other: the last one says it all, and is drawn once.
+            if not _waits_to_be_drawn(session) or event == last == (control_id, "change"):
                 break
             await asyncio.sleep(0)
+        last = event
         await dispatch(control_id, event_name, event_data)
 
     session.error = calm  # type: ignore[method-assign]

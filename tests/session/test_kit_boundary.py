@@ -217,3 +217,32 @@ async def test_a_tap_right_after_a_letter_is_answered_with_the_letter() -> None:
                 arrived.create_task(session.session.dispatch_event(target._i, name, data))
         assert answered == ["abc"]
         assert session.client.crashes == []
+
+
+async def test_two_fields_changed_at_once_both_keep_what_was_typed_and_a_burst_is_drawn_once() -> None:
+    drawn: list[tuple[str, str]] = []
+
+    @component
+    def form_screen() -> ft.View:
+        both, set_both = ft.use_state(("", ""))
+        drawn.append(both)
+        return ft.View(
+            controls=[
+                ft.TextField(on_change=typed(lambda words: set_both((words, both[1]))), key="first"),
+                ft.TextField(on_change=typed(lambda words: set_both((both[0], words))), key="second"),
+            ]
+        )
+
+    def main(page: ft.Page) -> None:
+        guard_session(page, State())
+        page.render_views(lambda: [form_screen()])
+
+    async with FakeSession(main) as session:
+        first, second = session.find(ft.TextField)
+        before = len(drawn)
+        async with asyncio.TaskGroup() as arrived:
+            for field, words in ((first, "a"), (first, "ab"), (first, "abc"), (second, "x"), (second, "xy")):
+                arrived.create_task(session.session.dispatch_event(field._i, "change", words))
+        await session.settle()
+        assert drawn[-1] == ("abc", "xy")
+        assert len(drawn) - before == 2
