@@ -2,6 +2,7 @@
 
 import io
 from random import Random
+from typing import Any
 
 import pytest
 import segno
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fieldapp.desk.parts.code import qr_png
-from fieldapp.services.scanning import read_code
+from fieldapp.services import scanning
+from fieldapp.services.scanning import finding, read_code
 from fieldapp.services.scanning.correcting import corrected
 from fieldapp.services.scanning.decoding import ALPHABET, decode
 from sync.code import EnrolmentCode
@@ -136,6 +138,39 @@ def test_a_picture_that_claims_too_many_pixels_is_not_decoded(monkeypatch: pytes
 
     monkeypatch.setattr(Image.Image, "convert", never)
     assert read_code(large.getvalue()) is None
+
+
+@pytest.mark.parametrize("how", [{"progressive": True}, {"comment": bytes(60_000)}], ids=["passes", "bytes"])
+def test_a_picture_that_costs_far_more_than_a_cameras_is_not_decoded(
+    how: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = io.BytesIO()
+    text = code(Random(4))
+    code_picture(text).save(made, "JPEG", **how)
+    monkeypatch.setattr(scanning, "MOST_BYTES", 60_000)
+    assert read_code(jpeg(code_picture(text))) == text
+    assert read_code(made.getvalue()) is None
+
+
+def test_a_picture_full_of_corner_patterns_costs_no_more_than_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever hung it on a wall kept a processor busy for twenty seconds a frame."""
+    pattern = Image.new("L", (14, 14), 0)
+    pattern.paste(255, (2, 2, 12, 12))
+    pattern.paste(0, (4, 4, 10, 10))
+    full = Image.new("L", (640, 480), 255)
+    for at in range(39 * 29):
+        full.paste(pattern, (2 + at % 39 * 16, 2 + at // 39 * 16))
+    seen: list[int] = []
+    gather = finding._gather
+
+    def counted(found: list[finding.Corner], new: finding.Corner) -> None:
+        gather(found, new)
+        seen.append(len(found))
+
+    monkeypatch.setattr(finding, "_gather", counted)
+    assert read_code(jpeg(full, 95)) is None
+    assert 1000 < len(seen) <= 2 * 3000, "twice: two ways to tell dark from light"
+    assert max(seen) <= 200
 
 
 @given(st.binary(max_size=400))
