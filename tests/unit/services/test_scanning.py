@@ -18,6 +18,10 @@ from fieldapp.services.scanning.decoding import ALPHABET, decode
 from sync.code import EnrolmentCode
 from tests.fakes.frames import code_picture, frame, jpeg
 
+_POWERS = [1]
+for _ in range(254):
+    _POWERS.append(_POWERS[-1] << 1 ^ (0x11D if _POWERS[-1] & 0x80 else 0))
+
 HOSTS = ("https://relay.example", "https://relay.a-longer-name-of-a-centre.example.org:8443")
 
 
@@ -67,27 +71,40 @@ def test_half_as_many_wrong_bytes_as_check_bytes_are_put_right(
     assert corrected(bytes(wrong), 2 * half) == word
 
 
+@pytest.mark.parametrize("wrong", range(1, 256, 50))
+def test_what_looks_like_one_wrong_byte_and_is_no_code_word_is_refused(wrong: int) -> None:
+    """All checks but the first point at one place: putting that right would still leave no code word."""
+    word = bytearray(_with_checks(bytes(range(20)), 10))
+    for n, value in enumerate(_generator(range(1, 10))):
+        word[n - 10] ^= value
+    word[7] ^= wrong
+    assert corrected(bytes(word), 10) is None
+
+
 def _with_checks(data: bytes, checks: int) -> bytes:
     """Append check bytes by long division: another way than the one that is tested."""
-    powers = [1]
-    for _ in range(254):
-        powers.append(powers[-1] << 1 ^ (0x11D if powers[-1] & 0x80 else 0))
-
-    def times(a: int, b: int) -> int:
-        return powers[(powers.index(a) + powers.index(b)) % 255] if a and b else 0
-
-    generator = [1]
-    for n in range(checks):
-        longer = [*generator, 0]
-        for i, value in enumerate(generator):
-            longer[i + 1] ^= times(value, powers[n])
-        generator = longer
+    generator = _generator(range(checks))
     rest = [*data, *bytes(checks)]
     for n in range(len(data)):
         if factor := rest[n]:
             for i, value in enumerate(generator):
-                rest[n + i] ^= times(value, factor)
+                rest[n + i] ^= _times(value, factor)
     return data + bytes(rest[-checks:])
+
+
+def _times(a: int, b: int) -> int:
+    return _POWERS[(_POWERS.index(a) + _POWERS.index(b)) % 255] if a and b else 0
+
+
+def _generator(roots: range) -> list[int]:
+    """Return the polynomial with these powers of two as its roots, the highest coefficient first."""
+    generator = [1]
+    for n in roots:
+        longer = [*generator, 0]
+        for i, value in enumerate(generator):
+            longer[i + 1] ^= _times(value, _POWERS[n])
+        generator = longer
+    return generator
 
 
 def test_frames_of_a_shaky_hand_in_uneven_light_are_read() -> None:
