@@ -3,6 +3,8 @@
 from typing import Final
 from urllib.parse import urlsplit
 
+import httpx
+
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -20,4 +22,9 @@ def relay_address(text: str) -> str:
         raise ValueError("not the address of a relay")
     if any(character.isspace() or not character.isprintable() for character in parts.netloc):
         raise ValueError("not the address of a relay")
-    return f"{scheme}://{parts.netloc}"
+    address = f"{scheme}://{parts.netloc}"
+    try:
+        _ = httpx.URL(address).host  # or every request would raise what nobody expects: 999.1.1.1, xn--a
+    except (httpx.InvalidURL, UnicodeError):
+        raise ValueError("not the address of a relay") from None
+    return address

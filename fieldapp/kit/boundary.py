@@ -71,7 +71,9 @@ def guard_session(page: ft.Page, ui: Interface) -> None:
     ``main``. An error while Flet compares and sends the screen cannot be mended: then Flet's own crash page replaces
     the screen, with one calm sentence on it. `Session.error` is semi-private: flet is pinned, and a test holds this.
 
-    An event also waits until what earlier ones changed is drawn (`docs/adr/0040`).
+    An event also waits until what earlier ones changed is drawn (`docs/adr/0040`). And what the client answers to a
+    method of a part that is gone by then (a camera that was left while it opened) is dropped: Flet would raise where it
+    reads from the client, which ends the connection, and that locks.
     """
 
     def calm(message: str) -> None:
@@ -85,6 +87,7 @@ def guard_session(page: ft.Page, ui: Interface) -> None:
 
     session = page.session
     crash, patch, dispatch = session.error, session.patch_control, session.dispatch_event
+    take_answer = session.handle_invoke_method_results
 
     def patch_or_crash(*args: Any, **kwargs: Any) -> None:
         try:
@@ -109,9 +112,14 @@ def guard_session(page: ft.Page, ui: Interface) -> None:
         last = event
         await dispatch(control_id, event_name, event_data)
 
+    def take_answer_if_there(*args: Any, **kwargs: Any) -> None:
+        with contextlib.suppress(RuntimeError):
+            take_answer(*args, **kwargs)
+
     session.error = calm  # type: ignore[method-assign]
     session.patch_control = patch_or_crash  # type: ignore[method-assign]
     session.dispatch_event = dispatch_to_what_is_drawn  # type: ignore[method-assign]
+    session.handle_invoke_method_results = take_answer_if_there  # type: ignore[method-assign]
 
 
 def _waits_to_be_drawn(session: Session) -> bool:

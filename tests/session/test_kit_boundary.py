@@ -136,6 +136,16 @@ async def test_a_handler_error_keeps_the_screen_and_sends_no_traceback(
     assert not any(CANARY in message for message in ours)
 
 
+async def test_an_answer_for_a_part_that_is_gone_does_not_end_the_connection() -> None:
+    """Flet raises here where it reads from the client: a camera that was left while it opened locked the app."""
+    async with FakeSession(app(State())) as session:
+        session.client.session.handle_invoke_method_results(999, "made up", b"a picture", None)
+        await session.press("tap")
+        assert "taps 1" in session.texts()
+        waiting = asyncio.create_task(session.client.session.invoke_method(1, "made_up", None))
+        assert await asyncio.wait_for(waiting, 30) is None, "what is there still gets its answers"
+
+
 async def test_an_effect_error_sends_no_traceback() -> None:
     state = State()
     state.with_effect = True

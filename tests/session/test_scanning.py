@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import flet as ft
@@ -162,10 +163,14 @@ async def test_leaving_covering_and_locking_let_the_camera_go(
         await app.screen.press("enrol-scan")
         await app.screen.wait_for(lambda: camera.called.count("start_image_stream") == 2)
         assert any("viewfinder" in repr(task) for task in asyncio.all_tasks())
+        (shown,) = app.screen.find(flet_camera.Camera)
+        scanner: Any = shown.on_stream_image.__self__  # type: ignore[union-attr]
         await app.press("cover")
         assert app.gate.notebook is None
         assert app.screen.find(flet_camera.Camera) == []
         await app.screen.wait_for(lambda: not any("viewfinder" in repr(task) for task in asyncio.all_tasks()))
+        scanner._keep(SimpleNamespace(bytes=NO_CODE))
+        assert scanner._latest == b"", "a frame that was on its way"
 
 
 @pytest.mark.parametrize("without", ["package", "platform"])

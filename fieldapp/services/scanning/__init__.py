@@ -20,15 +20,19 @@ from fieldapp.services.scanning.finding import Ink, matrices
 LONGEST_SIDE: Final = 800
 """Pixels: more adds time and nothing else."""
 MOST_PIXELS: Final = 16_000_000
+MOST_BYTES: Final = 8_000_000
 _FAINT: Final = 6
 """How much darker than its surroundings a place must be, of 255."""
 
 
 def read_code(frame: bytes) -> str | None:
     """Return the text of the QR code in a JPEG, if there is one that the desk could have made. Never raises."""
+    if len(frame) > MOST_BYTES:
+        return None
     try:
         with Image.open(io.BytesIO(frame), formats=("JPEG",)) as opened:
-            if opened.width * opened.height > MOST_PIXELS:
+            # A camera's JPEG is sequential. A progressive one may ask for a pass over all its pixels every 30 bytes.
+            if opened.width * opened.height > MOST_PIXELS or opened.info.get("progressive"):
                 return None
             opened.draft("L", (LONGEST_SIDE, LONGEST_SIDE))
             grey = opened.convert("L")

@@ -22,6 +22,11 @@ Point = tuple[float, float]
 _RUNS: Final = re.compile(rb"\x00+|\x01+")
 _PROPORTIONS: Final = (1, 1, 3, 1, 1)
 _MOST_CORNERS: Final = 7
+_MOST_FOUND: Final = 200
+_MOST_CROSSINGS: Final = 3000
+"""What is looked at of a picture that is made of corner patterns; a code in a busy room has some hundred crossings."""
+_SMALLEST_MODULE: Final = 1.5
+"""Pixels: what is smaller is the camera's noise in the dark."""
 _MOST_TRIPLES: Final = 6
 _MATCHING: Final = 20
 """Of 25 modules of an alignment pattern, how many must be as they should."""
@@ -75,9 +80,16 @@ def matrices(ink: Ink) -> Iterator[Matrix]:
 def _corners(ink: Ink) -> list[Corner]:
     """Return the corner patterns that most rows crossed."""
     found: list[Corner] = []
-    for y in range(0, ink.height, 2):
+    crossings = 0
+    # Not from top to bottom, so that what is left out of too much is spread over the picture.
+    for y in (y for start in range(0, 16, 2) for y in range(start, ink.height, 16)):
         row = ink.rows[y * ink.width : (y + 1) * ink.width]
         for x, module in _crossings(row):
+            if module < _SMALLEST_MODULE:
+                continue
+            crossings += 1
+            if crossings > _MOST_CROSSINGS:
+                break
             column = ink.columns[int(x) * ink.height : (int(x) + 1) * ink.height]
             upright = _crossing_at(column, y, module)
             if upright is None:
@@ -126,7 +138,8 @@ def _gather(found: list[Corner], new: Corner) -> None:
             corner.module += (new.module - corner.module) * share
             corner.seen += 1
             return
-    found.append(new)
+    if len(found) < _MOST_FOUND:
+        found.append(new)
 
 
 def _triples(corners: Sequence[Corner]) -> list[tuple[Corner, Corner, Corner]]:

@@ -65,6 +65,7 @@ class Scanner:
         self._module = cameras
         self._in_browser = in_browser
         self._latest = b""
+        self._forgotten = False
         self._came = asyncio.Event()
         self.camera: ft.LayoutControl = cameras.Camera(on_stream_image=self._keep)
 
@@ -84,7 +85,8 @@ class Scanner:
             self.forget()
 
     def forget(self) -> None:
-        """Drop the last frame."""
+        """Drop the last frame, and keep none of those that are still on their way."""
+        self._forgotten = True
         self._latest = b""
 
     async def _opened(self, camera: Any) -> bool:
@@ -103,6 +105,8 @@ class Scanner:
         return False
 
     def _keep(self, event: Any) -> None:
+        if self._forgotten:
+            return
         self._latest = bytes(event.bytes)
         self._came.set()
 

@@ -2,6 +2,7 @@
 
 import io
 from random import Random
+from typing import Any
 
 import pytest
 import segno
@@ -10,11 +11,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fieldapp.desk.parts.code import qr_png
-from fieldapp.services.scanning import read_code
+from fieldapp.services import scanning
+from fieldapp.services.scanning import finding, read_code
 from fieldapp.services.scanning.correcting import corrected
 from fieldapp.services.scanning.decoding import ALPHABET, decode
 from sync.code import EnrolmentCode
 from tests.fakes.frames import code_picture, frame, jpeg
+
+_POWERS = [1]
+for _ in range(254):
+    _POWERS.append(_POWERS[-1] << 1 ^ (0x11D if _POWERS[-1] & 0x80 else 0))
 
 HOSTS = ("https://relay.example", "https://relay.a-longer-name-of-a-centre.example.org:8443")
 
@@ -65,27 +71,40 @@ def test_half_as_many_wrong_bytes_as_check_bytes_are_put_right(
     assert corrected(bytes(wrong), 2 * half) == word
 
 
+@pytest.mark.parametrize("wrong", range(1, 256, 50))
+def test_what_looks_like_one_wrong_byte_and_is_no_code_word_is_refused(wrong: int) -> None:
+    """All checks but the first point at one place: putting that right would still leave no code word."""
+    word = bytearray(_with_checks(bytes(range(20)), 10))
+    for n, value in enumerate(_generator(range(1, 10))):
+        word[n - 10] ^= value
+    word[7] ^= wrong
+    assert corrected(bytes(word), 10) is None
+
+
 def _with_checks(data: bytes, checks: int) -> bytes:
     """Append check bytes by long division: another way than the one that is tested."""
-    powers = [1]
-    for _ in range(254):
-        powers.append(powers[-1] << 1 ^ (0x11D if powers[-1] & 0x80 else 0))
-
-    def times(a: int, b: int) -> int:
-        return powers[(powers.index(a) + powers.index(b)) % 255] if a and b else 0
-
-    generator = [1]
-    for n in range(checks):
-        longer = [*generator, 0]
-        for i, value in enumerate(generator):
-            longer[i + 1] ^= times(value, powers[n])
-        generator = longer
+    generator = _generator(range(checks))
     rest = [*data, *bytes(checks)]
     for n in range(len(data)):
         if factor := rest[n]:
             for i, value in enumerate(generator):
-                rest[n + i] ^= times(value, factor)
+                rest[n + i] ^= _times(value, factor)
     return data + bytes(rest[-checks:])
+
+
+def _times(a: int, b: int) -> int:
+    return _POWERS[(_POWERS.index(a) + _POWERS.index(b)) % 255] if a and b else 0
+
+
+def _generator(roots: range) -> list[int]:
+    """Return the polynomial with these powers of two as its roots, the highest coefficient first."""
+    generator = [1]
+    for n in roots:
+        longer = [*generator, 0]
+        for i, value in enumerate(generator):
+            longer[i + 1] ^= _times(value, _POWERS[n])
+        generator = longer
+    return generator
 
 
 def test_frames_of_a_shaky_hand_in_uneven_light_are_read() -> None:
@@ -136,6 +155,39 @@ def test_a_picture_that_claims_too_many_pixels_is_not_decoded(monkeypatch: pytes
 
     monkeypatch.setattr(Image.Image, "convert", never)
     assert read_code(large.getvalue()) is None
+
+
+@pytest.mark.parametrize("how", [{"progressive": True}, {"comment": bytes(60_000)}], ids=["passes", "bytes"])
+def test_a_picture_that_costs_far_more_than_a_cameras_is_not_decoded(
+    how: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = io.BytesIO()
+    text = code(Random(4))
+    code_picture(text).save(made, "JPEG", **how)
+    monkeypatch.setattr(scanning, "MOST_BYTES", 60_000)
+    assert read_code(jpeg(code_picture(text))) == text
+    assert read_code(made.getvalue()) is None
+
+
+def test_a_picture_full_of_corner_patterns_costs_no_more_than_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever hung it on a wall kept a processor busy for twenty seconds a frame."""
+    pattern = Image.new("L", (14, 14), 0)
+    pattern.paste(255, (2, 2, 12, 12))
+    pattern.paste(0, (4, 4, 10, 10))
+    full = Image.new("L", (640, 480), 255)
+    for at in range(39 * 29):
+        full.paste(pattern, (2 + at % 39 * 16, 2 + at // 39 * 16))
+    seen: list[int] = []
+    gather = finding._gather
+
+    def counted(found: list[finding.Corner], new: finding.Corner) -> None:
+        gather(found, new)
+        seen.append(len(found))
+
+    monkeypatch.setattr(finding, "_gather", counted)
+    assert read_code(jpeg(full, 95)) is None
+    assert 1000 < len(seen) <= 2 * 3000, "twice: two ways to tell dark from light"
+    assert max(seen) <= 200
 
 
 @given(st.binary(max_size=400))

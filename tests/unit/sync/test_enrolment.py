@@ -112,6 +112,17 @@ def test_a_strange_relay_is_refused(relay: str) -> None:
         EnrolmentCode.parse("".join(code().typed()), relay)
 
 
+@pytest.mark.parametrize("relay", ["999.1.1.1", "xn--a", "xn--", "xn--\u00e9.example", "\u017f.example"])
+def test_what_no_request_can_be_sent_to_is_no_relay(relay: str) -> None:
+    """Typed or in a code before the camera: making a client of it raised what no screen explains."""
+    for text, host in (
+        ("".join(code().typed()), relay),
+        (f"{code().qr_text().rsplit(':', 1)[0]}:{relay}", ""),
+    ):
+        with pytest.raises(EnrolmentFailed, match="relay"):
+            EnrolmentCode.parse(text, host)
+
+
 @pytest.mark.parametrize(
     ("typed", "address"),
     [
