@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from fieldapp.vault import (
     FLOOR,
     ForcedWords,
+    KdfParameters,
     KeystoreUnavailable,
     NoKeystore,
     Recovery,
@@ -28,7 +29,7 @@ from fieldapp.vault import (
 )
 from fieldapp.vault import guard as guards
 from fieldapp.vault import recovery as recovery_module
-from fieldapp.vault.header import COPY_SIZE
+from fieldapp.vault.header import COPY_SIZE, Header, HeaderFile
 from fieldapp.vault.kdf import stretch
 from fieldapp.vault.keystore import DEVICE_KEY, GENERATION, recall
 from fieldapp.vault.system_keystore import (
@@ -132,35 +133,92 @@ def test_a_sheet_binds_it_to_the_key_store_of_today(plain: Path, plain_template:
         unlock(plain, NEW, MemoryKeystore(), now=NOW + 30)
 
 
-def test_a_cut_at_any_call_of_the_key_store_while_it_is_bound_leaves_one_that_opens(
-    plain: Path, plain_template: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("was_bound", [False, True])
+def test_a_key_store_that_fails_for_ever_at_any_call_of_a_recovery_costs_nobody_the_notebook(
+    plain: Path,
+    plain_template: tuple[Path, str],
+    template: tuple[Path, dict[str, bytes]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    was_bound: bool,
 ) -> None:
-    """The old passphrase without a key store, or the new one with it; and in between the sheet, never neither."""
-    once = cache(stretch)  # the same work for the same words and salt need not be done for every call
-    monkeypatch.setattr(recovery_module, "stretch", once)
-    monkeypatch.setattr(unlocking, "stretch", once)
-    opened = set()
-    for calls in range(20):
-        folder, keystore = shutil.copytree(plain, tmp_path / str(calls)), FailingAfter(calls)
+    """Before the new header the sheet opens; after it the new passphrase, with nothing that the key store had."""
+    start, code, values = plain, plain_template[1], dict[str, bytes]()
+    if was_bound:
+        start, values = tmp_path / "bound", dict(template[1])
+        shutil.copytree(template[0], start)
+        vault = unlock(start, PASSPHRASE, MemoryKeystore(values), now=NOW)
+        put(vault, b"kept")
+        vault.set_recovery(PASSPHRASE, code, NOW)
+        vault.lock()
+    known, once = HeaderFile(start / "v.hdr").unchecked()[0].salt, cache(stretch)
+
+    def quick(words: str, salt: bytes, cost: KdfParameters) -> bytes:  # many headers are made here
+        return once(words, salt, cost) if salt == known else blake(b"test", words.encode(), key=salt)
+
+    monkeypatch.setattr(recovery_module, "stretch", quick)
+    monkeypatch.setattr(unlocking, "stretch", quick)
+    ends = set()
+    for calls in range(40):
+        folder, keystore = shutil.copytree(start, tmp_path / str(calls)), FailingAfter(calls, values)
         recovery = Recovery.begin(folder, keystore)
-        recovery.open(plain_template[1])
+        recovery.open(code)
         try:
-            recovery.finish(NEW, NOW).lock()
+            vault = recovery.finish(NEW, NOW)
         except KeystoreUnavailable:
-            recovery.abandon()
-        else:
+            assert which_opens(folder, keystore.values) == PASSPHRASE
+            recovery = Recovery.begin(folder, NoKeystore())
+            recovery.open(code)
+            recovery.finish(NEW, NOW).lock()
+            ends.add("the sheet")
+            continue
+        bound = vault.is_bound
+        vault.lock()
+        assert which_opens(folder, keystore.values) == NEW
+        if bound:
+            ends.add("with it")
             break
-        opened.add(which_opens(folder, keystore.values))
+        assert which_opens(folder, {}) == NEW
+        ends.add("without it")
     else:
         raise AssertionError("it never came to its end")
-    assert opened == {PASSPHRASE, NEW}
+    assert ends == {"the sheet", "with it", "without it"}
+
+
+@pytest.mark.parametrize("number", [2, 3])
+@pytest.mark.parametrize("where", ["before", "torn", "after"])
+def test_a_cut_while_a_recovery_leaves_out_a_key_store_that_failed_leaves_the_new_passphrase(
+    plain: Path, plain_template: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, number: int, where: str
+) -> None:
+    keystore, real, written = FailingAfter(2), HeaderFile._write, 0
+
+    def write(self: HeaderFile, copy: int, header: Header, secret: bytes) -> None:
+        nonlocal written
+        if written == number and where == "torn":
+            with (plain / "v.hdr").open("r+b") as file:
+                file.seek(copy * COPY_SIZE)
+                file.write(header.pack(secret)[:2000])
+        if written == number and where != "after":
+            raise KeyboardInterrupt
+        real(self, copy, header, secret)
+        if written == number:
+            raise KeyboardInterrupt
+        written += 1
+
+    recovery = Recovery.begin(plain, keystore)
+    recovery.open(plain_template[1])
+    monkeypatch.setattr(HeaderFile, "_write", write)
+    with pytest.raises(KeyboardInterrupt):
+        recovery.finish(NEW, NOW)
+    monkeypatch.setattr(HeaderFile, "_write", real)
+    assert which_opens(plain, keystore.values) == NEW
 
 
 class FailingAfter(MemoryKeystore):
     """Answers so many calls and then raises."""
 
-    def __init__(self, calls: int) -> None:
-        super().__init__()
+    def __init__(self, calls: int, values: dict[str, bytes] | None = None) -> None:
+        super().__init__(dict(values or {}))
         self.left = calls
 
     def _check(self, *, changing: bool = False) -> None:
