@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import os
 import shutil
 from collections.abc import Callable
 from functools import cache
@@ -368,7 +369,7 @@ def test_where_no_key_store_keeps_what_it_is_given_there_is_none(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("gone", ["raises", "not installed", "id damaged", "id unreadable"])
+@pytest.mark.parametrize("gone", ["raises", "not installed", "id damaged", "id emptied", "id unreadable"])
 def test_a_key_store_that_is_gone_is_never_taken_for_none(tmp_path: Path, gone: str) -> None:
     offered = Offered()
     folder = tmp_path / "data"
@@ -380,6 +381,8 @@ def test_a_key_store_that_is_gone_is_never_taken_for_none(tmp_path: Path, gone: 
         offered.texts.broken = True
     elif gone == "id damaged":
         (folder / ID_FILE).write_bytes(b"short")
+    elif gone == "id emptied":
+        (folder / ID_FILE).write_bytes(b"")
     elif gone == "id unreadable":
         (folder / ID_FILE).unlink()
         (folder / ID_FILE).mkdir()
@@ -411,10 +414,50 @@ def first_keystore(folder: Path, offered: Offered) -> SystemKeystore:
     return keystore
 
 
-def test_a_full_disk_leaves_no_key_store_and_no_half_an_id(tmp_path: Path) -> None:
-    (tmp_path / f"{ID_FILE}.new").mkdir()
+@pytest.mark.parametrize("call", [1, 2])
+def test_a_full_disk_leaves_no_key_store_and_no_half_an_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    """Where the id may not be durable, nothing may depend on it."""
+    real, calls = os.fsync, iter(range(1, 10))
+
+    def fsync(descriptor: int) -> None:
+        if next(calls) == call:
+            raise OSError("no space")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
     assert isinstance(device_keystore(tmp_path, Offered()), NoKeystore)
-    assert not (tmp_path / ID_FILE).exists()
+    assert [path.name for path in tmp_path.iterdir()] == ([] if call == 1 else [ID_FILE])
+
+
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("answers", [True, False])
+def test_two_that_start_for_the_first_time_at_once_keep_one_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool, answers: bool
+) -> None:
+    """A key store asks for its password, the app is opened once more, and then both go on."""
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", no_link)
+    stores: dict[str, MemoryTexts] = {}
+    begun: list[str] = []
+
+    def offer(folder_id: str) -> MemoryTexts:
+        return stores.setdefault(folder_id, MemoryTexts())
+
+    def slow(folder_id: str) -> MemoryTexts:
+        if not begun:
+            begun.append(folder_id)
+            device_keystore(tmp_path, offer)
+            return MemoryTexts(broken=not answers)
+        return offer(folder_id)
+
+    device_keystore(tmp_path, slow).set("ds", b"k" * 32)
+    assert device_keystore(tmp_path, offer).get("ds") == b"k" * 32
+
+
+def no_link(self: Path, target: Path) -> None:
+    raise PermissionError("this file system has no links")
 
 
 def test_a_probe_leaves_nothing(keystore: MemoryKeystore) -> None:
