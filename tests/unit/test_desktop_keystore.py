@@ -267,6 +267,17 @@ def test_without_the_library_there_is_no_key_store(monkeypatch: pytest.MonkeyPat
     assert desktop_offer(sys.platform) is None
 
 
+@pytest.mark.parametrize("where", ["here", "in a program"])
+def test_no_test_reaches_the_key_store_of_whoever_runs_it(where: str) -> None:
+    if where == "here":
+        assert desktop_offer() is None
+        return
+    ask = "from fieldapp.desktop_keystore import desktop_offer; print(desktop_offer()); import keyring"
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "None\n"
+    assert done.stderr.splitlines()[-1] == "ImportError: tests have no key store"
+
+
 IN_A_SESSION = """
 import sys
 from pathlib import Path
@@ -294,7 +305,7 @@ def test_a_real_secret_service_binds_a_vault(tmp_path: Path) -> None:
     run = [sys.executable, "-c", IN_A_SESSION, str(tmp_path / "data")]
     done = subprocess.run(
         ["dbus-run-session", "--", "bash", "-c", f'{start}; exec "$@"', "bash", *run],
-        env={**os.environ, **private},
+        env={**{name: value for name, value in os.environ.items() if name != "PYTHONPATH"}, **private},
         capture_output=True,
         text=True,
         timeout=120,
