@@ -29,6 +29,9 @@ _BACKENDS: Final = {
     "win32": ("keyring.backends.Windows", "WinVaultKeyring"),
 }
 
+_WRITES: Final = {"win32": 2}
+"""Windows' backend first moves what an entry held to a second name; the next write moves the new value there."""
+
 
 class Backend(Protocol):
     """What is used of a backend of `keyring`."""
@@ -50,8 +53,12 @@ class StillWaiting(Exception):
 class DesktopStore:
     """The entries of one data folder in a backend."""
 
-    def __init__(self, backend: Backend, folder_id: str, *, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, backend: Backend, folder_id: str, *, patience: float = PATIENCE, writes: int = 1
+    ) -> None:
+        """Keep entries under names of the folder; `writes` is how often one is written until no older value is left."""
         self._backend = backend
+        self._writes = writes
         self._prefix = f"{SERVICE}.{folder_id}."
         self._patience = patience
         self._waiting: Thread | None = None
@@ -61,8 +68,9 @@ class DesktopStore:
         return self._within(lambda: self._backend.get_password(self._prefix + name, SERVICE))
 
     def set(self, name: str, text: str) -> None:
-        """Keep a text."""
-        self._within(lambda: self._backend.set_password(self._prefix + name, SERVICE, text))
+        """Keep a text, and nothing of what was there before."""
+        for _ in range(self._writes):
+            self._within(lambda: self._backend.set_password(self._prefix + name, SERVICE, text))
 
     def delete(self, name: str) -> None:
         """Forget a text: backends raise for what is not there."""
@@ -92,14 +100,19 @@ class DesktopStore:
         return values[0]
 
 
-def desktop_offer(platform: str = sys.platform) -> Offer | None:
-    """Return how this system's key store is opened, None where there is none. Never raises."""
-    backend = _system_backend(platform)
+def desktop_offer(platform: str = sys.platform, *, patience: float = PATIENCE) -> Offer | None:
+    """Return how this system's key store is opened, None where there is none, or none that answers. Never raises."""
+    found: list[Backend | None] = []
+    # A session bus can fall silent too, and must not keep the app from starting.
+    look = Thread(target=lambda: found.append(_system_backend(platform)), name="key store", daemon=True)
+    look.start()
+    look.join(patience)
+    backend = found[0] if found else None
     if backend is None:
         return None
 
     def offer(folder_id: str) -> TextStore:
-        return DesktopStore(backend, folder_id)
+        return DesktopStore(backend, folder_id, writes=_WRITES.get(platform, 1))
 
     return offer
 

@@ -51,13 +51,12 @@ class PhoneKeys:
     def __init__(self) -> None:
         self._storage: SecureStorage | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._waiting: Future[Any] | None = None
+        self._waiting: tuple[SecureStorage, Future[Any]] | None = None
 
     def attach(self, page: ft.Page) -> None:
         """Ask through `page` from now on; called on its event loop, while it is the current one."""
         self._loop = asyncio.get_running_loop()
         self._storage = secure_storage()
-        self._waiting = None
 
     def offer(self, folder_id: str) -> TextStore:
         """Return the entries of the data folder with this id."""
@@ -65,11 +64,13 @@ class PhoneKeys:
 
     def ask(self, question: Callable[[SecureStorage], Coroutine[Any, Any, T]]) -> T:
         """Put a question to the phone and wait for its answer, or raise what it raises. Never on the event loop."""
-        storage, loop = self._storage, self._loop
-        if storage is None or loop is None or (self._waiting is not None and not self._waiting.done()):
+        storage, loop, waiting = self._storage, self._loop, self._waiting
+        if storage is None or loop is None:
+            raise PageGone
+        if waiting is not None and waiting[0] is storage and not waiting[1].done():
             raise PageGone
         answer = asyncio.run_coroutine_threadsafe(question(storage), loop)
-        self._waiting = answer
+        self._waiting = storage, answer  # a page that comes in the middle of this is another storage
         return answer.result(self.patience)
 
 

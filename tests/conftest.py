@@ -1,9 +1,12 @@
 """The longest tests begin first, so that none of them is still running alone when all others are done.
 
-No test reaches the key store of whoever runs it on a Linux desktop: there is no session bus for them.
+No test reaches the key store of whoever runs it: there is no session bus for them, this process has no backend for
+Windows and the Mac, and programs that tests start have no library for key stores at all.
 """
 
 import os
+import sys
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -13,6 +16,11 @@ LONGEST: Final = ("test_kill_field", "test_journey", "test_lock_records", "test_
 
 
 os.environ["DBUS_SESSION_BUS_ADDRESS"] = "disabled:"
+for backend in ("keyring.backends.macOS", "keyring.backends.Windows"):
+    sys.modules[backend] = None  # type: ignore[assignment]
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, (str(Path(__file__).parent / "fakes" / "without_keyring"), os.environ.get("PYTHONPATH")))
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

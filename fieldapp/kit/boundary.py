@@ -100,16 +100,22 @@ def guard_session(page: ft.Page, ui: Interface) -> None:
             raise
 
     last: tuple[int, str] | None = None
+    gone_on = 0
 
     async def dispatch_to_what_is_drawn(control_id: int, event_name: str, event_data: Any) -> None:
-        nonlocal last
+        nonlocal last, gone_on
         event = (control_id, event_name)
-        for _ in range(_ROUNDS):
-            # Letters typed into one field need not wait for each other: the last one says it all, and is drawn once.
-            if not _waits_to_be_drawn(session) or event == last == (control_id, "change"):
+        rounds, seen = 0, gone_on
+        # Letters typed into one field need not wait for each other: the last one says it all, and is drawn once.
+        while _waits_to_be_drawn(session) and not event == last == (control_id, "change"):
+            if seen != gone_on:  # an earlier event went on, and what waits now is what that one changed
+                rounds, seen = 0, gone_on
+            if rounds == _ROUNDS:
                 break
+            rounds += 1
             await asyncio.sleep(0)
         last = event
+        gone_on += 1
         await dispatch(control_id, event_name, event_data)
 
     def take_answer_if_there(*args: Any, **kwargs: Any) -> None:

@@ -33,7 +33,6 @@ from fieldapp.vault import (
     Vault,
     VaultDamaged,
     VaultError,
-    WrongRecoveryCode,
     calibrate,
     create,
     exists,
@@ -149,13 +148,19 @@ class Gate:
             self._sender.start()
 
     async def shut(self) -> None:
-        """Lock and end the storage thread: the program ends."""
-        try:
-            await self.lock()
-        finally:
-            await self._hush()
-            self._sender = None  # a window that goes afterwards locks once more, and must not begin to send
-            self._worker.close()
+        """Lock and end the storage thread: the program ends. Idempotent."""
+        await self._to_the_end(self._shut())
+
+    async def _shut(self) -> None:
+        async with self._turn:
+            # A window that comes or goes meanwhile, or afterwards, must not begin to send.
+            sender, self._sender = self._sender, None
+            try:
+                if sender:
+                    await sender.stop()
+                await self._close()
+            finally:
+                self._worker.close()
 
     async def _hush(self) -> None:
         if self._sender:
@@ -254,17 +259,19 @@ class Gate:
         async with self._turn:
             await self._close()
             try:
-                try:
-                    vault = await self._open_with_sheet(code, passphrase, self.shelf.keystore)
-                except KeystoreUnavailable as silent:
-                    # Whoever has the sheet must get in: then the passphrase alone protects this notebook.
-                    try:
-                        vault = await self._open_with_sheet(code, passphrase, NoKeystore())
-                    except (WrongRecoveryCode, VaultDamaged):
-                        raise silent from None  # it failed after the new header, or the sheet needs it
-                return await self._open(vault)
+                return await self._open(await self._recovered(code, passphrase))
             finally:
                 self.send_while_locked()
+
+    async def _recovered(self, code: str, passphrase: str) -> Vault:
+        """Open with a sheet; without the key store where that fails: whoever has the sheet must get in."""
+        try:
+            return await self._open_with_sheet(code, passphrase, self.shelf.keystore)
+        except KeystoreUnavailable as error:
+            silent = error.with_traceback(None)  # its frames hold what was typed
+        with contextlib.suppress(VaultDamaged):  # the sheet of a second notebook needs the key store
+            return await self._open_with_sheet(code, passphrase, NoKeystore())
+        raise silent
 
     async def _open_with_sheet(self, code: str, passphrase: str, keystore: Keystore) -> Vault:
         recovery = await self._worker.run(Recovery.begin, self.shelf.folder, keystore)

@@ -268,7 +268,8 @@ class HeaderGuard:
             return
         if valid_copies(raw, waiting):
             keys.remember(self._keystore, keys.DEVICE_KEY, waiting)
-        keys.forget(self._keystore, keys.NEXT_DEVICE_KEY)
+        with suppress(KeystoreUnavailable):  # what stays opens nothing, and is forgotten at a later start
+            keys.forget(self._keystore, keys.NEXT_DEVICE_KEY)
 
     def _refuse_foreign_keystore(self, raw: bytes) -> None:
         owner = keys.recall(self._keystore, keys.INSTALL_ID, 16)

@@ -99,4 +99,6 @@ def _ask(call: Callable[[], T]) -> T:
     try:
         return call()
     except Exception as error:  # platform keystores raise whatever their binding raises
-        raise KeystoreUnavailable(f"keystore failed: {type(error).__name__}") from None
+        failed = type(error).__name__
+    # Outside of the block: the error of the binding must not hang on ours, for its frames hold what was to be kept.
+    raise KeystoreUnavailable(f"keystore failed: {failed}")

@@ -8,6 +8,7 @@ The header's MAC cannot be checked without the device secret: what makes the hea
 opens, since they are all bound into it. `finish` writes a header of its own under a fresh device secret. The keystore
 holds that one as `ds2` until both copies are written: whatever instant the power fails at, the next start finds either
 the old header under `ds` or a new copy under `ds2`. No other slot is taken over, so every other word is set again.
+A keystore that fails behind the new header does not get another chance to keep the vault closed: it is left out.
 
 The sheet of a second notebook must not do that: it would take the keys of the first one away. It exchanges its own two
 slots and nothing else, and so it needs a keystore that still has the device secret.
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fieldapp.vault import keystore as keys
-from fieldapp.vault.errors import NoVault, VaultDamaged, WrongRecoveryCode
+from fieldapp.vault.errors import KeystoreUnavailable, NoVault, VaultDamaged, WrongRecoveryCode
 from fieldapp.vault.guard import HEADER_FILE, HeaderGuard
 from fieldapp.vault.header import Header, HeaderFile, new_header
 from fieldapp.vault.kdf import key_encryption_key, stretch
@@ -83,35 +84,42 @@ class Recovery:
     def finish(self, passphrase: str, now: int) -> Vault:
         """Let `passphrase` open the vault, and nothing else, and return it unlocked. Slow.
 
-        ValueError before `open` or for an empty passphrase. KeystoreUnavailable or StorageFailed: what opened before
-        still opens. The files are released on any error.
+        ValueError before `open` or for an empty passphrase. KeystoreUnavailable: what opened before still opens, and so
+        does the sheet. A keystore that fails after that is left out: then the passphrase alone protects the vault.
+        StorageFailed: the old or the new header is in force. The files are released on any error.
         """
         if self._opened is None or not passphrase:
             raise ValueError("nothing was opened, or the passphrase is empty")
         if is_second(self._opened.content):
             return self._finish_second(self._opened, passphrase, now)
-        old, content = self._opened.header, self._opened.content
+        old, content = self._opened.header, replace(self._opened.content, created=now % 2**32)
         try:
-            header = new_header(old.parameters)
+            blank = new_header(old.parameters)
             # Before the slow part: a phone's key store confirms an entry some 100 ms before its own disk has it.
             secret = keys.next_device_key(self._keystore)
-            stretched = stretch(passphrase, header.salt, header.parameters)
-            kek = key_encryption_key(stretched, secret, header.header_id)
-            index = secrets.randbelow(COUNT)
-            content = replace(content, created=now % 2**32)
-            header = header.with_slot(index, seal_slot(kek, index, content, header.fixed))
-            self._file.supersede(header, secret, old)
-            keys.remember(self._keystore, keys.INSTALL_ID, header.header_id)
-            # The mirrors of the old header would delay, or look like a rollback.
-            keys.remember(self._keystore, keys.HEADER_SEQ, bytes(8))
-            keys.remember(self._keystore, keys.ATTEMPTS, header.attempts.pack())
-            attempt = UnlockAttempt(
-                self._directory, self._keystore, self._store, HeaderGuard(self._directory, self._keystore)
-            )
+            stretched = stretch(passphrase, blank.salt, blank.parameters)
+            written = self._file.supersede(_with_door(blank, stretched, secret, content), secret, old)
+            try:
+                guard = self._confirmed(written)
+            except (KeystoreUnavailable, VaultDamaged):
+                # No sheet opens what was written: it must not depend on a keystore that fails. Its id stays that one's.
+                blank = replace(new_header(old.parameters), salt=blank.salt)
+                without = _with_door(blank, stretched, NO_DEVICE_SECRET, content)
+                self._file.supersede(without, NO_DEVICE_SECRET, written)
+                guard = HeaderGuard(self._directory, self._keystore)
+            attempt = UnlockAttempt(self._directory, self._keystore, self._store, guard)
         except BaseException:
             self.abandon()
             raise
         return attempt.finish(stretched, now)
+
+    def _confirmed(self, header: Header) -> HeaderGuard:
+        """Have the keystore keep what belongs to a header that is written, and load that."""
+        keys.remember(self._keystore, keys.INSTALL_ID, header.header_id)
+        # The mirrors of the old header would delay, or look like a rollback.
+        keys.remember(self._keystore, keys.HEADER_SEQ, bytes(8))
+        keys.remember(self._keystore, keys.ATTEMPTS, header.attempts.pack())
+        return HeaderGuard(self._directory, self._keystore)
 
     def _finish_second(self, opened: "_Opened", passphrase: str, now: int) -> Vault:
         try:
@@ -134,3 +142,10 @@ class Recovery:
         """Give up and release the files; nothing has changed. Idempotent."""
         self._opened = None
         self._store.close()
+
+
+def _with_door(header: Header, stretched: bytes, secret: bytes, content: SlotContent) -> Header:
+    """Return a new header with one slot in use, which a stretched passphrase opens."""
+    kek = key_encryption_key(stretched, secret, header.header_id)
+    index = secrets.randbelow(COUNT)
+    return header.with_slot(index, seal_slot(kek, index, content, header.fixed))

@@ -127,32 +127,61 @@ def device_keystore(directory: Path, offer: Offer | None) -> Keystore:
     """
     file = directory / ID_FILE
     try:
-        known = file.read_bytes()
-    except FileNotFoundError:
-        known = b""
+        known = _known(file)
+        if known is None:
+            known = _first(file, offer)
     except OSError:
         return SystemKeystore(SilentStore())
-    if known:
-        usable = offer is not None and len(known) == _ID_SIZE
-        return SystemKeystore(offer(known.hex()) if offer and usable else SilentStore())
-    fresh = random_bytes(_ID_SIZE)
-    found = SystemKeystore(offer(fresh.hex()) if offer else SilentStore())
-    if not works(found):
+    if known is None:
         return NoKeystore()
+    usable = offer is not None and len(known) == _ID_SIZE
+    return SystemKeystore(offer(known.hex()) if offer and usable else SilentStore())
+
+
+def _known(file: Path) -> bytes | None:
+    """Return the id of a folder, however damaged; None when it never had one. OSError when that cannot be said."""
     try:
-        _write_whole(file, fresh)
-    except OSError:
-        return NoKeystore()
-    return found
+        return file.read_bytes()
+    except FileNotFoundError:
+        return None
 
 
-def _write_whole(file: Path, data: bytes) -> None:
-    """Write a small file durably, whole or not at all."""
-    unfinished = file.with_name(file.name + ".new")
-    with unfinished.open("wb", buffering=0) as opened:
-        write_all(opened.fileno(), data)
-        os.fsync(opened.fileno())
-    unfinished.replace(file)
+def _first(file: Path, offer: Offer | None) -> bytes | None:
+    """Give a folder its id if a key store works; None where none does, or the id is not certain to be durable.
+
+    Another process may do the same at this moment: what is in the file counts.
+    """
+    fresh = random_bytes(_ID_SIZE)
+    if offer is not None and works(SystemKeystore(offer(fresh.hex()))):
+        try:
+            _write_new(file, fresh)
+        except FileExistsError:
+            return _known(file)
+        except OSError:
+            return None
+    return _known(file)
+
+
+def _write_new(file: Path, data: bytes) -> None:
+    """Write a small file durably, whole or not at all; FileExistsError when there is one already."""
+    unfinished = file.with_name(f"{file.name}.{random_bytes(4).hex()}.new")
+    try:
+        with unfinished.open("xb", buffering=0) as opened:
+            write_all(opened.fileno(), data)
+            os.fsync(opened.fileno())
+        try:
+            file.hardlink_to(unfinished)
+        except FileExistsError:
+            raise
+        except (
+            OSError,
+            NotImplementedError,
+        ):  # no links: a phone, where nobody else has the folder, or a stick
+            if file.exists():
+                raise FileExistsError from None
+            unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
     if os.name != "nt":
         descriptor = os.open(file.parent, os.O_RDONLY)
         try:

@@ -229,6 +229,26 @@ async def test_a_tap_right_after_a_letter_is_answered_with_the_letter() -> None:
         assert session.client.crashes == []
 
 
+async def test_any_number_of_taps_that_waited_together_meets_what_the_one_before_changed() -> None:
+    @component
+    def counting_screen() -> ft.View:
+        count, set_count = ft.use_state(0)
+        return ft.View(controls=[ft.Button(str(count), on_click=lambda: set_count(count + 1))])
+
+    def main(page: ft.Page) -> None:
+        guard_session(page, State())
+        page.render_views(lambda: [counting_screen()])
+
+    async with FakeSession(main) as session:
+        (button,) = session.find(ft.Button)
+        async with asyncio.TaskGroup() as arrived:
+            for _ in range(60):
+                arrived.create_task(session.session.dispatch_event(button._i, "click", None))
+        await session.settle()
+        (button,) = session.find(ft.Button)
+        assert button.content == "60"
+
+
 async def test_two_fields_changed_at_once_both_keep_what_was_typed_and_a_burst_is_drawn_once() -> None:
     drawn: list[tuple[str, str]] = []
 

@@ -266,3 +266,27 @@ async def test_nothing_follows_a_call_that_is_not_answered_until_another_page_is
             monkeypatch.setattr(PhoneKeys, "patience", 10.0)
             await asyncio.to_thread(store.set, "seq", "newest")
             assert await asyncio.to_thread(store.get, "seq") == "newest"
+
+
+async def test_a_page_that_comes_in_the_middle_of_a_call_is_asked_all_the_same(
+    device: Device,
+) -> None:
+    """The call before belongs to the page that went: it may never be answered."""
+    keys, loop = PhoneKeys(), asyncio.get_running_loop()
+    store = keys.offer("00")
+
+    async def attach(page: ft.Page) -> None:
+        keys.attach(page)
+
+    async with FakeSession(attach, extension=device.phone) as session:
+
+        def question(storage: object) -> Any:
+            asyncio.run_coroutine_threadsafe(attach(session.page), loop).result()
+            return asyncio.Event().wait()
+
+        keys.patience = 0.05
+        with pytest.raises(TimeoutError):
+            await asyncio.to_thread(keys.ask, question)
+        keys.patience = 10.0
+        await asyncio.to_thread(store.set, "seq", "newer")
+        assert await asyncio.to_thread(store.get, "seq") == "newer"

@@ -3,10 +3,13 @@
 import logging
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
+from types import ModuleType
+from typing import Any
 
 import keyring.backend
 import keyring.errors
@@ -179,10 +182,100 @@ def test_only_the_systems_own_backend_is_asked(monkeypatch: pytest.MonkeyPatch, 
     assert modules == {"keyring.backends.macOS", "keyring.backends.SecretService", "keyring.backends.Windows"}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a session bus")
+def test_a_session_bus_that_falls_silent_does_not_keep_the_app_from_starting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It takes the connection and answers the greeting, and nothing after that."""
+    bus = socket.socket(socket.AF_UNIX)
+    bus.bind(str(tmp_path / "bus"))
+    bus.listen()
+    taken: list[socket.socket] = []
+
+    def serve() -> None:
+        taken.append(bus.accept()[0])
+        while b"AUTH" not in taken[0].recv(4096):
+            pass
+        taken[0].sendall(b"OK 00\r\n")
+
+    greeting = Thread(target=serve)
+    greeting.start()
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path}/bus")
+    assert desktop_offer("linux", patience=0.5) is None
+    greeting.join()
+    taken[0].close()
+    bus.close()
+
+
+class NotFound(Exception):
+    """What Windows says of an entry that is not there."""
+
+    winerror = 1168
+
+    def __init__(self, funcname: str) -> None:
+        super().__init__()
+        self.funcname = funcname
+
+
+class WindowsCredentials(ModuleType):
+    """Windows' part of the library's backend for it, in memory."""
+
+    CRED_TYPE_GENERIC, CRED_PERSIST_LOCAL_MACHINE, CRED_PERSIST_ENTERPRISE = 1, 2, 3
+
+    def __init__(self) -> None:
+        super().__init__("win32ctypes.pywin32.win32cred")
+        self.held: dict[str, dict[str, Any]] = {}
+
+    def CredRead(self, *, Type: int, TargetName: str) -> dict[str, Any]:  # noqa: N802, N803
+        if TargetName not in self.held:
+            raise NotFound("CredRead")
+        return self.held[TargetName]
+
+    def CredWrite(self, credential: dict[str, Any], flags: int) -> None:  # noqa: N802
+        text = credential["CredentialBlob"].encode("utf-16-le")
+        self.held[credential["TargetName"]] = credential | {"CredentialBlob": text}
+
+    def CredDelete(self, *, Type: int, TargetName: str) -> None:  # noqa: N802, N803
+        if self.held.pop(TargetName, None) is None:
+            raise NotFound("CredDelete")
+
+
+def test_windows_keeps_no_value_that_was_written_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library's backend moves what an entry held to another name: an old device secret must not stay there."""
+    credentials, types = WindowsCredentials(), ModuleType("win32ctypes.pywin32.pywintypes")
+    types.error = NotFound  # type: ignore[attr-defined]
+    package = ModuleType("win32ctypes.pywin32")
+    package.pywintypes, package.win32cred = types, credentials  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "win32ctypes", ModuleType("win32ctypes"))
+    monkeypatch.setitem(sys.modules, "win32ctypes.pywin32", package)
+    monkeypatch.delitem(sys.modules, "keyring.backends.Windows", raising=False)
+    offer = desktop_offer("win32")
+    assert offer
+    store = offer(FOLDER)
+    for text in ("first", "second", "third"):
+        store.set("ds", text)
+        assert store.get("ds") == text
+        assert {one["CredentialBlob"].decode("utf-16") for one in credentials.held.values()} == {text}
+    assert {one["Persist"] for one in credentials.held.values()} == {credentials.CRED_PERSIST_LOCAL_MACHINE}
+    store.delete("ds")
+    assert not credentials.held
+
+
 def test_without_the_library_there_is_no_key_store(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("keyring.backends.SecretService", "keyring.backends.macOS", "keyring.backends.Windows"):
         monkeypatch.setitem(sys.modules, name, None)
     assert desktop_offer(sys.platform) is None
+
+
+@pytest.mark.parametrize("where", ["here", "in a program"])
+def test_no_test_reaches_the_key_store_of_whoever_runs_it(where: str) -> None:
+    if where == "here":
+        assert desktop_offer() is None
+        return
+    ask = "from fieldapp.desktop_keystore import desktop_offer; print(desktop_offer()); import keyring"
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "None\n"
+    assert done.stderr.splitlines()[-1] == "ImportError: tests have no key store"
 
 
 IN_A_SESSION = """
@@ -212,7 +305,7 @@ def test_a_real_secret_service_binds_a_vault(tmp_path: Path) -> None:
     run = [sys.executable, "-c", IN_A_SESSION, str(tmp_path / "data")]
     done = subprocess.run(
         ["dbus-run-session", "--", "bash", "-c", f'{start}; exec "$@"', "bash", *run],
-        env={**os.environ, **private},
+        env={**{name: value for name, value in os.environ.items() if name != "PYTHONPATH"}, **private},
         capture_output=True,
         text=True,
         timeout=120,

@@ -22,6 +22,7 @@ from fieldapp.vault import (
     WrongRecoveryCode,
     new_code,
 )
+from fieldapp.vault.keystore import OUTBOX_KEY
 from sync import outbox
 from sync.client import CentreClient, RelayClient
 from sync.outbox import OutboxMeta, OutboxState
@@ -346,3 +347,39 @@ async def test_story_13_what_is_sealed_reaches_the_centre_whatever_was_lost(
     elif lost == "an answer":
         await opened.delivery.once()
     assert MsgType.SCREENING in [one.header.msg_type for one in await centre.pull(desk)]
+
+
+async def test_nothing_hangs_on_the_error_of_a_sheet_that_needs_the_key_store(
+    guarded: Gate, centre: ScriptedCentre, desk: CentreClient
+) -> None:
+    """A screen keeps the error that it shows; what was typed must not stay in memory with it."""
+    keystore, sheet = guarded.shelf.keystore, new_code()
+    assert isinstance(keystore, MemoryKeystore)
+    assert guarded.notebook
+    await guarded.notebook.book.join(centre.member(), centre.trust, await centre.tokens(desk))
+    await guarded.notebook.book.set_word(SlotKind.OPEN, PASSPHRASE, SECOND)
+    await (await guarded.unlock(SECOND)).book.set_recovery(SECOND, sheet)
+    await guarded.lock()
+    keystore.broken = True
+    with pytest.raises(KeystoreUnavailable) as caught:
+        await guarded.recover(sheet, NEW)
+    assert caught.value.__context__ is None
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("head_start", range(6))
+async def test_what_comes_while_the_app_ends_opens_nothing_and_begins_no_sending(
+    guarded: Gate, head_start: int
+) -> None:
+    """A window that goes locks once more, one that comes asks for the sender, an unlock may be on its way."""
+    await guarded.lock()
+    ends = asyncio.create_task(guarded.shut())
+    for _ in range(head_start):
+        await asyncio.sleep(0)
+    guarded.send_while_locked()
+    late = await asyncio.gather(guarded.lock(), guarded.unlock(PASSPHRASE), return_exceptions=True)
+    await ends
+    assert late[0] is None
+    assert guarded.notebook is None
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "locked sender"]
+    OutboxFile.open(guarded.shelf.folder, guarded.shelf.keystore.get(OUTBOX_KEY) or b"").close()

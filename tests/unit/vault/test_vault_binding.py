@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import os
 import shutil
 from collections.abc import Callable
 from functools import cache
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from fieldapp.vault import (
     FLOOR,
     ForcedWords,
+    KdfParameters,
     KeystoreUnavailable,
     NoKeystore,
     Recovery,
@@ -28,7 +30,7 @@ from fieldapp.vault import (
 )
 from fieldapp.vault import guard as guards
 from fieldapp.vault import recovery as recovery_module
-from fieldapp.vault.header import COPY_SIZE
+from fieldapp.vault.header import COPY_SIZE, Header, HeaderFile
 from fieldapp.vault.kdf import stretch
 from fieldapp.vault.keystore import DEVICE_KEY, GENERATION, recall
 from fieldapp.vault.system_keystore import (
@@ -132,35 +134,92 @@ def test_a_sheet_binds_it_to_the_key_store_of_today(plain: Path, plain_template:
         unlock(plain, NEW, MemoryKeystore(), now=NOW + 30)
 
 
-def test_a_cut_at_any_call_of_the_key_store_while_it_is_bound_leaves_one_that_opens(
-    plain: Path, plain_template: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("was_bound", [False, True])
+def test_a_key_store_that_fails_for_ever_at_any_call_of_a_recovery_costs_nobody_the_notebook(
+    plain: Path,
+    plain_template: tuple[Path, str],
+    template: tuple[Path, dict[str, bytes]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    was_bound: bool,
 ) -> None:
-    """The old passphrase without a key store, or the new one with it; and in between the sheet, never neither."""
-    once = cache(stretch)  # the same work for the same words and salt need not be done for every call
-    monkeypatch.setattr(recovery_module, "stretch", once)
-    monkeypatch.setattr(unlocking, "stretch", once)
-    opened = set()
-    for calls in range(20):
-        folder, keystore = shutil.copytree(plain, tmp_path / str(calls)), FailingAfter(calls)
+    """Before the new header the sheet opens; after it the new passphrase, with nothing that the key store had."""
+    start, code, values = plain, plain_template[1], dict[str, bytes]()
+    if was_bound:
+        start, values = tmp_path / "bound", dict(template[1])
+        shutil.copytree(template[0], start)
+        vault = unlock(start, PASSPHRASE, MemoryKeystore(values), now=NOW)
+        put(vault, b"kept")
+        vault.set_recovery(PASSPHRASE, code, NOW)
+        vault.lock()
+    known, once = HeaderFile(start / "v.hdr").unchecked()[0].salt, cache(stretch)
+
+    def quick(words: str, salt: bytes, cost: KdfParameters) -> bytes:  # many headers are made here
+        return once(words, salt, cost) if salt == known else blake(b"test", words.encode(), key=salt)
+
+    monkeypatch.setattr(recovery_module, "stretch", quick)
+    monkeypatch.setattr(unlocking, "stretch", quick)
+    ends = set()
+    for calls in range(40):
+        folder, keystore = shutil.copytree(start, tmp_path / str(calls)), FailingAfter(calls, values)
         recovery = Recovery.begin(folder, keystore)
-        recovery.open(plain_template[1])
+        recovery.open(code)
         try:
-            recovery.finish(NEW, NOW).lock()
+            vault = recovery.finish(NEW, NOW)
         except KeystoreUnavailable:
-            recovery.abandon()
-        else:
+            assert which_opens(folder, keystore.values) == PASSPHRASE
+            recovery = Recovery.begin(folder, NoKeystore())
+            recovery.open(code)
+            recovery.finish(NEW, NOW).lock()
+            ends.add("the sheet")
+            continue
+        bound = vault.is_bound
+        vault.lock()
+        assert which_opens(folder, keystore.values) == NEW
+        if bound:
+            ends.add("with it")
             break
-        opened.add(which_opens(folder, keystore.values))
+        assert which_opens(folder, {}) == NEW
+        ends.add("without it")
     else:
         raise AssertionError("it never came to its end")
-    assert opened == {PASSPHRASE, NEW}
+    assert ends == {"the sheet", "with it", "without it"}
+
+
+@pytest.mark.parametrize("number", [2, 3])
+@pytest.mark.parametrize("where", ["before", "torn", "after"])
+def test_a_cut_while_a_recovery_leaves_out_a_key_store_that_failed_leaves_the_new_passphrase(
+    plain: Path, plain_template: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, number: int, where: str
+) -> None:
+    keystore, real, written = FailingAfter(2), HeaderFile._write, 0
+
+    def write(self: HeaderFile, copy: int, header: Header, secret: bytes) -> None:
+        nonlocal written
+        if written == number and where == "torn":
+            with (plain / "v.hdr").open("r+b") as file:
+                file.seek(copy * COPY_SIZE)
+                file.write(header.pack(secret)[:2000])
+        if written == number and where != "after":
+            raise KeyboardInterrupt
+        real(self, copy, header, secret)
+        if written == number:
+            raise KeyboardInterrupt
+        written += 1
+
+    recovery = Recovery.begin(plain, keystore)
+    recovery.open(plain_template[1])
+    monkeypatch.setattr(HeaderFile, "_write", write)
+    with pytest.raises(KeyboardInterrupt):
+        recovery.finish(NEW, NOW)
+    monkeypatch.setattr(HeaderFile, "_write", real)
+    assert which_opens(plain, keystore.values) == NEW
 
 
 class FailingAfter(MemoryKeystore):
     """Answers so many calls and then raises."""
 
-    def __init__(self, calls: int) -> None:
-        super().__init__()
+    def __init__(self, calls: int, values: dict[str, bytes] | None = None) -> None:
+        super().__init__(dict(values or {}))
         self.left = calls
 
     def _check(self, *, changing: bool = False) -> None:
@@ -310,7 +369,7 @@ def test_where_no_key_store_keeps_what_it_is_given_there_is_none(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("gone", ["raises", "not installed", "id damaged", "id unreadable"])
+@pytest.mark.parametrize("gone", ["raises", "not installed", "id damaged", "id emptied", "id unreadable"])
 def test_a_key_store_that_is_gone_is_never_taken_for_none(tmp_path: Path, gone: str) -> None:
     offered = Offered()
     folder = tmp_path / "data"
@@ -322,6 +381,8 @@ def test_a_key_store_that_is_gone_is_never_taken_for_none(tmp_path: Path, gone: 
         offered.texts.broken = True
     elif gone == "id damaged":
         (folder / ID_FILE).write_bytes(b"short")
+    elif gone == "id emptied":
+        (folder / ID_FILE).write_bytes(b"")
     elif gone == "id unreadable":
         (folder / ID_FILE).unlink()
         (folder / ID_FILE).mkdir()
@@ -353,10 +414,50 @@ def first_keystore(folder: Path, offered: Offered) -> SystemKeystore:
     return keystore
 
 
-def test_a_full_disk_leaves_no_key_store_and_no_half_an_id(tmp_path: Path) -> None:
-    (tmp_path / f"{ID_FILE}.new").mkdir()
+@pytest.mark.parametrize("call", [1, 2])
+def test_a_full_disk_leaves_no_key_store_and_no_half_an_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    """Where the id may not be durable, nothing may depend on it."""
+    real, calls = os.fsync, iter(range(1, 10))
+
+    def fsync(descriptor: int) -> None:
+        if next(calls) == call:
+            raise OSError("no space")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
     assert isinstance(device_keystore(tmp_path, Offered()), NoKeystore)
-    assert not (tmp_path / ID_FILE).exists()
+    assert [path.name for path in tmp_path.iterdir()] == ([] if call == 1 else [ID_FILE])
+
+
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("answers", [True, False])
+def test_two_that_start_for_the_first_time_at_once_keep_one_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool, answers: bool
+) -> None:
+    """A key store asks for its password, the app is opened once more, and then both go on."""
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", no_link)
+    stores: dict[str, MemoryTexts] = {}
+    begun: list[str] = []
+
+    def offer(folder_id: str) -> MemoryTexts:
+        return stores.setdefault(folder_id, MemoryTexts())
+
+    def slow(folder_id: str) -> MemoryTexts:
+        if not begun:
+            begun.append(folder_id)
+            device_keystore(tmp_path, offer)
+            return MemoryTexts(broken=not answers)
+        return offer(folder_id)
+
+    device_keystore(tmp_path, slow).set("ds", b"k" * 32)
+    assert device_keystore(tmp_path, offer).get("ds") == b"k" * 32
+
+
+def no_link(self: Path, target: Path) -> None:
+    raise PermissionError("this file system has no links")
 
 
 def test_a_probe_leaves_nothing(keystore: MemoryKeystore) -> None:

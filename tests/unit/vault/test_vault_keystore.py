@@ -18,6 +18,7 @@ from fieldapp.vault import (
     new_code,
     unlock,
 )
+from fieldapp.vault.keystore import forget, recall, remember
 from tests.fakes.keystore import MemoryKeystore
 from tests.unit.vault.conftest import NOW, PASSPHRASE
 
@@ -78,6 +79,46 @@ def test_a_lost_outbox_key_is_given_back(
         keystore.set("bk", instead)
     reopen()
     assert keystore.values["bk"] == key
+
+
+class NeverForgets(MemoryKeystore):
+    """Refuses every deletion."""
+
+    def delete(self, name: str) -> None:
+        raise OSError("the keystore of this test deletes nothing")
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_key_store_that_deletes_nothing_still_ends_a_change_of_the_secret(
+    vault: Vault, directory: Path, keystore: MemoryKeystore, reopen: Reopen, finished: bool
+) -> None:
+    """The power failed while the secret was exchanged: a rest of that must not keep the records closed."""
+    put(vault, b"kept")
+    vault.lock()
+    right = keystore.values["ds"]
+    if finished:  # the header is under the new secret already
+        keystore.values |= {"ds2": right, "ds": b"o" * 32}
+    else:
+        keystore.values["ds2"] = b"n" * 32
+    again = unlock(directory, PASSPHRASE, NeverForgets(keystore.values), now=NOW)
+    assert again.get(A)
+    again.lock()
+    assert keystore.values["ds"] == right
+    reopen().lock()
+    assert "ds2" not in keystore.values
+
+
+def test_what_a_key_store_was_given_or_says_hangs_on_no_error() -> None:
+    """A screen keeps the error that it shows: with it would stay every frame below, and what stood in them."""
+    for ask in (
+        lambda held: remember(held, "ds", b"k" * 32),
+        lambda held: recall(held, "ds", 32),
+        lambda held: forget(held, "ds"),
+    ):
+        with pytest.raises(KeystoreUnavailable) as caught:
+            ask(MemoryKeystore(broken=True))
+        assert caught.value.__context__ is None
+        assert caught.value.__cause__ is None
 
 
 def test_lost_mirrors_are_unknown_and_not_a_rollback(
