@@ -33,6 +33,7 @@ from fieldapp.vault import (
     Vault,
     VaultDamaged,
     VaultError,
+    WrongRecoveryCode,
     calibrate,
     create,
     exists,
