@@ -229,6 +229,22 @@ async def test_an_older_header_without_an_upload_pass_left_keeps_nobody_out(
     await gate.shut()
 
 
+async def test_a_search_in_the_notes_erases_nothing_however_many_there_were(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    keystore = MemoryKeystore()
+    gate = Gate(tmp_path / "device", keystore, clock, SystemIds(), RelayClient, calibrated=lambda: FLOOR)
+    await gate.create(PASSPHRASE, Settings())
+    await gate.lock()
+    keystore.values[WIPE_AFTER] = (1).to_bytes(4, "little") + bytes(4)
+    assert await gate.search("the number of the dentist") is None
+    notebook = await gate.unlock(PASSPHRASE)
+    assert not notebook.book.is_second
+    # There is no centre here that wishes it: a wish of one before is taken away.
+    assert WIPE_AFTER not in keystore.values
+    await gate.shut()
+
+
 async def test_a_device_hears_of_it_by_the_directory_and_knows_it_after_a_lock(
     gate: Gate, notebook: Notebook, centre: ScriptedCentre, desk: CentreClient
 ) -> None:
@@ -251,7 +267,7 @@ async def test_the_policy_on_guesses_is_left_outside_the_notebook_and_an_older_c
     assert WIPE_AFTER not in keystore.values
     strict = replace(centre.directory.policy, wipe_after=20)
     await notebook.book.join(centre.member(), ruled(centre, 2, policy=strict), await centre.tokens(desk))
-    assert keystore.values[WIPE_AFTER] == (20).to_bytes(4, "little")
+    assert keystore.values[WIPE_AFTER] == (20).to_bytes(4, "little") + bytes(4)
     await gate.lock()
     older = (folder / "v.db").read_bytes()
     notebook = await gate.unlock(PASSPHRASE)

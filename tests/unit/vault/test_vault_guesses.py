@@ -14,6 +14,7 @@ from fieldapp.vault import (
     UnlockAttempt,
     UnlockDelayed,
     Vault,
+    VaultDamaged,
     WrongPassphrase,
     create,
     finish_wipe,
@@ -176,11 +177,83 @@ def test_it_can_be_withdrawn_and_a_second_notebook_neither_sets_nor_ends_it(devi
     second = opened(device, SECOND)
     second.set_wipe_after(0)
     second.lock()
-    assert store.get(WIPE_AFTER) == LIMIT.to_bytes(4, "little")
+    assert store.get(WIPE_AFTER) == LIMIT.to_bytes(4, "little") + bytes(4)
     first = opened(device, FIRST)
     first.set_wipe_after(0)
     first.lock()
     assert store.get(WIPE_AFTER) is None
+
+
+def test_guesses_from_before_the_centre_wished_it_erase_nothing(made: Path, tmp_path: Path) -> None:
+    device = shutil.copytree(made, tmp_path / "device")
+    guess(device, LIMIT + 7)
+    vault = opened(device, FIRST, now=NOW + DAY)
+    vault.set_wipe_after(LIMIT)
+    vault.lock()
+    guess(device, LIMIT - 1, begin=100)
+    vault = opened(device, "the last guess", now=NOW + 10 * DAY)
+    assert vault.is_second
+    vault.lock()
+
+
+def test_a_key_store_that_kept_an_older_count_erases_nothing_after_the_right_passphrase(device: Path) -> None:
+    store = FileKeystore(device / "keys")
+    guess(device, LIMIT - 1)
+    higher = store.get("att") or b""
+    opened(device, FIRST, now=NOW + DAY).lock()
+    store.set("att", higher)  # it refused the write of the success
+    vault = opened(device, FIRST, now=NOW + DAY + 10)
+    vault.set_wipe_after(LIMIT)
+    vault.lock()
+    guess(device, 1, begin=100)
+    opened(device, FIRST, now=NOW + 10 * DAY).lock()
+
+
+def test_what_is_garbled_is_written_anew(device: Path) -> None:
+    store = FileKeystore(device / "keys")
+    held = store.get(WIPE_AFTER)
+    store.set(WIPE_AFTER, b"?")
+    vault = opened(device, FIRST)
+    vault.set_wipe_after(LIMIT)
+    assert store.get(WIPE_AFTER) == held
+    store.set(WIPE_AFTER, b"?")
+    vault.set_wipe_after(0)
+    assert store.get(WIPE_AFTER) is None
+    vault.lock()
+
+
+def test_a_new_vault_inherits_nothing_of_the_one_before(device: Path) -> None:
+    shutil.rmtree(device / "data")
+    store = FileKeystore(device / "keys")
+    create(device / "data", FIRST, store, FLOOR, now=NOW).lock()
+    assert store.get(WIPE_AFTER) is None
+
+
+def test_a_right_passphrase_that_meets_damage_is_no_guess(
+    device: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*_args: object, **_more: object) -> None:
+        raise VaultDamaged("made up")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CellStore, "read", damaged)
+        for n in range(LIMIT):
+            with pytest.raises(VaultDamaged):
+                opened(device, FIRST, now=NOW + n)
+    with pytest.raises(WrongPassphrase):
+        opened(device, "one slip", now=NOW + LIMIT)
+    opened(device, FIRST, now=NOW + DAY).lock()
+
+
+def test_what_is_searched_for_counts_and_never_erases(device: Path) -> None:
+    guess(device, LIMIT - 1)
+    for n in range(2):
+        attempt = UnlockAttempt.begin(device / "data", FileKeystore(device / "keys"), NOW + (n + 1) * DAY)
+        with pytest.raises(WrongPassphrase):
+            attempt.finish(attempt.stretch("a sentence in the notes"), NOW + (n + 1) * DAY, erases=False)
+    vault = opened(device, FIRST, now=NOW + 10 * DAY)
+    assert vault.records()
+    vault.lock()
 
 
 def cut(*_args: object) -> None:
