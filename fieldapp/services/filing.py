@@ -351,10 +351,12 @@ class Book:
         self._tell_vault()
 
     def _tell_vault(self) -> None:
-        """Leave outside the notebook what the policy says of it while it is locked; an older copy says nothing."""
-        policy = self.policy
-        if policy is not None and not self.put_back:
-            self._vault.set_wipe_after(policy.wipe_after)
+        """Leave outside the notebook what the policy says of it while it is locked; an older copy says nothing.
+
+        Where there is no centre, as after an order to wipe, nothing stays of what one wished.
+        """
+        if not self.put_back:
+            self._vault.set_wipe_after(self.policy.wipe_after if self.policy else 0)
 
     def _file(self, record: Filed, also: Change | None) -> Filed:
         if record.record_id in self._filed:

@@ -112,7 +112,8 @@ class Gate:
 
         Every word costs the same derivation, reads and writes. One that may be a passphrase is counted as an attempt. One
         that cannot be, or that comes while attempts are delayed, opens nothing and is not counted; nor does whoever
-        searches learn which it was, or that the storage does not answer.
+        searches learn which it was, or that the storage does not answer. However many there are, none of them erases:
+        whoever looks for a sentence in the notes has not guessed, and a notebook that opens by it would betray them.
         """
         return await self._to_the_end(self._search(word))
 
@@ -203,12 +204,12 @@ class Gate:
             finally:
                 self.send_while_locked()
 
-    async def _attempt(self, passphrase: str) -> Notebook:
+    async def _attempt(self, passphrase: str, *, erases: bool = True) -> Notebook:
         attempt = await self._worker.run(
             UnlockAttempt.begin, self.shelf.folder, self.shelf.keystore, self.clock.now()
         )
         stretched = await self._stretched(attempt, passphrase)
-        vault = await self._worker.run(attempt.finish, stretched, self.clock.now())
+        vault = await self._worker.run(attempt.finish, stretched, self.clock.now(), erases=erases)
         return await self._open(vault)
 
     async def _stretched(self, attempt: UnlockAttempt, passphrase: str) -> bytes:
@@ -224,7 +225,7 @@ class Gate:
             try:
                 if passphrases.could_open(word):
                     with contextlib.suppress(UnlockDelayed):
-                        return await self._attempt(word)
+                        return await self._attempt(word, erases=False)
                 await self._pretend(word)
             except VaultError:
                 pass  # a search has no result, whatever the reason

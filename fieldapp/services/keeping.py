@@ -195,8 +195,12 @@ class DeviceBook(ChunkBook):
             await self._report_put_back(before)
 
     async def report_put_back(self) -> None:
-        """Tell the centre that an older header was put back, at every unlock until the worker has understood it."""
-        if self.keys_put_back and self.membership is not None:
+        """Tell the centre that an older header was put back, at every unlock until the worker has understood it.
+
+        One at a time: each costs an upload pass, and while nothing can be sent a record may need them all.
+        """
+        told = any(known.record_id == NO_RECORD and meta.urgent for known, meta in self._entries.values())
+        if self.keys_put_back and self.membership is not None and not told:
             await self._report_put_back(self.membership.device_id)
 
     async def understood_put_back(self) -> None:
@@ -206,7 +210,7 @@ class DeviceBook(ChunkBook):
         self.changes.ring()
 
     async def _report_put_back(self, device_id: bytes) -> None:
-        with contextlib.suppress(VaultError, SealRefused):  # the worker is told in any case
+        with contextlib.suppress(VaultError, SealRefused, NoDropToken):  # the worker is told in any case
             await self._worker.run(self._seal_put_back, device_id)
             self.changes.ring()
 

@@ -89,6 +89,7 @@ def _new_device_keys(keystore: Keystore, header: Header) -> tuple[bytes, bytes]:
     keys.remember(keystore, keys.INSTALL_ID, header.header_id)
     keys.remember(keystore, keys.HEADER_SEQ, bytes(8))
     keys.remember(keystore, keys.ATTEMPTS, header.attempts.pack())
+    keys.forget(keystore, guard.WIPE_AFTER)  # a vault before this one may have left it
     for name in keys.GENERATION:
         keys.remember(keystore, name, random_bytes(BLOB_SIZE))
     return keys.recall_key(keystore, keys.DEVICE_KEY), keys.recall_key(keystore, keys.OUTBOX_KEY)

@@ -5,6 +5,7 @@ never one that leads, which would look like a rollback.
 """
 
 import secrets
+import struct
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -24,8 +25,10 @@ from sync.primitives import KEY_SIZE, same
 
 HEADER_FILE: Final = "v.hdr"
 WIPE_AFTER: Final = "wpn"
-"""Keystore entry: at how many wrong passphrases everything is erased, u32. The header has no place for it, and without a
-keystore whoever copies the files counts nothing anyway."""
+"""Keystore entry: limit u32 | since u32: everything is erased when `limit` wrong passphrases were counted above `since`,
+the count when the first notebook was last opened. The header has no place for it, and without a keystore whoever copies
+the files counts nothing anyway."""
+_LIMIT: Final = struct.Struct("<II")
 _NO_SEQ: Final = 2**62
 """No header comes so far: a keystore that says so is damaged, and nothing is continued above it."""
 
@@ -81,21 +84,29 @@ class HeaderGuard:
         if self.is_unguarded:  # a keystore that came later may speak of another vault
             return False
         try:
-            limit = int.from_bytes(keys.recall(self._keystore, WIPE_AFTER, 4) or b"", "little")
+            held = keys.recall(self._keystore, WIPE_AFTER, _LIMIT.size)
         except KeystoreUnavailable:
             return False
-        return 0 < limit <= self._header.attempts.failures
+        limit, since = _LIMIT.unpack(held or bytes(_LIMIT.size))
+        return bool(0 < limit <= self._header.attempts.failures - since)
 
     def set_wipe_after(self, attempts: int) -> None:
-        """Erase everything at so many wrong passphrases; 0 for never. Nothing for a vault without a device secret."""
+        """Erase everything at so many wrong passphrases from now on; 0 for never. Nothing without a device secret.
+
+        What was counted before stays and delays, and erases nothing: the right passphrase has come since, and at the
+        time of some of it nobody had said that guesses erase.
+        """
         if self.is_unguarded:
             return
+        wished = _LIMIT.pack(attempts, self._attempts().failures) if attempts else None
+        held: bytes | None = b""  # something else than what is wished, where it cannot be read
         with suppress(KeystoreUnavailable):
-            known = keys.recall(self._keystore, WIPE_AFTER, 4)
-            if attempts and known != attempts.to_bytes(4, "little"):
-                keys.remember(self._keystore, WIPE_AFTER, attempts.to_bytes(4, "little"))
-            elif known is not None and not attempts:
+            held = keys.recall(self._keystore, WIPE_AFTER, _LIMIT.size)
+        with suppress(KeystoreUnavailable):
+            if wished is None and held is not None:
                 keys.forget(self._keystore, WIPE_AFTER)
+            elif wished is not None and wished != held:
+                keys.remember(self._keystore, WIPE_AFTER, wished)
 
     def begin_attempt(self, now: int) -> None:
         """Count one attempt, durably, before anything is tried; UnlockDelayed when it is too early."""

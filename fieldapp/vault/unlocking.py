@@ -30,6 +30,7 @@ from fieldapp.vault.errors import (
     StorageFailed,
     UnsupportedVault,
     VaultDamaged,
+    VaultError,
     WrongPassphrase,
 )
 from fieldapp.vault.generation import GenerationMirror
@@ -114,10 +115,14 @@ class UnlockAttempt:
         header = self._guard.header
         return stretch(passphrase, header.salt, header.parameters)
 
-    def finish(self, stretched: bytes, now: int) -> Vault:
-        """Open the vault; WrongPassphrase, VaultBusy, VaultDamaged or UnsupportedVault end the attempt."""
+    def finish(self, stretched: bytes, now: int, *, erases: bool = True) -> Vault:
+        """Open the vault; WrongPassphrase, VaultBusy, VaultDamaged or UnsupportedVault end the attempt.
+
+        Without `erases` a wrong one is counted and never one too many: it need not have been meant as a passphrase.
+        """
         try:
-            found, too_many = self._guard.find(stretched), self._guard.wipes_now  # asked whatever was typed
+            # Both are asked whatever was typed.
+            found, too_many = self._guard.find(stretched), self._guard.wipes_now and erases
             if found is None and not too_many:
                 self._same_work()
                 raise WrongPassphrase("no slot")
@@ -127,7 +132,12 @@ class UnlockAttempt:
                 content = replace(content, kind=SlotKind.OPEN, state=SlotState.WIPING)
                 index = self._guard.replace(content, stretched, now)
                 return self._load(index, content, stretched, now)
-            vault = self._load(index, content, stretched, now)
+            try:
+                vault = self._load(index, content, stretched, now)
+            except VaultError:
+                with suppress(VaultError):  # it was the right one: damaged files must not look like guesses
+                    self._guard.end_attempt(now)
+                raise
             self._guard.end_attempt(now)
         except BaseException:
             self.abandon()

@@ -314,7 +314,7 @@ def try_everything(case: Case, step: int) -> dict[str, Any]:
     for number, fault in enumerate(faults):
         sample = list(range(step * number // len(faults), case.calls, step))
         if case.name == "rekey":  # the two writes of the header around thousands of cells
-            sample += [case.calls - 1 - number, case.calls - 1 - number - len(faults)]
+            sample += [case.calls - 1 - 2 * number - other for other in range(1 if step > 1000 else 2)]
         for at in sample + [case.calls] * (fault is Fault.POWER):
             tried += 1
             wrong += [f"{fault} at {at}: {what}" for what in case.try_at(fault, at)]

@@ -1,12 +1,15 @@
 """What a worker sees when the centre lets the device wait, has withdrawn it, or the records were put back."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fieldapp.services.filing import Book
+from fieldapp.services.gate import Gate
 from fieldapp.services.membership import Standing
 from fieldapp.ui.state import Screen
+from tests.fakes.centre import ScriptedCentre
 from tests.session.field_harness import Field, open_field
 
 pytestmark = pytest.mark.anyio
@@ -67,3 +70,17 @@ async def test_an_older_lock_that_was_put_back_is_told_until_it_is_understood(tm
         assert "An older passphrase may open it again." in said(app)
         await app.press("error-action")
         assert "An older passphrase may open it again." not in said(app)
+
+
+@pytest.mark.parametrize("bound", [True, False])
+async def test_erasing_after_guesses_is_said_only_of_a_notebook_that_is_bound_to_the_key_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, bound: bool
+) -> None:
+    """One that was made before there was a key store is never erased by guesses, whatever the device has by now."""
+    async with open_field(tmp_path) as app:
+        policy = ScriptedCentre("https://relay.example", app.clock.now()).directory.policy
+        monkeypatch.setattr(Book, "policy", replace(policy, wipe_after=20))
+        monkeypatch.setattr(Gate, "has_keystore", True)
+        monkeypatch.setattr(Book, "is_bound", bound)
+        await app.press("settings")
+        assert ("after 20 wrong passphrases" in said(app)) is bound

@@ -114,7 +114,7 @@ def _timing(state: FieldState, trying: Trying) -> list[ft.Control]:
     limits = state.open.book.orders.policy
     limited = [] if limits is None else [_limits(state, limits)]
     policy = state.open.book.policy
-    if policy is not None and policy.wipe_after and state.gate.has_keystore:
+    if policy is not None and policy.wipe_after and state.open.book.is_bound:
         words = state.t(
             "Your centre lets this device erase this notebook after {n} wrong passphrases. What is sealed is still sent.",
             n=policy.wipe_after,
