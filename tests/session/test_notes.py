@@ -147,7 +147,7 @@ async def test_nothing_ever_tells_that_a_search_was_a_wrong_passphrase(
     async with open_field(tmp_path) as app:
         await in_front(app)
         await search(app, "milk")
-        after_a_word = shown(app)
+        after_a_word, file = shown(app), (tmp_path / "notes.json").stat()
         derived.clear()
         for _ in range(7):  # the last two of them come while attempts are delayed
             await search(app, LONG_AND_WRONG)
@@ -156,6 +156,7 @@ async def test_nothing_ever_tells_that_a_search_was_a_wrong_passphrase(
             "each costs one derivation, also those that come too early"
         )
         assert [word for word in TELLING if word in after_a_word.lower()] == []
+        assert (tmp_path / "notes.json").stat() == file, "no search is kept beside the notes"
         await search(app, PASSPHRASE)
         assert shown(app) == after_a_word
         assert app.state.notebook is None
