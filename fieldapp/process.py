@@ -6,6 +6,7 @@ Each of it is done where the system knows it, and never stops the app: a device 
 import ctypes
 import sys
 import threading
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final
 
@@ -24,16 +25,16 @@ def leave_nothing() -> None:
 def forbid_dumps() -> None:
     """Let no crash write the memory of this process, with the keys in it, to a disk."""
     if sys.platform == "win32":
-        ctypes.windll.kernel32.SetErrorMode(_NO_ERROR_BOXES)
+        with suppress(OSError, AttributeError):
+            ctypes.windll.kernel32.SetErrorMode(_NO_ERROR_BOXES)
         return
-    import resource  # not on Windows
+    with suppress(ImportError, OSError, ValueError, AttributeError):  # a sandbox may refuse
+        import resource  # not in every Python
 
-    try:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if sys.platform.startswith(("linux", "android")):
+    if sys.platform.startswith(("linux", "android")):
+        with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-    except (OSError, ValueError, AttributeError):  # a sandbox may refuse
-        return
 
 
 def say_no_values() -> None:
@@ -45,7 +46,8 @@ def say_no_values() -> None:
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next
         where = trace.tb_frame.f_code.co_qualname if trace is not None else "the program"
-        sys.stderr.write(f"{where} failed: {kind.__name__}\n")
+        if sys.stderr is not None:  # a program without a window of its own has none
+            sys.stderr.write(f"{where} failed: {kind.__name__}\n")
 
     def in_thread(found: threading.ExceptHookArgs) -> None:
         if found.exc_type is not SystemExit:

@@ -211,7 +211,7 @@ def search_field(
     return ft.Container(
         ft.Row([field, glass], spacing=0),
         bgcolor=p.card,
-        border=ft.Border.all(theme.hair, p.line),
+        border=ft.Border.all(theme.hair, p.edge),
         border_radius=theme.radius_card,
         padding=ft.Padding.only(left=theme.tight, right=theme.tight),
     )

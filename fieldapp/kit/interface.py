@@ -98,6 +98,8 @@ class Interface(ft.Observable):
         self.width: Width = Width.PHONE
         self.roomy: bool = False
         self.veiled: bool = False
+        self.away = 0
+        """How often the app was left: what was typed before, and can be read, is not shown afterwards."""
         self.ended: bool = False
         self.trouble: bool = False
         self.asking: Question | None = None

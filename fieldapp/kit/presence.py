@@ -187,8 +187,10 @@ class Presence:
     async def _on_lifecycle(self, event: ft.AppLifecycleStateChangeEvent) -> None:
         state = event.state
         if state is ft.AppLifecycleState.INACTIVE:
+            self._ui.away += 1
             self._ui.veiled = self._unlocked
         elif state in (ft.AppLifecycleState.HIDE, ft.AppLifecycleState.PAUSE):
+            self._ui.away += 1
             self._ui.veiled = self._unlocked
             if self._hidden_at is None:
                 self._hidden_at = self._clock()

@@ -24,10 +24,20 @@ LONGEST: Final = 10_000
 """Characters of one note."""
 
 
+_LAST_DAY: Final = 4_000_000_000
+"""Epoch seconds, in the year 2096: a later `at` is damage, and some of them no calendar can show."""
+
+
 class NotesUnwritable(FieldappError):
     """The disk refused to keep a note, or the choice."""
 
     advice = "Make room on the device, then try again."
+
+
+class NoRoomForNote(FieldappError):
+    """A note is too long, or one too many: it was not kept."""
+
+    advice = "Make it shorter, or delete another one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +101,26 @@ class FrontNotes:
         self.chosen, self.notes = False, ()
 
     async def put(self, note: FrontNote) -> None:
-        """Save a note, new or changed; NotesUnwritable. Nothing happens when this front was left meanwhile."""
-        others = tuple(other for other in self.notes if other.id != note.id)
-        if self.chosen and len(others) < MOST_NOTES and len(note.text) <= LONGEST:
-            await self._keep(tuple(sorted((note, *others), key=lambda one: one.at, reverse=True)))
+        """Save a note, new or changed; NotesUnwritable, NoRoomForNote. Nothing happens once this front was left.
+
+        What the disk refused is kept in memory, and written with whatever is saved next.
+        """
+        if not self.chosen:
+            return
+        if len(note.text) > LONGEST or (self.full and self.note(note.id) is None):
+            raise NoRoomForNote("The note is too long, or one too many.")
+        await self._keep(_with(self.notes, note))
 
     async def remove(self, note_id: str) -> None:
-        """Remove a note; NotesUnwritable."""
-        if self.note(note_id) is not None:
+        """Remove a note; NotesUnwritable: then it is still there."""
+        gone = self.note(note_id)
+        if gone is None:
+            return
+        try:
             await self._keep(tuple(note for note in self.notes if note.id != note_id))
+        except NotesUnwritable:
+            self.notes = _with(self.notes, self.note(note_id) or gone)
+            raise
 
     async def _keep(self, notes: tuple[FrontNote, ...]) -> None:
         self.notes = notes  # what is typed next builds on this
@@ -117,24 +138,33 @@ class FrontNotes:
     def _write(self, notes: tuple[FrontNote, ...]) -> None:
         rows = [{"at": n.at, "folder": n.folder, "id": n.id, "text": n.text} for n in notes]
         data = json.dumps({"notes": rows, "v": 1}, ensure_ascii=True, sort_keys=True).encode()
-        fresh = self._file.with_suffix(".new")
         try:
             if self._damaged:
-                self._file.replace(self._file.with_suffix(".old"))
+                self._replace(self._file.with_suffix(".old"), self._file.read_bytes())
                 self._damaged = False
-            with open(fresh, "wb", opener=_private) as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._file)
+            self._replace(self._file, data)
         except OSError:
             raise NotesUnwritable("The note could not be saved.") from None
 
+    def _replace(self, file: Path, data: bytes) -> None:
+        """Write a file whole or not at all: at every moment the old or the new one is there, and it is the choice."""
+        fresh = self._file.with_suffix(".new")
+        try:
+            with open(fresh, "wb", opener=_private) as opened:
+                opened.write(data)
+                opened.flush()
+                os.fsync(opened.fileno())
+            fresh.replace(file)
+        except OSError:
+            with contextlib.suppress(OSError):
+                fresh.unlink()
+            raise
+
     def _erase(self) -> None:
         try:
-            for name in (self._file, self._file.with_suffix(".new"), self._file.with_suffix(".old")):
-                with contextlib.suppress(FileNotFoundError):
-                    name.unlink()
+            # The choice goes last: whoever is cut off in between sees the notes, and leaves them once more.
+            for name in (self._file.with_suffix(".new"), self._file.with_suffix(".old"), self._file):
+                name.unlink(missing_ok=True)
         except OSError:
             raise NotesUnwritable("The notes could not be removed.") from None
 
@@ -143,9 +173,18 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
+def _with(notes: tuple[FrontNote, ...], note: FrontNote) -> tuple[FrontNote, ...]:
+    others = (other for other in notes if other.id != note.id)
+    return tuple(sorted((note, *others), key=lambda one: one.at, reverse=True))
+
+
 def _note(found: Any) -> FrontNote:
+    """Read a note; ValueError, KeyError or TypeError for what is none, or what no screen could draw."""
     note = FrontNote(found["id"], found["text"], found["at"], found["folder"])
     right = isinstance(note.id, str) and isinstance(note.text, str) and len(note.text) <= LONGEST
     if not right or type(note.at) is not int or note.folder not in range(1, 5):
         raise ValueError("not a note")
+    if not note.id or not 0 <= note.at <= _LAST_DAY:
+        raise ValueError("not a note")
+    (note.id + note.text).encode()  # half a character cannot be sent to a screen
     return note

@@ -29,7 +29,6 @@ from fieldapp.vault import (
     NoKeystore,
     Recovery,
     UnlockAttempt,
-    UnlockDelayed,
     Vault,
     VaultDamaged,
     VaultError,
@@ -118,7 +117,10 @@ class Gate:
         return await self._to_the_end(self._search(word))
 
     async def is_sheet(self, word: str) -> bool:
-        """Tell whether a word from the search box is the code of the recovery sheet; nothing changes or is counted."""
+        """Tell whether a word from the search box is the code of the recovery sheet; nothing changes or is counted.
+
+        Ask this before `search`: to whoever has the sheet no attempt may cost anything.
+        """
         return await self._to_the_end(self._try_sheet(word))
 
     async def recover(self, code: str, passphrase: str) -> Notebook:
@@ -204,12 +206,12 @@ class Gate:
             finally:
                 self.send_while_locked()
 
-    async def _attempt(self, passphrase: str, *, erases: bool = True) -> Notebook:
+    async def _attempt(self, passphrase: str) -> Notebook:
         attempt = await self._worker.run(
             UnlockAttempt.begin, self.shelf.folder, self.shelf.keystore, self.clock.now()
         )
         stretched = await self._stretched(attempt, passphrase)
-        vault = await self._worker.run(attempt.finish, stretched, self.clock.now(), erases=erases)
+        vault = await self._worker.run(attempt.finish, stretched, self.clock.now())
         return await self._open(vault)
 
     async def _stretched(self, attempt: UnlockAttempt, passphrase: str) -> bytes:
@@ -223,20 +225,26 @@ class Gate:
         async with self._turn:
             await self._close()
             try:
-                if passphrases.could_open(word):
-                    with contextlib.suppress(UnlockDelayed):
-                        return await self._attempt(word, erases=False)
-                await self._pretend(word)
+                return await self._attempt_to_search(word)
             except VaultError:
-                pass  # a search has no result, whatever the reason
+                return None  # a search has no result, whatever the reason
             finally:
                 self.send_while_locked()
-        return None
 
-    async def _pretend(self, word: str) -> None:
-        attempt = await self._worker.run(UnlockAttempt.pretend, self.shelf.folder, self.shelf.keystore)
+    async def _attempt_to_search(self, word: str) -> Notebook | None:
+        attempt = await self._worker.run(
+            UnlockAttempt.search,
+            self.shelf.folder,
+            self.shelf.keystore,
+            self.clock.now(),
+            passphrases.could_open(word),
+        )
         stretched = await self._stretched(attempt, word)
-        await self._worker.run(attempt.decline, stretched)
+        if not attempt.counted:
+            await self._worker.run(attempt.decline, stretched)
+            return None
+        vault = await self._worker.run(attempt.finish, stretched, self.clock.now(), erases=False)
+        return await self._open(vault)
 
     async def _try_sheet(self, word: str) -> bool:
         try:

@@ -22,8 +22,6 @@ MOST_SLIPS: Final = 2
 SHORTEST: Final = 16
 """Characters. No estimate gives a text more than a factor of ten for each character, so that nothing below 19 of them is
 ever accepted; the three in between leave room for another estimator."""
-PIN_LENGTHS: Final = range(4, 13)
-"""Digits of a word that may be a PIN, where a device takes one."""
 _ESTIMATED_LENGTH: Final = 72  # zxcvbn is slow on long input; what follows can only add strength
 
 
@@ -61,7 +59,7 @@ def could_open(word: str) -> bool:
     never changes with a release: whoever chose a passphrase must be able to type it for ever.
     """
     normal = unicodedata.normalize("NFKC", word)
-    return max(len(word), len(normal)) >= SHORTEST or (normal.isdecimal() and len(normal) in PIN_LENGTHS)
+    return max(len(word), len(normal)) >= SHORTEST
 
 
 def too_close(one: str, other: str) -> bool:

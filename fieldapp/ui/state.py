@@ -166,11 +166,12 @@ class FieldState(places.Places[Screen], Interface):
 
     async def search(self, word: str) -> None:
         """Try a word that was searched for in the notes; whatever it was, nothing fails (see `Gate.search`)."""
+        if await self._with_progress(self.gate.is_sheet(word)):
+            self.go(Screen.RECOVER, word)
+            return
         notebook = await self._with_progress(self.gate.search(word))
         if notebook is not None:
             self._opened(notebook)
-        elif await self._with_progress(self.gate.is_sheet(word)):
-            self.go(Screen.RECOVER, word)
 
     async def recover(self, code: str, passphrase: str) -> None:
         """Open this device with a recovery sheet and a new passphrase; errors as `Gate.recover`."""
@@ -259,6 +260,7 @@ class FieldState(places.Places[Screen], Interface):
 
     def _opened(self, notebook: Notebook) -> None:
         self.notebook = notebook
+        self.leaving()  # nothing of what stood in front of it goes in
         changed = notebook.book.changes.subscribe(self.here(self._refresh))
         wiped = notebook.book.wiped.subscribe(self.here(self._wiped))
 

@@ -11,7 +11,7 @@ from fieldapp.kit.i18n import Translator
 from fieldapp.kit.interface import Interface
 from fieldapp.kit.troubles import Trouble, vault_trouble
 from fieldapp.kit.trying import EXPECTED
-from fieldapp.services.front_notes import NotesUnwritable
+from fieldapp.services.front_notes import NoRoomForNote, NotesUnwritable
 from fieldapp.services.media import FileRefused, Refused
 from fieldapp.services.sealing import NoDropToken, SealedCopyLost
 from fieldapp.vault import errors as vault
@@ -71,7 +71,7 @@ def trouble_of(t: Translator, error: Exception) -> Trouble:
             return _of_file(t, error)
         case NotesUnwritable():
             return vault_trouble(t, vault.StorageFailed())
-        case ContactError() | ScreeningError():
+        case ContactError() | ScreeningError() | NoRoomForNote():
             return Trouble(
                 t("Something here is too long, missing, or does not fit together."),
                 _what_was_saved_is_safe(t),

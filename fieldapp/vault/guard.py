@@ -15,7 +15,13 @@ from typing import Final
 from fieldapp.vault import attempts
 from fieldapp.vault import keystore as keys
 from fieldapp.vault.attempts import AttemptRecord
-from fieldapp.vault.errors import KeystoreUnavailable, StorageFailed, VaultDamaged, WrongPassphrase
+from fieldapp.vault.errors import (
+    KeystoreUnavailable,
+    StorageFailed,
+    UnlockDelayed,
+    VaultDamaged,
+    WrongPassphrase,
+)
 from fieldapp.vault.header import Header, HeaderFile, header_id_of, new_header, valid_copies
 from fieldapp.vault.kdf import key_encryption_key
 from fieldapp.vault.keystore import Keystore
@@ -110,17 +116,30 @@ class HeaderGuard:
 
     def begin_attempt(self, now: int) -> None:
         """Count one attempt, durably, before anything is tried; UnlockDelayed when it is too early."""
+        self._restart(now)
+        self._before.check_delay(now)
+        self._store_attempts(self._before.begun(now))
+
+    def may_begin(self, now: int) -> bool:
+        """Tell whether an attempt is allowed; nothing is written."""
+        record = self._before.rewound(now) or self._before
+        with suppress(UnlockDelayed):
+            record.check_delay(now)
+            return True
+        return False
+
+    def keep_attempts(self, now: int) -> None:
+        """Write the record as it is, with the reads and writes of an attempt that is counted."""
+        self._restart(now)
+        self._store_attempts(self._before)
+
+    def _restart(self, now: int) -> None:
+        """Read the record anew; its delay begins again when the clock went backwards."""
         self._before = self._attempts()
         restarted = self._before.rewound(now)
         if restarted is not None:
             self._before = restarted
             self._store_attempts(restarted)
-        self._before.check_delay(now)
-        self._store_attempts(self._before.begun(now))
-
-    def keep_attempts(self) -> None:
-        """Write the record as it is, with the writes of an attempt that is counted."""
-        self._store_attempts(self._before)
 
     def end_attempt(self, now: int) -> None:
         """Take back the count of an attempt that succeeded."""

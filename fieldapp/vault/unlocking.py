@@ -4,8 +4,8 @@
     stretched = attempt.stretch(passphrase)                   # Argon2id: slow, thread-safe
     vault = attempt.finish(stretched, now)                    # or WrongPassphrase
 
-`UnlockAttempt.pretend` begins one that opens nothing and is not counted, and `decline` ends it: the same work, for a
-word that cannot be a passphrase or comes too early, where nobody may see which (the notes in front of the lock).
+`UnlockAttempt.search` begins one where nobody may see whether a word is tried (the notes in front of the lock): a word
+that cannot be a passphrase, or comes too early, is not `counted`, costs the same work, and `decline` ends it.
 
 Whatever the passphrase is - the first, the second, the wipe passphrase or a wrong one - an attempt costs one Argon2id,
 eight commitments, one decryption, and the same reads and writes of the files. A wrong one changes nothing but the
@@ -59,6 +59,8 @@ class UnlockAttempt:
         self._keystore = keystore
         self._store = store
         self._guard = guard
+        self.counted = True
+        """Whether it may open something: then `finish` ends it, else `decline`."""
 
     @classmethod
     def begin(cls, directory: Path, keystore: Keystore, now: int) -> "UnlockAttempt":
@@ -75,23 +77,27 @@ class UnlockAttempt:
         return attempt
 
     @classmethod
-    def pretend(cls, directory: Path, keystore: Keystore) -> "UnlockAttempt":
-        """Begin what cannot open anything, with the reads and writes of `begin`; `decline` ends it.
+    def search(cls, directory: Path, keystore: Keystore, now: int, counts: bool) -> "UnlockAttempt":
+        """Begin an attempt that `counts` if it is not too early, else what cannot open anything, with the same work.
 
         NoVault, VaultBusy, KeystoreUnavailable, VaultDamaged, StorageFailed.
         """
         attempt = cls._opened(directory, keystore)
         try:
-            attempt._guard.keep_attempts()
+            attempt.counted = counts and attempt._guard.may_begin(now)
+            if attempt.counted:
+                attempt._guard.begin_attempt(now)
+            else:
+                attempt._guard.keep_attempts(now)
         except BaseException:
             attempt.abandon()
             raise
         return attempt
 
     def decline(self, stretched: bytes) -> None:
-        """End an attempt that began with `pretend`: the work of a wrong passphrase. Whatever opens is not looked at."""
+        """End an attempt that is not counted: the work of a wrong passphrase. Whatever opens is not looked at."""
         try:
-            self._guard.find(stretched)
+            _ = self._guard.find(stretched), self._guard.wipes_now
             self._same_work()
         finally:
             self.abandon()

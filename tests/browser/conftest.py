@@ -180,7 +180,8 @@ class AppWindow:
         edited in a hidden element beside it.
         """
         steps.info("fill %s", label)
-        field = self.page.get_by_label(label).last
+        # Only what can be typed in: a button "Choose a passphrase" of the page before is named so too.
+        field = self.page.get_by_label(label).and_(self.page.locator("input, textarea")).last
         if field.input_value() == value:
             return
         self._told.clear()

@@ -57,7 +57,9 @@ class Device:
         for words in ("Which language", "How do you work?", "Next: a passphrase"):
             window.wait_text(words)
             window.click("go-on")
-        window.wait_text("Your passphrase")
+        window.by_id("passphrase-choose").wait_for(
+            state="attached"
+        )  # "your passphrase" is on the page before
         window.fill("Passphrase", PASSPHRASE)
         window.fill("The same once more", PASSPHRASE)
         window.click("passphrase-choose")

@@ -16,7 +16,7 @@ def set_up(window: AppWindow) -> None:
     window.click("go-on")
     window.wait_text("Next: a passphrase")
     window.click("go-on")
-    window.wait_text("Your passphrase")
+    window.by_id("passphrase-choose").wait_for(state="attached")  # "your passphrase" is on the page before
     window.fill("Passphrase", PASSPHRASE)
     window.fill("The same once more", PASSPHRASE)
     window.click("passphrase-choose")

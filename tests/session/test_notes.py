@@ -1,5 +1,6 @@
 """The notes in front of the lock: they work, they open, and they never tell that they could."""
 
+import asyncio
 import hashlib
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from fieldapp.services.settings import Settings
 from fieldapp.ui.state import Screen
 from fieldapp.vault import grouped, new_code
+from fieldapp.vault import keystore as keys
+from fieldapp.vault.guard import WIPE_AFTER
 from tests.fakes.fake_flet import held_text
 from tests.fakes.keystore import MemoryKeystore
 from tests.session.field_harness import PASSPHRASE, Field, field, open_field
@@ -144,7 +147,7 @@ async def test_nothing_ever_tells_that_a_search_was_a_wrong_passphrase(
     async with open_field(tmp_path) as app:
         await in_front(app)
         await search(app, "milk")
-        after_a_word = shown(app)
+        after_a_word, file = shown(app), (tmp_path / "notes.json").stat()
         derived.clear()
         for _ in range(7):  # the last two of them come while attempts are delayed
             await search(app, LONG_AND_WRONG)
@@ -153,6 +156,7 @@ async def test_nothing_ever_tells_that_a_search_was_a_wrong_passphrase(
             "each costs one derivation, also those that come too early"
         )
         assert [word for word in TELLING if word in after_a_word.lower()] == []
+        assert (tmp_path / "notes.json").stat() == file, "no search is kept beside the notes"
         await search(app, PASSPHRASE)
         assert shown(app) == after_a_word
         assert app.state.notebook is None
@@ -298,3 +302,111 @@ async def test_a_key_store_that_is_silent_says_nothing_and_lets_the_sheet_in(tmp
         assert shown(app) == after_a_word
         await search(app, grouped(code))
         assert app.state.place.screen is Screen.RECOVER
+
+
+async def test_the_code_of_the_sheet_is_no_attempt_also_where_one_more_would_erase_everything(
+    tmp_path: Path,
+) -> None:
+    keystore, code = MemoryKeystore(), new_code()
+    async with guarded(tmp_path, keystore) as app:
+        await app.state.create(PASSPHRASE, Settings())
+        await app.state.open.book.set_recovery(PASSPHRASE, code)
+        await app.gate.front.choose()
+        await app.state.presence.lock()
+        await app.rest()
+        keystore.values[WIPE_AFTER] = (6).to_bytes(4, "little")
+        for _ in range(5):
+            await search(app, LONG_AND_WRONG)
+        app.clock.at += timedelta(minutes=2)
+        attempts = keystore.values[keys.ATTEMPTS]
+        await search(app, grouped(code))
+        assert app.state.place.screen is Screen.RECOVER
+        assert keystore.values[keys.ATTEMPTS] == attempts
+
+
+async def test_a_number_that_is_looked_for_keeps_nobody_out(tmp_path: Path) -> None:
+    async with open_field(tmp_path) as app:
+        await in_front(app)
+        for number in ("2026", "0471234567", "142857", "1300", "12", "99999"):
+            await search(app, number)
+        await search(app, PASSPHRASE)
+        assert app.state.place.screen is Screen.HOME
+
+
+async def test_a_disk_that_refuses_says_so_and_nothing_is_lost_unsaid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_field(tmp_path) as app:
+        await in_front(app)
+        await write(app, "Groceries")
+        await open_note(app, "Groceries")
+        (tmp_path / "notes.new").mkdir()
+        await app.press("note-delete")
+        assert app.state.place.screen is Screen.NOTE
+        assert "The device could not write. It may be full." in shown(app)
+        (tmp_path / "notes.new").rmdir()
+        await app.press("note-delete")
+        (tmp_path / "notes.new").mkdir()
+        await app.press("undo")
+        assert "Groceries" in app.screen.texts()
+        assert "The device could not write. It may be full." in shown(app)
+        (tmp_path / "notes.new").rmdir()
+        await open_note(app, "Groceries")
+        await type_into(app, "Write something", "بَ" * 6000)
+        assert "Something here is too long, missing, or does not fit together." in shown(app)
+        await type_into(app, "Write something", "بَ" * 4000)
+        assert "Something here is too long, missing, or does not fit together." not in shown(app)
+        assert [note.text for note in app.gate.front.notes] == ["بَ" * 4000]
+
+
+async def test_a_note_is_put_back_also_while_something_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_field(tmp_path) as app:
+        await in_front(app)
+        await write(app, "Groceries")
+        await open_note(app, "Groceries")
+        await app.press("note-delete")
+        go_on = asyncio.Event()
+
+        async def slow(word: str) -> None:
+            await go_on.wait()
+
+        monkeypatch.setattr(app.gate, "search", slow)
+        await type_into(app, "Search", "milk")
+        searching = asyncio.create_task(app.screen.press("notes-search"))
+        await asyncio.sleep(0)
+        await app.press("undo")
+        go_on.set()
+        await searching
+        assert [note.title for note in app.gate.front.notes] == ["Groceries"]
+
+
+async def test_nothing_of_the_notes_is_taken_along_inside(tmp_path: Path) -> None:
+    async with open_field(tmp_path) as app:
+        await in_front(app)
+        await write(app, "Groceries")
+        await open_note(app, "Groceries")
+        await app.press("note-delete")
+        assert "Note deleted" in app.screen.texts()
+        await search(app, PASSPHRASE)
+        assert app.state.place.screen is Screen.HOME
+        assert "Note deleted" not in app.screen.texts()
+
+
+@pytest.mark.parametrize("gone", [ft.AppLifecycleState.INACTIVE, ft.AppLifecycleState.HIDE])
+async def test_a_passphrase_that_was_only_typed_does_not_stay_when_the_app_is_left(
+    tmp_path: Path, gone: ft.AppLifecycleState
+) -> None:
+    """It is the one field in which a passphrase can be read, and a list of notes invites nobody to hurry."""
+    async with open_field(tmp_path) as app:
+        await in_front(app)
+        await type_into(app, "Search", PASSPHRASE)
+        await app.screen.lifecycle(gone)
+        await app.rest()
+        assert PASSPHRASE not in held_text(app.screen.page.views)
+        await app.screen.lifecycle(ft.AppLifecycleState.RESUME)
+        await app.press("notes-search")
+        assert app.state.place.screen is Screen.NOTES
+        await search(app, PASSPHRASE)
+        assert app.state.place.screen is Screen.HOME

@@ -5,6 +5,7 @@ takes as long as one that opens, and what was typed does not stay on the screen,
 glass is anything tried.
 """
 
+import inspect
 from collections.abc import Callable, Sequence
 
 import flet as ft
@@ -19,7 +20,7 @@ from fieldapp.kit.interface import Gone, bound
 from fieldapp.kit.notices import empty_state, notice, progress
 from fieldapp.kit.text import body, isolate, quiet
 from fieldapp.kit.times import local_time, past_words
-from fieldapp.services.front_notes import LONGEST, FrontNote, NotesUnwritable
+from fieldapp.services.front_notes import LONGEST, FrontNote, NoRoomForNote, NotesUnwritable
 from fieldapp.ui.parts.frame import ROUTE, undo_bar
 from fieldapp.ui.parts.trying import Trying, use_trying
 from fieldapp.ui.state import FieldState, Screen, Undo
@@ -30,11 +31,16 @@ _ALL: tuple[str, ...] | None = None
 @component
 def notes_screen(state: FieldState) -> ft.View:
     """List the notes, newest first, or what was searched for."""
-    word, set_word = ft.use_state("")
+    box, set_box = ft.use_state(("", state.away))
     found, set_found = ft.use_state(_ALL)
     searches, set_searches = ft.use_state(0)
-    trying = use_trying(state)
+    trying, undoing = use_trying(state), use_trying(state)
+    # A passphrase that was only typed can be read: it stays no longer than its writer.
+    word = box[0] if box[1] == state.away else ""
     t, front, shelf = state.t, state.gate.front, state.gate.shelf
+
+    def set_word(words: str) -> None:
+        set_box((words, state.away))
 
     async def search() -> None:
         if not word:
@@ -50,7 +56,10 @@ def notes_screen(state: FieldState) -> ft.View:
         state.go(Screen.NOTE, state.gate.new_note_id())
 
     shown = [note for note in front.of(shelf.chosen) if found is None or note.id in found]
-    undo = [undo_bar(state, state.undo)] if state.undo else []
+    undo = []
+    if state.undo:
+        # Not of `trying`: while something is looked for, a note that is put back must not be lost.
+        undo = [undo_bar(state, Undo(state.undo.words, undoing.of(_take_back, state, state.undo)))]
     new = primary_button(
         state,
         t("New note"),
@@ -69,10 +78,11 @@ def notes_screen(state: FieldState) -> ft.View:
                 typed(set_word),
                 trying.of(search),
                 identifier="notes-search",
-                searches=searches,
+                searches=searches + state.away,
             ),
             *_folders(state, lambda: set_found(None)),
             *trying.shown(),
+            *undoing.shown(),
             # Always there: what comes and goes above them would draw the notes anew.
             ft.Column(
                 [progress(state, t("Searching"))] if state.busy else _results(state, found, set_found),
@@ -168,7 +178,7 @@ def note_screen(state: FieldState) -> ft.View:
         await trying.of(front.remove, note_id)()
         if gone is not None and front.note(note_id) is None:
             state.back()
-            state.undo = Undo(state.t("Note deleted"), lambda: _put_back(state, gone))
+            state.undo = Undo(state.t("Note deleted"), lambda: front.put(gone))
 
     kept = front.note(note_id)
     bin_ = icon_button(
@@ -201,10 +211,17 @@ async def _keep(state: FieldState, trying: Trying, note: FrontNote) -> None:
             await front.put(note)
         else:
             await front.remove(note.id)
-    except NotesUnwritable as error:
+    except (NotesUnwritable, NoRoomForNote) as error:
         trying.fail(error)
+    else:
+        trying.clear()
 
 
-async def _put_back(state: FieldState, note: FrontNote) -> None:
-    await state.gate.front.put(note)
-    state.beat += 1
+async def _take_back(state: FieldState, undo: Undo) -> None:
+    """Put a deleted note back; a disk that refuses is said, and the note is shown all the same."""
+    try:
+        result = undo.take_back()
+        if inspect.isawaitable(result):
+            await result
+    finally:
+        state.beat += 1

@@ -26,6 +26,7 @@ from fieldapp.vault import (
 from fieldapp.vault import guard as guard_module
 from fieldapp.vault import keystore as keys
 from fieldapp.vault import slots as slots_module
+from fieldapp.vault.attempts import AttemptRecord
 from fieldapp.vault.header import HeaderFile
 from fieldapp.vault.store import CellStore
 from tests.fakes.keystore import MemoryKeystore
@@ -75,8 +76,9 @@ class Counting:
         patch.setattr(owner, name, counted)
 
 
-def pretended(directory: Path, passphrase: str, keystore: MemoryKeystore) -> None:
-    attempt = UnlockAttempt.pretend(directory, keystore)
+def pretended(directory: Path, passphrase: str, keystore: MemoryKeystore, *, counts: bool = False) -> None:
+    attempt = UnlockAttempt.search(directory, keystore, NOW + 1, counts=counts)
+    assert not attempt.counted
     attempt.decline(attempt.stretch(passphrase))
 
 
@@ -84,21 +86,25 @@ def test_a_pretended_attempt_costs_the_work_of_a_real_one_opens_nothing_and_is_n
     device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = {}
-    for name in ("real", "pretended", "right, but pretended"):
+    attempt = UnlockAttempt.search(device.directory, device.keystore, NOW, counts=False)
+    attempt._guard._store_attempts(AttemptRecord(failures=5, not_before=NOW + 30, last_wall=NOW))
+    attempt.abandon()
+    for name in ("real", "pretended", "right, but pretended", "right, but too early"):
         copy = shutil.copytree(device.directory, device.directory.with_name(name))
         keystore = MemoryKeystore(dict(device.keystore.values))
         passphrase = OUTCOMES["first" if name.startswith("right") else "wrong"]
         before = keystore.values[keys.ATTEMPTS]
         with monkeypatch.context() as patch:
             counting = Counting(patch)
+            counting._count(patch, keys, "recall")
             with contextlib.suppress(WrongPassphrase):
                 if name == "real":
-                    unlock(copy, passphrase, keystore, now=NOW + 1)
+                    unlock(copy, passphrase, keystore, now=NOW + 31)
                 else:
-                    pretended(copy, passphrase, keystore)
+                    pretended(copy, passphrase, keystore, counts=name.endswith("early"))
             found[name] = dict(counting.done)
         assert (keystore.values[keys.ATTEMPTS] == before) == (name != "real")
-    assert found["pretended"] == found["right, but pretended"] == found["real"]
+    assert [name for name, work in found.items() if work != found["real"]] == []
 
 
 def test_a_pretended_attempt_takes_no_count_back(device: Device) -> None:
