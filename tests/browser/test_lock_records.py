@@ -4,6 +4,7 @@ The canary is the name of a person and a note of one question; the record's alia
 What arrives on the websocket is read as well: nothing may be sent that is only not drawn.
 """
 
+import os
 from collections.abc import Callable
 
 import pytest
@@ -12,7 +13,8 @@ from playwright.sync_api import WebSocket
 from tests.browser.conftest import WATCH_SOCKETS, AppProcess, AppWindow, OpenApp
 from tests.fakes.canary import canary
 
-ROUNDS = 20
+ROUNDS = 20 if os.environ.get("FIELDAPP_LONG") else 8
+"""`test_lock_reload` does it 20 times with less on the screen."""
 PASSPHRASE = "made up canoe lantern gravel sixty"
 NAME, NOTE = canary(1), canary(2)
 QUESTION = "3 of 20"

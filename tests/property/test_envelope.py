@@ -12,7 +12,7 @@ from sync.protocol import BODY_CAPACITY, ENVELOPE_SIZES
 from tests.unit.sync.made_up import BODY, Parties, header
 
 LONG = os.environ.get("FIELDAPP_LONG") == "1"
-MUTATIONS = 1_000_000 if LONG else 10_000
+MUTATIONS = 1_000_000 if LONG else 4_000
 PARTIES = Parties()
 
 

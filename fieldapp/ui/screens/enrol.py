@@ -139,7 +139,7 @@ def _scan_step(state: FieldState, picture: ft.Control, stop: Handler) -> ft.View
         [
             body(state, t("Hold the camera before the code on the clerk's screen.")),
             picture,
-            quiet(state, t("Nothing is kept of what the camera sees.")),
+            quiet(state, t("No picture is stored.")),
         ],
         title=t("Enrol this device"),
         on_back=stop,
