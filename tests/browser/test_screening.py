@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.browser.conftest import LOOKS, AppProcess, AppWindow, OpenApp, Scheme
+from tests.browser.conftest import SHORT_LOOKS, AppProcess, AppWindow, OpenApp, Scheme
 
 BETWEEN_EQUAL_ANSWERS = 250
 """Milliseconds: the same answer tapped faster counts as one tap of a nervous finger."""
@@ -16,7 +16,7 @@ def answer(window: AppWindow, name: str, next_step: str) -> None:
     window.wait_text(next_step)
 
 
-@pytest.mark.parametrize(("phone", "scheme"), LOOKS)
+@pytest.mark.parametrize(("phone", "scheme"), SHORT_LOOKS)
 def test_an_officer_screens_from_the_first_card_to_the_handover_words(
     start_app: Callable[[str], AppProcess], open_window: OpenApp, phone: bool, scheme: Scheme
 ) -> None:
