@@ -58,10 +58,14 @@ def with_role(**changed: object) -> Directory:
     return following(roles=roles | {"police": replace(roles["police"], **changed)})  # type: ignore[arg-type]
 
 
+def _with_another_last_byte(data: bytes) -> bytes:
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
 REFUSALS: dict[str, Callable[[], object]] = {
     "container": lambda: update(STATE, STATE.blob + b"x"),
     "document": lambda: update(STATE, _with_document(b'{"v": 1}')),
-    "signature": lambda: update(STATE, published(following())[:-1] + b"\x00"),
+    "signature": lambda: update(STATE, _with_another_last_byte(published(following()))),
     "threshold": lambda: update(STATE, published(following(), signers=1)),
     "signer": lambda: Proposal.of(STATE, following()).signed_by(*_strangers()[:2]),
     "centre": lambda: update(STATE, make_centre().blob),
