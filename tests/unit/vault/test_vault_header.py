@@ -66,7 +66,7 @@ def test_the_slot_is_bound_to_the_fields_of_its_header() -> None:
     assert header.fixed == data[0:8] + data[16:64]
     assert open_slots(KEK, header.slots, header.fixed) == (5, CONTENT)
     with pytest.raises(VaultDamaged):
-        open_slots(KEK, header.slots, header.fixed[:-1] + b"\0")
+        open_slots(KEK, header.slots, header.fixed[:-1] + bytes([header.fixed[-1] ^ 1]))
 
 
 def test_every_flipped_byte_of_a_copy_is_rejected() -> None:
