@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import struct
 from datetime import timedelta
 from pathlib import Path
 
@@ -314,7 +315,7 @@ async def test_the_code_of_the_sheet_is_no_attempt_also_where_one_more_would_era
         await app.gate.front.choose()
         await app.state.presence.lock()
         await app.rest()
-        keystore.values[WIPE_AFTER] = (6).to_bytes(4, "little")
+        keystore.values[WIPE_AFTER] = struct.pack("<II", 6, 0)
         for _ in range(5):
             await search(app, LONG_AND_WRONG)
         app.clock.at += timedelta(minutes=2)

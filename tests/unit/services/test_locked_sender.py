@@ -14,6 +14,7 @@ from fieldapp.services.sealing import entry as entry_of
 from fieldapp.system import SystemIds
 from fieldapp.vault import (
     FLOOR,
+    Keystore,
     KeystoreUnavailable,
     NoKeystore,
     OutboxFile,
@@ -39,13 +40,14 @@ SECOND = "harmless sextant walnut copper ninety"
 WIPE = "goodbye marble anchor violet thirty"
 
 
-@pytest.fixture
-async def gate(tmp_path: Path, network: Switchable, clock: FixedClock) -> AsyncIterator[Gate]:
+async def _device(
+    folder: Path, keystore: Keystore, network: Switchable, clock: FixedClock
+) -> AsyncIterator[Gate]:
     from fieldapp.services.settings import Settings
 
     gate = Gate(
-        tmp_path / "device",
-        NoKeystore(),
+        folder,
+        keystore,
         clock,
         SystemIds(),
         lambda relay: RelayClient(relay, transport=network, monotonic=clock.now),
@@ -56,6 +58,12 @@ async def gate(tmp_path: Path, network: Switchable, clock: FixedClock) -> AsyncI
     await notebook.delivery.stop()
     yield gate
     await gate.shut()
+
+
+@pytest.fixture
+async def gate(tmp_path: Path, network: Switchable, clock: FixedClock) -> AsyncIterator[Gate]:
+    async for gate in _device(tmp_path / "device", NoKeystore(), network, clock):
+        yield gate
 
 
 def states(gate: Gate) -> list[OutboxState]:
@@ -288,21 +296,8 @@ NEW = "another made up sextant walnut copper ninety"
 @pytest.fixture
 async def guarded(tmp_path: Path, network: Switchable, clock: FixedClock) -> AsyncIterator[Gate]:
     """The same device with a key store: the outbox key is a secret, and not zeros."""
-    from fieldapp.services.settings import Settings
-
-    gate = Gate(
-        tmp_path / "guarded",
-        MemoryKeystore(),
-        clock,
-        SystemIds(),
-        lambda relay: RelayClient(relay, transport=network, monotonic=clock.now),
-        calibrated=lambda: FLOOR,
-        locked_sending=True,
-    )
-    notebook = await gate.create(PASSPHRASE, Settings())
-    await notebook.delivery.stop()
-    yield gate
-    await gate.shut()
+    async for gate in _device(tmp_path / "guarded", MemoryKeystore(), network, clock):
+        yield gate
 
 
 @pytest.mark.parametrize("lost", ["the passphrase", "the device secret", "everything", "an answer"])
