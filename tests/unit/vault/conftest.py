@@ -8,6 +8,7 @@ import pytest
 
 from fieldapp.vault import FLOOR, Vault, create, unlock
 from tests.fakes.keystore import MemoryKeystore
+from tests.faults import forced_driver
 
 PASSPHRASE = "made up words for a test"
 NOW = 1_800_000_000
@@ -58,3 +59,17 @@ def reopen(directory: Path, keystore: MemoryKeystore) -> Iterator[Callable[..., 
     yield again
     for vault in opened:
         vault.lock()
+
+
+@pytest.fixture
+def quick_argon2id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One fast hash in place of Argon2id, as `made_device` was made with."""
+    forced_driver.replace_argon2id(monkeypatch.setattr)
+
+
+@pytest.fixture(scope="session")
+def made_device(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A locked device with two notebooks, made once: a folder to copy and leave alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        forced_driver.replace_argon2id(patch.setattr)
+        return forced_driver.template(tmp_path_factory.mktemp("made") / "device")

@@ -40,22 +40,13 @@ DAY = 24 * 3600
 LIMIT = 10
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    device_of.replace_argon2id(monkeypatch.setattr)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with pytest.MonkeyPatch.context() as patch:
-        device_of.replace_argon2id(patch.setattr)
-        return device_of.template(tmp_path_factory.mktemp("guesses") / "device")
+pytestmark = pytest.mark.usefixtures("quick_argon2id")
 
 
 @pytest.fixture
-def device(made: Path, tmp_path: Path) -> Path:
+def device(made_device: Path, tmp_path: Path) -> Path:
     """A locked device whose centre wishes it to be erased at the tenth wrong passphrase."""
-    device = shutil.copytree(made, tmp_path / "device")
+    device = shutil.copytree(made_device, tmp_path / "device")
     vault = opened(device, FIRST)
     vault.set_wipe_after(LIMIT)
     vault.lock()
@@ -78,8 +69,8 @@ def cells(vault: Vault) -> set[bytes | None]:
     return set(vault.opened.store.read().values())
 
 
-def test_it_is_off_until_a_centre_wishes_it(made: Path, tmp_path: Path) -> None:
-    device = shutil.copytree(made, tmp_path / "device")
+def test_it_is_off_until_a_centre_wishes_it(made_device: Path, tmp_path: Path) -> None:
+    device = shutil.copytree(made_device, tmp_path / "device")
     counted(device, LIMIT * 3)
     guess(device, 1)
     vault = opened(device, FIRST, now=NOW + DAY * 10)
@@ -196,8 +187,8 @@ def test_it_can_be_withdrawn_and_a_second_notebook_neither_sets_nor_ends_it(devi
     assert store.get(WIPE_AFTER) is None
 
 
-def test_guesses_from_before_the_centre_wished_it_erase_nothing(made: Path, tmp_path: Path) -> None:
-    device = shutil.copytree(made, tmp_path / "device")
+def test_guesses_from_before_the_centre_wished_it_erase_nothing(made_device: Path, tmp_path: Path) -> None:
+    device = shutil.copytree(made_device, tmp_path / "device")
     counted(device, LIMIT + 7)
     vault = opened(device, FIRST, now=NOW + DAY)
     vault.set_wipe_after(LIMIT)

@@ -12,29 +12,19 @@ from fieldapp.vault.cells import MAX_FRAGMENTS, PAYLOAD_SIZE
 from fieldapp.vault.migration import STEPS, Step
 from fieldapp.vault.pool import Staged
 from fieldapp.vault.store import CellStore
-from tests.faults import forced_driver as device_of
 from tests.faults.forced_driver import FIRST, MADE_UP_STEPS, NOW, OPEN, opened
 from tests.vectors.device import golden
 
 ID = b"z" * 16
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    device_of.replace_argon2id(monkeypatch.setattr)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with pytest.MonkeyPatch.context() as patch:
-        device_of.replace_argon2id(patch.setattr)
-        return device_of.template(tmp_path_factory.mktemp("migration") / "device")
+pytestmark = pytest.mark.usefixtures("quick_argon2id")
 
 
 @pytest.fixture
-def vault(made: Path, tmp_path: Path) -> Iterator[Vault]:
+def vault(made_device: Path, tmp_path: Path) -> Iterator[Vault]:
     """A notebook with the record "kept" of kind 1, and the memory of the second notebook."""
-    shutil.copytree(made, tmp_path / "device")
+    shutil.copytree(made_device, tmp_path / "device")
     found = opened(tmp_path / "device", FIRST)
     yield found
     found.lock()

@@ -45,22 +45,13 @@ Device = Path
 Open = Callable[..., Vault]
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    device_of.replace_argon2id(monkeypatch.setattr)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with pytest.MonkeyPatch.context() as patch:
-        device_of.replace_argon2id(patch.setattr)
-        return device_of.template(tmp_path_factory.mktemp("rekey") / "device")
+pytestmark = pytest.mark.usefixtures("quick_argon2id")
 
 
 @pytest.fixture
-def device(made: Path, tmp_path: Path) -> Device:
+def device(made_device: Path, tmp_path: Path) -> Device:
     """A locked device with a record in each notebook, an entry on its way, both words and a sheet."""
-    return shutil.copytree(made, tmp_path / "device")
+    return shutil.copytree(made_device, tmp_path / "device")
 
 
 @pytest.fixture
