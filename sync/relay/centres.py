@@ -5,8 +5,9 @@ Every function works inside the transaction of the connection that it is given.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.engine import Connection
 
 from sync.protocol import SHARD_COUNT
@@ -34,6 +35,10 @@ class DeskEntry:
     key: bytes
     is_centre: bool
     boxes: frozenset[bytes]
+
+
+_SIGNER: Final = select(desk.c.key, desk.c.centre_id, desk.c.is_centre).where(desk.c.key == bindparam("key"))
+"""Asked with every signed request, so it is put together once."""
 
 
 def add_centre(connection: Connection, centre_id: bytes, key: bytes, name: str) -> None:
@@ -65,8 +70,7 @@ def hold(connection: Connection, centre_id: bytes) -> None:
 
 def find_signer(connection: Connection, key: bytes) -> Signer | None:
     """Return who signs with `key`, or None."""
-    query = select(desk.c.key, desk.c.centre_id, desk.c.is_centre).where(desk.c.key == key)
-    row = connection.execute(query).first()
+    row = connection.execute(_SIGNER, {"key": key}).first()
     return None if row is None else Signer(row.key, row.centre_id, row.is_centre)
 
 

@@ -34,7 +34,7 @@ def masked(value: bytes, mask: bytes | None) -> bytes:
     """Turn the stored id of an item into the one that clients know, or back; None: the centre has no mask yet."""
     if mask is None:
         return value
-    return bytes(a ^ b for a, b in zip(value, mask, strict=True))
+    return (int.from_bytes(value) ^ int.from_bytes(mask)).to_bytes(ITEM_ID_SIZE)
 
 
 def begin_again(connection: Connection) -> int:

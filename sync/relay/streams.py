@@ -11,8 +11,21 @@ import secrets
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.engine import Connection
 
 from sync.protocol import ITEM_ID_SIZE, MAX_PAGE_BYTES
@@ -45,6 +58,36 @@ class Page:
 
     items: tuple[Item, ...]
     more: bool
+
+
+# A desk reads page after page: its statements are put together once, which is half the work of sending them.
+_WAITING: Final = and_(
+    item.c.stream_id == bindparam("stream"), item.c.position > bindparam("after"), item.c.body.is_not(None)
+)
+_SIZES: Final = (
+    select(item.c.position, item.c.size)
+    .where(_WAITING)
+    .order_by(item.c.position)
+    .limit(bindparam("limit", type_=Integer))
+)
+_BODIES: Final = (
+    select(item.c.item_id, item.c.day, item.c.body)
+    .where(_WAITING, item.c.position <= bindparam("last"))
+    .order_by(item.c.position)
+)
+_BOX: Final = (
+    select(stream.c.stream_id)
+    .join(desk_box, desk_box.c.stream_id == stream.c.stream_id)
+    .where(desk_box.c.key == bindparam("key"), stream.c.kind == BOX, stream.c.name == bindparam("box"))
+)
+_START: Final = (
+    select(centre.c.cursor_mask, stream.c.collected_position)
+    .join(stream, stream.c.centre_id == centre.c.centre_id)
+    .where(stream.c.stream_id == bindparam("stream"))
+)
+_POSITION: Final = select(item.c.position).where(
+    item.c.item_id == bindparam("item"), item.c.stream_id == bindparam("stream")
+)
 
 
 def new_item_id() -> bytes:
@@ -87,12 +130,7 @@ def append(connection: Connection, stream_id: int, items: Sequence[tuple[bytes, 
 
 def box_of(connection: Connection, key: bytes, box: bytes) -> int | None:
     """Return the stream of `box` if the desk `key` reads it: the same None for unknown and foreign."""
-    query = (
-        select(stream.c.stream_id)
-        .join(desk_box, desk_box.c.stream_id == stream.c.stream_id)
-        .where(desk_box.c.key == key, stream.c.kind == BOX, stream.c.name == box)
-    )
-    return connection.execute(query).scalar_one_or_none()
+    return connection.execute(_BOX, {"key": key, "box": box}).scalar_one_or_none()
 
 
 def shard_of(connection: Connection, centre_id: bytes, shard: int) -> int:
@@ -128,16 +166,10 @@ def page(connection: Connection, stream_id: int, after: bytes | None, limit: int
     Raise CursorUnknownError. The page also ends before `MAX_PAGE_BYTES` of bodies.
     """
     position, mask = _look_up(connection, stream_id, after)
-    waiting = and_(item.c.stream_id == stream_id, item.c.position > position, item.c.body.is_not(None))
-    sizes = connection.execute(
-        select(item.c.position, item.c.size).where(waiting).order_by(item.c.position).limit(limit + 1)
-    )
+    behind = {"stream": stream_id, "after": position}
+    sizes = connection.execute(_SIZES, {**behind, "limit": limit + 1})
     last, more = _cut([(position, size) for position, size in sizes.all()], limit)
-    rows = connection.execute(
-        select(item.c.item_id, item.c.day, item.c.body)
-        .where(waiting, item.c.position <= last)
-        .order_by(item.c.position)
-    )
+    rows = connection.execute(_BODIES, {**behind, "last": last})
     return Page(tuple(Item(masked(item_id, mask), day, body) for item_id, day, body in rows.all()), more)
 
 
@@ -242,16 +274,11 @@ def _look_up(connection: Connection, stream_id: int, cursor: bytes | None) -> tu
 
     No cursor stands where the first body may be.
     """
-    query = select(centre.c.cursor_mask, stream.c.collected_position).join(
-        stream, stream.c.centre_id == centre.c.centre_id
-    )
-    mask, collected = connection.execute(query.where(stream.c.stream_id == stream_id)).one()
+    mask, collected = connection.execute(_START, {"stream": stream_id}).one()
     if cursor is None:
         return collected, mask
     item_id = masked(cursor, mask)
-    row = connection.execute(
-        select(item.c.position).where(item.c.item_id == item_id, item.c.stream_id == stream_id)
-    )
+    row = connection.execute(_POSITION, {"item": item_id, "stream": stream_id})
     position: int | None = row.scalar_one_or_none()
     if position is None:
         raise CursorUnknownError
