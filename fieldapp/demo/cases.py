@@ -27,7 +27,7 @@ from fieldapp.domain.screening import (
     MustNotSee,
     Screening,
 )
-from fieldapp.services.contacts import Entry
+from fieldapp.services.case_file import Entry
 from fieldapp.services.notebook import Notebook
 
 YES: Final = Answer.YES

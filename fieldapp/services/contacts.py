@@ -7,7 +7,7 @@ both stand beside each other until the worker chooses, and the more careful coun
 """
 
 from collections.abc import Awaitable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import cast
 
@@ -21,79 +21,29 @@ from fieldapp.domain.contact import (
     Direction,
     Outcome,
     SafeContact,
-    SeenBy,
     contact_alarm,
     contact_state,
     missed_check_in,
 )
-from fieldapp.domain.unfinished import OpenContact, OpenRules, Unfinished
+from fieldapp.domain.unfinished import OpenContact, OpenRules
 from fieldapp.errors import CodecError, ContactError
+from fieldapp.services.case_file import (
+    Case,
+    CentreRules,
+    Entry,
+    RemovedCase,
+    case_bytes,
+    read_case,
+    record_id_of,
+    rules_hash_of,
+)
 from fieldapp.services.filed import Filed, What
 from fieldapp.services.filing import Book, Damaged
 from fieldapp.services.kinds import Kind
 from fieldapp.services.unfinished import UnfinishedWork
 from fieldapp.vault.vault import Transaction
-from sync.canonical import Value, dumps
+from sync.canonical import Value
 from sync.downstream import RulesUpdate, rules_hash
-from sync.primitives import blake
-
-
-@dataclass(frozen=True, slots=True)
-class CentreRules:
-    """Rules that the centre sent: their version there, when (seconds), who, and whether the worker has to choose.
-
-    `contact` is kept while it is `open`; afterwards it is in the case, or was put aside. `applied`: `rules_hash` of what
-    replaced the worker's rules, b"" when nothing did. `taken_at`: when this device heard of them.
-    """
-
-    version: int
-    at: int
-    role: str
-    open: bool = False
-    contact: SafeContact | None = field(default=None, repr=False)
-    applied: bytes = b""
-    taken_at: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One person whom this worker is in touch with. Id 16 bytes; `opened` in seconds; an alias, never a name."""
-
-    id: bytes
-    alias: str
-    opened: int
-    contact: SafeContact | None = field(default=None, repr=False)
-    rules_version: int = 0
-    withheld: int = 0
-    """Who must not see this, as `sync.protocol.Withheld`: what was said at the screening holds for the whole case."""
-    from_centre: CentreRules | None = field(default=None, repr=False)
-    """What the centre said last about reaching this person."""
-
-    @property
-    def in_question(self) -> SafeContact | None:
-        """What the centre says and this worker has not accepted or put aside yet; None when there is no question."""
-        return self.from_centre.contact if self.from_centre and self.from_centre.open else None
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What the worker taps when logging a contact; `next_safe` is local wall time."""
-
-    outcome: Outcome
-    direction: Direction = Direction.OUT
-    channel: Channel = Channel.CALL
-    seen_by: SeenBy = SeenBy.UNKNOWN
-    next_safe: datetime | None = None
-    note: str = field(default="", repr=False)
-    reason: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class RemovedCase:
-    """A case that was taken off the device with what was open about it, as long as that can be taken back."""
-
-    case: Case
-    unfinished: tuple[Unfinished, ...] = field(repr=False)
 
 
 class Contacts:
@@ -108,7 +58,7 @@ class Contacts:
         self._cases: dict[bytes, Case] = {}
         for body in book.stored(Kind.CASE).values():
             try:
-                case = _read_case(body)
+                case = read_case(body)
                 self._cases[case.id] = case
             except (CodecError, KeyError, TypeError, ValueError):
                 book.damaged.append(Damaged(Kind.CASE))
@@ -125,7 +75,7 @@ class Contacts:
     def is_by_centre(self, case: Case) -> bool:
         """Tell whether the present rules of a case are the centre's."""
         applied = case.from_centre.applied if case.from_centre else b""
-        return bool(applied) and applied == _rules_hash(case)
+        return bool(applied) and applied == rules_hash_of(case)
 
     def history(self, case_id: bytes) -> tuple[Filed, ...]:
         """Return what was filed about a case, the newest first."""
@@ -183,8 +133,8 @@ class Contacts:
             version=changed.rules_version,
             content=body,
         )
-        payload = _case_bytes(changed)
-        await self._book.file(record, lambda tx: tx.put(_record_id(case.id), Kind.CASE, payload))
+        payload = case_bytes(changed)
+        await self._book.file(record, lambda tx: tx.put(record_id_of(case.id), Kind.CASE, payload))
         self._cases = {**self._cases, case.id: changed}
         if begun:
             self._unfinished.drop([begun])
@@ -215,7 +165,7 @@ class Contacts:
         if named != case.id:
             return
         seen = {update.base, case.from_centre.applied if case.from_centre else b""}
-        own = _rules_hash(case)
+        own = rules_hash_of(case)
         conflict = case.in_question is not None or bool(own and own not in seen and case.contact != contact)
         said = CentreRules(
             update.version,
@@ -285,7 +235,7 @@ class Contacts:
         begun = self._unfinished.about(case.id)
 
         def remove(tx: Transaction) -> None:
-            tx.erase(_record_id(case.id))
+            tx.erase(record_id_of(case.id))
             self._unfinished.erase(tx, begun)
 
         await self._book.commit(remove)
@@ -305,8 +255,8 @@ class Contacts:
         self._cases = {}
 
     async def _save(self, case: Case) -> None:
-        payload = _case_bytes(case)
-        await self._book.commit(lambda tx: tx.put(_record_id(case.id), Kind.CASE, payload))
+        payload = case_bytes(case)
+        await self._book.commit(lambda tx: tx.put(record_id_of(case.id), Kind.CASE, payload))
         self._cases = {**self._cases, case.id: case}
         self._book.changes.ring()
 
@@ -325,74 +275,3 @@ class Contacts:
             )
             for r in records
         ]
-
-
-def _record_id(case_id: bytes) -> bytes:
-    """The vault record of a case. A case has the id of the screening that opened it, which is a record of its own."""
-    return blake(b"fsv1 case", case_id, n=16)
-
-
-def _case_bytes(case: Case) -> bytes:
-    contact = None if case.contact is None else case_contact_body(case.id, case.contact)
-    return dumps(
-        cast(
-            Value,
-            {
-                "alias": case.alias,
-                "case_id": case.id.hex(),
-                "contact": contact,
-                "from_centre": None if case.from_centre is None else _centre_body(case.id, case.from_centre),
-                "opened": case.opened,
-                "rules_version": case.rules_version,
-                "v": 1,
-                "withheld": case.withheld,
-            },
-        )
-    )
-
-
-def _rules_hash(case: Case) -> bytes:
-    """Return what the centre names these rules by; b"" when there are none."""
-    if case.contact is None:
-        return b""
-    return rules_hash(cast(Mapping[str, Value], case_contact_body(case.id, case.contact)))
-
-
-def _centre_body(case_id: bytes, said: CentreRules) -> dict[str, object]:
-    return {
-        "applied": said.applied.hex(),
-        "at": said.at,
-        "contact": None if said.contact is None else case_contact_body(case_id, said.contact),
-        "open": said.open,
-        "role": said.role,
-        "taken_at": said.taken_at,
-        "version": said.version,
-    }
-
-
-def _read_centre(body: object) -> CentreRules | None:
-    if not isinstance(body, Mapping):  # a case of an early release, or one that the centre said nothing about
-        return None
-    contact = body["contact"]
-    return CentreRules(
-        version=int(str(body["version"])),
-        at=int(str(body["at"])),
-        role=str(body["role"]),
-        open=body["open"] is True,
-        contact=None if contact is None else parse_safe_contact_body(contact)[1],
-        applied=bytes.fromhex(str(body["applied"])),
-        taken_at=int(str(body["taken_at"])),
-    )
-
-
-def _read_case(body: Mapping[str, object]) -> Case:
-    contact = body["contact"]
-    return Case(
-        id=bytes.fromhex(str(body["case_id"])),
-        alias=str(body["alias"]),
-        opened=int(str(body["opened"])),
-        contact=None if contact is None else parse_safe_contact_body(contact)[1],
-        rules_version=int(str(body["rules_version"])),
-        withheld=int(str(body["withheld"])),
-        from_centre=_read_centre(body.get("from_centre")),
-    )

@@ -28,7 +28,7 @@ from fieldapp.domain.screening import (
 )
 from fieldapp.domain.triage import Band, Level
 from fieldapp.domain.unfinished import Hours, OpenContact, OpenRules
-from fieldapp.services.contacts import Entry
+from fieldapp.services.case_file import Entry
 from fieldapp.services.filed import Stage
 from fieldapp.services.gate import Gate
 from sync.client import CentreClient

@@ -20,7 +20,7 @@ from fieldapp.domain.contact import Outcome
 from fieldapp.domain.instrument import Answer
 from fieldapp.domain.screening import FinishChoice, FinishKind, Mode
 from fieldapp.domain.unfinished import OpenContact
-from fieldapp.services.contacts import Entry
+from fieldapp.services.case_file import Entry
 from fieldapp.services.gate import Gate
 from fieldapp.services.kinds import Kind
 from fieldapp.services.media import prepare

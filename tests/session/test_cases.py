@@ -17,7 +17,7 @@ from fieldapp.domain.contact import (
     Window,
 )
 from fieldapp.kit.times import minutes_of
-from fieldapp.services.contacts import Case
+from fieldapp.services.case_file import Case
 from fieldapp.services.filed import What
 from fieldapp.services.settings import Settings, Work
 from fieldapp.ui.screens import cases

@@ -16,7 +16,7 @@ from fieldapp.domain.contact import (
     SeenBy,
     Window,
 )
-from fieldapp.services.contacts import Case
+from fieldapp.services.case_file import Case
 from fieldapp.services.filed import Filed, What
 from fieldapp.services.settings import Settings, Work
 from fieldapp.ui.state import Screen

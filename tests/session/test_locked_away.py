@@ -9,7 +9,7 @@ import pytest
 from fieldapp.domain.contact import Channel, ContactRules, SafeContact, SafeWindow, SeenBy, Window
 from fieldapp.domain.screening import FinishChoice, FinishKind, Identity, Mode
 from fieldapp.domain.unfinished import Hours, LogStep, OpenContact, OpenRules
-from fieldapp.services.contacts import Case
+from fieldapp.services.case_file import Case
 from fieldapp.services.filed import Filed
 from fieldapp.ui.state import Screen
 from tests.fakes.fake_flet import held_text

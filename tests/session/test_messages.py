@@ -8,7 +8,7 @@ import pytest
 
 from fieldapp.codec import case_contact_body
 from fieldapp.domain.contact import Channel, ContactRules, SafeContact, SafeWindow, Window
-from fieldapp.services.contacts import Case
+from fieldapp.services.case_file import Case
 from fieldapp.services.listening import News
 from fieldapp.services.orders import Orders
 from fieldapp.ui.state import Screen

@@ -20,7 +20,7 @@ from fieldapp.domain.contact import (
 from fieldapp.domain.judgement import OverrideCause
 from fieldapp.domain.screening import FinishKind, Mode
 from fieldapp.domain.unfinished import Hours, LogStep
-from fieldapp.services.contacts import Case
+from fieldapp.services.case_file import Case
 from fieldapp.services.filed import Filed, What
 from fieldapp.services.settings import Settings, Work
 from fieldapp.ui.state import Place, Screen

@@ -9,7 +9,7 @@ from fieldapp.domain.contact import Channel, Direction, Outcome, SeenBy
 from fieldapp.domain.unfinished import LogStep, OpenContact
 from fieldapp.kit.names import permission_words
 from fieldapp.kit.notices import Urgency, notice
-from fieldapp.services.contacts import Case, Entry
+from fieldapp.services.case_file import Case, Entry
 from fieldapp.ui.parts.keeping import Kept
 from fieldapp.ui.state import FieldState
 

@@ -10,7 +10,7 @@ from fieldapp.kit.notices import Urgency, notice
 from fieldapp.kit.reveal import hold_to_reveal
 from fieldapp.kit.text import body, isolate, quiet
 from fieldapp.kit.times import local_time, moment_words, past_words
-from fieldapp.services.contacts import Case
+from fieldapp.services.case_file import Case
 from fieldapp.ui.parts.trying import Trying
 from fieldapp.ui.parts.window_editor import grouped, window_words
 from fieldapp.ui.state import FieldState

@@ -12,7 +12,7 @@ from fieldapp.kit.answer_bar import Option, chips
 from fieldapp.kit.fields import text_field, typed
 from fieldapp.kit.notices import Urgency, notice
 from fieldapp.kit.times import day_words, minutes_of, moment_words
-from fieldapp.services.contacts import Case
+from fieldapp.services.case_file import Case
 from fieldapp.ui.parts.contact_log import KeptLog, wall_time
 from fieldapp.ui.parts.keeping import Edit, altered
 from fieldapp.ui.state import FieldState

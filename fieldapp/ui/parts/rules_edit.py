@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from fieldapp.domain.contact import ContactRules, SafeContact, SafeWindow, Window
 from fieldapp.domain.unfinished import OpenRules
-from fieldapp.services.contacts import Case
+from fieldapp.services.case_file import Case
 from fieldapp.ui.parts.contact_log import wall_time
 from fieldapp.ui.parts.keeping import Edit, Kept
 from fieldapp.ui.parts.window_editor import Times

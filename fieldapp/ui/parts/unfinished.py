@@ -11,7 +11,7 @@ from fieldapp.kit.layout import card
 from fieldapp.kit.notices import notice
 from fieldapp.kit.text import body, isolate, quiet
 from fieldapp.kit.times import past_words
-from fieldapp.services.contacts import Case
+from fieldapp.services.case_file import Case
 from fieldapp.ui.parts.trying import Trying
 from fieldapp.ui.state import FieldState, Screen, Undo
 

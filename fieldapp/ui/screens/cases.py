@@ -17,7 +17,7 @@ from fieldapp.kit.reveal import hold_to_reveal
 from fieldapp.kit.text import body, heading, isolate, quiet
 from fieldapp.kit.text import question as large
 from fieldapp.kit.times import day_words, local_time, moment_words, past_words
-from fieldapp.services.contacts import Case
+from fieldapp.services.case_file import Case
 from fieldapp.ui.parts.distress import distress_card
 from fieldapp.ui.parts.frame import framed
 from fieldapp.ui.parts.from_centre import from_centre

@@ -25,7 +25,7 @@ from fieldapp.kit.names import channel_words, direction_words, outcome_words, se
 from fieldapp.kit.notices import Level, empty_state, level_panel, status_line
 from fieldapp.kit.text import isolate
 from fieldapp.kit.text import question as large
-from fieldapp.services.contacts import Case
+from fieldapp.services.case_file import Case
 from fieldapp.services.filed import Filed
 from fieldapp.ui.parts.contact_log import KeptLog, begun, entry_of, first_log, hidden_notices, keep_log
 from fieldapp.ui.parts.distress import distress_card

@@ -17,7 +17,7 @@ from fieldapp.kit.interface import Handler
 from fieldapp.kit.layout import section
 from fieldapp.kit.names import channel_words, seen_by_words
 from fieldapp.kit.notices import empty_state, status_line
-from fieldapp.services.contacts import Case
+from fieldapp.services.case_file import Case
 from fieldapp.ui.parts.contact_log import wall_time
 from fieldapp.ui.parts.frame import framed
 from fieldapp.ui.parts.keeping import Edit, use_kept

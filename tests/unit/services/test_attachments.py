@@ -12,7 +12,7 @@ from fieldapp.domain.contact import Outcome
 from fieldapp.domain.instrument import Answer
 from fieldapp.domain.screening import FinishChoice, FinishKind, Mode, Screening
 from fieldapp.domain.unfinished import OpenContact
-from fieldapp.services.contacts import Entry
+from fieldapp.services.case_file import Entry
 from fieldapp.services.filed import Filed, Stage
 from fieldapp.services.gate import Gate
 from fieldapp.services.kinds import Kind

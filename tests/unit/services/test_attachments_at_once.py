@@ -10,8 +10,8 @@ from fieldapp.domain.contact import Outcome
 from fieldapp.domain.instrument import Answer
 from fieldapp.domain.screening import FinishChoice, FinishKind
 from fieldapp.domain.unfinished import OpenContact
+from fieldapp.services.case_file import Entry
 from fieldapp.services.chunking import piece_id
-from fieldapp.services.contacts import Entry
 from fieldapp.services.filed import WITHDRAWAL, Filed, Stage
 from fieldapp.services.gate import Gate
 from fieldapp.services.media import FileRefused

@@ -18,7 +18,7 @@ from fieldapp.domain.contact import (
 )
 from fieldapp.domain.screening import Agency, FinishChoice, FinishKind, Mode, MustNotSee
 from fieldapp.errors import ContactError
-from fieldapp.services.contacts import Case, Entry
+from fieldapp.services.case_file import Case, Entry
 from fieldapp.services.gate import Gate
 from fieldapp.services.notebook import Notebook
 from sync.protocol import Withheld

@@ -8,7 +8,7 @@ import pytest
 from fieldapp.codec import case_contact_body
 from fieldapp.domain.contact import Channel, ContactRules, Permission, SafeContact, SafeWindow, Window
 from fieldapp.domain.unfinished import OpenRules
-from fieldapp.services.contacts import Case
+from fieldapp.services.case_file import Case
 from fieldapp.services.gate import Gate
 from fieldapp.services.listening import News, listen
 from fieldapp.services.membership import Standing

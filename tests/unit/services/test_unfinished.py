@@ -10,7 +10,7 @@ import pytest
 from fieldapp.domain.contact import Channel, ContactRules, Direction, Outcome, SafeContact, SafeWindow, Window
 from fieldapp.domain.unfinished import Hours, LogStep, OpenContact, OpenRules
 from fieldapp.errors import ContactError
-from fieldapp.services.contacts import Case, Entry
+from fieldapp.services.case_file import Case, Entry
 from fieldapp.services.filed import What
 from fieldapp.services.gate import Gate
 from fieldapp.services.kinds import Kind
