@@ -22,8 +22,8 @@ from fieldapp.config import Config
 from fieldapp.errors import InputError
 from fieldapp.kit.logs import DebugLoggingError, pin_loggers, refuse_debug_logging
 from fieldapp.process import leave_nothing
+from fieldapp.services.connections import RelayFactory
 from fieldapp.services.covering import Covering
-from fieldapp.services.delivery import RelayFactory
 from fieldapp.services.gate import Gate
 from fieldapp.system import SystemClock, SystemIds
 from fieldapp.ui.app import field_app

@@ -1,6 +1,6 @@
 """What a device knows of a case, and the form in which its vault keeps that.
 
-A case is a person whom the worker is in touch with, by an alias; it has the id of the screening that opened it, if one did.
+A case is a person whom the worker is in touch with, by an alias. Its id is that of the screening that opened it, if any.
 """
 
 from collections.abc import Mapping

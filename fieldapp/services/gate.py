@@ -13,8 +13,8 @@ from typing import TypeVar
 from fieldapp.domain.ids import Clock, Ids
 from fieldapp.errors import InputError
 from fieldapp.services import passphrases
+from fieldapp.services.connections import RelayFactory
 from fieldapp.services.covering import Covering
-from fieldapp.services.delivery import RelayFactory
 from fieldapp.services.front_notes import FrontNotes
 from fieldapp.services.keeping import DeviceBook
 from fieldapp.services.locked_sender import LockedSender, nowhere

@@ -4,9 +4,10 @@ from collections.abc import Collection
 from datetime import date
 
 from fieldapp.services.attaching import Attachments
+from fieldapp.services.connections import RelayFactory
 from fieldapp.services.contacts import Contacts
 from fieldapp.services.covering import Covering
-from fieldapp.services.delivery import Delivery, RelayFactory
+from fieldapp.services.delivery import Delivery
 from fieldapp.services.enrolling import Enrolling
 from fieldapp.services.keeping import DeviceBook
 from fieldapp.services.messages import Messages

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from fieldapp.assets import default_law
-from fieldapp.services.delivery import RelayFactory
+from fieldapp.services.connections import RelayFactory
 from fieldapp.services.gate import Gate
 from fieldapp.services.settings import Settings
 from fieldapp.system import SystemIds

@@ -429,4 +429,4 @@ async def test_stopping_in_the_moment_of_a_bell_ends_the_loop(notebook: Notebook
         notebook.delivery.wake()
         with anyio.fail_after(20):
             await notebook.delivery.stop()
-        notebook.delivery.network = Network.UNKNOWN
+        notebook.delivery._connections.network = Network.UNKNOWN

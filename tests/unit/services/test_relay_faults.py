@@ -144,7 +144,7 @@ async def test_what_was_sealed_for_a_relay_that_the_centre_has_left_goes_to_the_
     assert notebook.delivery.network is Network.ONLINE
     member = notebook.book.membership
     assert member
-    assert notebook.delivery._directory_seen, "and the centre was heard"
+    assert notebook.delivery._pulling.directory_seen, "and the centre was heard"
 
 
 @pytest.mark.parametrize("status", [404, 500])
@@ -154,7 +154,7 @@ async def test_a_relay_without_the_directory_still_brings_receipts(
     record = await screen(notebook)
     await notebook.delivery.once()
     await desk.post(3, centre.receipt(await centre.pull(desk), ReceiptKind.RECEIVED))
-    notebook.delivery._directory_seen = 0
+    notebook.delivery._pulling.directory_seen = 0
     inner = network.inner
 
     class NoDirectory(httpx.AsyncBaseTransport):
@@ -292,7 +292,7 @@ async def test_two_desks_must_open_where_the_policy_says_so(
     trust = replace(centre.trust, directory=replace(centre.directory, policy=policy))
     await notebook.book.join(centre.member(), trust, await centre.tokens(desk))
     record = await screen(notebook)
-    notebook.delivery._directory_seen = notebook.book.clock.now()
+    notebook.delivery._pulling.directory_seen = notebook.book.clock.now()
     await notebook.delivery.once()
     arrived = await centre.pull(desk)
     for _ in range(2):
@@ -343,7 +343,7 @@ async def test_a_directory_that_cannot_be_trusted_is_told_and_changes_nothing(
             return await inner.handle_async_request(request)
 
     network.inner = OtherDirectory()
-    notebook.delivery._directory_seen = 0
+    notebook.delivery._pulling.directory_seen = 0
     await notebook.delivery.once()
     assert notebook.delivery.rejected_directory is not None
     assert notebook.book.trust is before
@@ -399,7 +399,7 @@ async def test_a_policy_to_keep_for_days_keeps_the_content_of_what_was_opened(
     await notebook.book.join(
         centre.member(), replace(centre.trust, directory=directory), await centre.tokens(desk)
     )
-    notebook.delivery._directory_seen = clock.now()
+    notebook.delivery._pulling.directory_seen = clock.now()
     record = await screen(notebook)
     await notebook.delivery.once()
     await desk.post(3, centre.receipt(await centre.pull(desk), ReceiptKind.OPENED))
