@@ -75,8 +75,9 @@ def test_there_are_command_lines_for_every_command() -> None:
 def test_the_container_runs_the_command_as_nobody() -> None:
     text = (ROOT / "docs" / "Containerfile").read_text(encoding="utf-8")
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
-    (entry,) = re.findall(r'^ENTRYPOINT \["([\w-]+)"\]$', text, re.MULTILINE)
-    assert entry in scripts
+    (module,) = re.findall(r'^ENTRYPOINT \["python", "-m", "([\w.]+)"\]$', text, re.MULTILINE)
+    assert scripts["fieldapp-relay"] == f"{module}.__main__:main"
+    assert re.search(r"^COPY sync \S+/sync$", text, re.MULTILINE), "the module is there"
     assert re.search(r"^USER 10001$", text, re.MULTILINE)
 
 
