@@ -1,4 +1,4 @@
-"""The relay is installed from docs/relay.lock alone: the versions and hashes of everything else, and all that it imports."""
+"""The relay is installed from docs/relay.lock: versions and hashes as everywhere else, and all that it imports."""
 
 import re
 import subprocess
