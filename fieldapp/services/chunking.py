@@ -13,18 +13,16 @@ from typing import Final
 
 from fieldapp.domain.attachment import Attachment
 from fieldapp.domain.ids import Clock, Ids
-from fieldapp.errors import CodecError
 from fieldapp.services.filed import WITHDRAWAL, Filed, Part
 from fieldapp.services.filing import Book
 from fieldapp.services.kinds import Kind
 from fieldapp.services.listening import News
 from fieldapp.services.membership import Standing
-from fieldapp.services.sealing import TOKENS_FOR_RECORDS, NoDropToken, Piece
+from fieldapp.services.sealing import CANNOT_SEAL, TOKENS_FOR_RECORDS, Piece
 from fieldapp.services.worker import StorageWorker
-from fieldapp.vault.errors import OutboxFull, OutboxUnavailable, RecordTooLarge, VaultError, VaultFull
+from fieldapp.vault.errors import VaultError
 from fieldapp.vault.vault import Transaction, Vault
 from sync.chunk import chunk_body, withdrawal_body
-from sync.errors import SyncError
 from sync.outbox import OutboxState
 from sync.primitives import blake
 
@@ -33,15 +31,6 @@ WINDOW: Final = 4
 CELLS_FOR_RECORDS: Final = 256
 """Cells of the sealed outbox that files leave free: some fifty records."""
 CELLS_OF_A_PIECE: Final = 17
-_CANNOT_SEAL: Final = (
-    NoDropToken,
-    OutboxFull,
-    OutboxUnavailable,
-    VaultFull,
-    RecordTooLarge,
-    CodecError,
-    SyncError,
-)
 
 
 def piece_id(file_id: bytes, index: int) -> bytes:
@@ -204,7 +193,7 @@ class ChunkBook(Book):
             self._commit_sealed(
                 sealer, lambda tx: tx.put(record.record_id, int(Kind.FILED), sealed.to_bytes())
             )
-        except _CANNOT_SEAL:
+        except CANNOT_SEAL:
             return 0
         self._filed = {**self._filed, record.record_id: sealed}
         return len(pieces)

@@ -7,41 +7,33 @@ the disk. Finishing is one transaction: record state, sealed envelopes, chain, t
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Final, Self
+from typing import Self
 
 from fieldapp.domain.ids import Clock, Ids
-from fieldapp.errors import CodecError, FieldappError
+from fieldapp.errors import FieldappError
 from fieldapp.services import ageing
 from fieldapp.services.changes import Changes
-from fieldapp.services.contents import Contents, Damaged, Entries, read_contents
-from fieldapp.services.filed import Filed, Stage
-from fieldapp.services.hearing import effect_of
+from fieldapp.services.contents import Contents, Damaged, read_contents
+from fieldapp.services.filed import Filed
+from fieldapp.services.heard import heard
+from fieldapp.services.holdings import Holdings
 from fieldapp.services.kinds import Kind
 from fieldapp.services.listening import News
-from fieldapp.services.mail import Letter, beyond_room
-from fieldapp.services.membership import Membership, Standing, standing_in
+from fieldapp.services.membership import Membership, Standing
 from fieldapp.services.orders import Orders, in_force
 from fieldapp.services.parts import bodies_of
 from fieldapp.services.rejoining import unsealed
-from fieldapp.services.sealing import STATES, NoDropToken, SealedCopyLost, Sealer, entry
+from fieldapp.services.sealing import CANNOT_SEAL, SealedCopyLost, Sealer, entry
 from fieldapp.services.settings import Settings
 from fieldapp.services.worker import StorageWorker
 from fieldapp.vault.errors import (
-    OutboxFull,
-    OutboxUnavailable,
-    RecordTooLarge,
     StorageFailed,
-    VaultFull,
 )
 from fieldapp.vault.migration import migrate
-from fieldapp.vault.outbox_file import OutboxEntry
 from fieldapp.vault.vault import Transaction, Vault
 from sync import outbox
-from sync.canonical import loads_object
-from sync.directory import Policy
 from sync.errors import SyncError
-from sync.keys import believable
-from sync.outbox import OutboxMeta, OutboxState
+from sync.outbox import OutboxMeta
 from sync.trust import TrustedState
 
 __all__ = ["Book", "Change", "Damaged", "singleton"]
@@ -49,64 +41,28 @@ __all__ = ["Book", "Change", "Damaged", "singleton"]
 Change = Callable[[Transaction], object]
 Step = Callable[[OutboxMeta], OutboxMeta]
 
-_CANNOT_SEAL: Final = (
-    NoDropToken,
-    OutboxFull,
-    OutboxUnavailable,
-    VaultFull,
-    RecordTooLarge,
-    CodecError,
-    SyncError,
-)
-"""Why one record may have to wait unsealed; it says so, is tried again, and holds up no other."""
-
-
-MAX_TOKENS: Final = 1024
-"""Drop tokens on a device, the newest: more than any work needs, and surely as many as one record holds."""
-
 
 def singleton(kind: Kind) -> bytes:
     """The record id (16 bytes) of a kind of which there is exactly one record."""
     return int(kind).to_bytes(16, "little")
 
 
-class Book:
-    """All state of one unlocked device. Not shared between devices or workers.
+class Book(Holdings):
+    """All state of one unlocked device, and its changes. Not shared between devices or workers.
 
-    Memory is changed on the storage thread, right after the commit and even if nobody waits any more; the maps are
-    replaced, never changed in place, so that the event loop always reads a whole one.
+    Memory is changed on the storage thread, right after the commit and even if nobody waits any more.
     """
 
     def __init__(self, vault: Vault, worker: StorageWorker, clock: Clock, ids: Ids) -> None:
         """Use `await Book.open(...)`."""
-        self.clock = clock
+        super().__init__(vault, clock)
         self.ids = ids
         self.changes = Changes()
         self.outgoing = Changes()
         """Rings when there may be something new to send."""
-        self.put_back = False
-        self.keys_put_back = False
-        """Whether the header is older than it was, and the records are not: an older passphrase may open it again."""
-        """Whether the records are older than they were once: nothing is written until the device enrols anew."""
         self.blocked: dict[bytes, FieldappError | SyncError] = {}
         """Why a record could not be sealed, by record id."""
-        self._vault = vault
         self._worker = worker
-        self._take(Contents())
-
-    def _take(self, contents: Contents) -> None:
-        self.settings = contents.settings
-        self.membership: Membership | None = contents.membership
-        self.trust: TrustedState | None = contents.trust
-        self.damaged: list[Damaged] = contents.damaged
-        self.outbox_readable = contents.outbox_readable
-        """Whether the sealed outbox opened; if not, nothing can be sealed or sent, and records stay here."""
-        self._tokens: tuple[bytes, ...] = contents.tokens
-        self._filed: dict[bytes, Filed] = contents.filed
-        self._entries: Entries = contents.entries
-        self.letters: dict[bytes, Letter] = contents.letters
-        """Messages of the centre, by id."""
-        self.orders: Orders = contents.orders
 
     @classmethod
     async def open(cls, vault: Vault, worker: StorageWorker, clock: Clock, ids: Ids) -> Self:
@@ -114,89 +70,6 @@ class Book:
         book = cls(vault, worker, clock, ids)
         await worker.run(book._load)
         return book
-
-    # --- What there is ---------------------------------------------------------------------------------
-
-    @property
-    def standing(self) -> Standing:
-        """How this device stands with a centre, as far as it has heard."""
-        if self.put_back:
-            return Standing.PUT_BACK
-        if self.membership is None or self.trust is None:
-            return Standing.LOCAL
-        return standing_in(self.trust.directory, self.membership.device_id)
-
-    @property
-    def is_second(self) -> bool:
-        """Whether this is the notebook of a second passphrase; False once it is closed. No screen may show it."""
-        return not self._vault.is_locked and self._vault.is_second
-
-    @property
-    def is_bound(self) -> bool:
-        """Whether the key store of this device guards a secret for this notebook; False once it is closed."""
-        return not self._vault.is_locked and self._vault.is_bound
-
-    @property
-    def policy(self) -> Policy | None:
-        """The centre's rules that hold on this device now; None before enrolment."""
-        return in_force(self.trust.directory.policy, self.orders.policy) if self.trust else None
-
-    @property
-    def centre_now(self) -> int:
-        """The latest time that is known, in seconds: this device's clock, or what the centre has shown since."""
-        issued = self.trust.directory.issued if self.trust else 0
-        return max(self.clock.now(), issued, self.membership.centre_time if self.membership else 0)
-
-    @property
-    def filed(self) -> tuple[Filed, ...]:
-        """All finished records, the newest first."""
-        return tuple(sorted(self._filed.values(), key=lambda record: record.at, reverse=True))
-
-    def record(self, record_id: bytes) -> Filed | None:
-        """Return one finished record."""
-        return self._filed.get(record_id)
-
-    @property
-    def on_the_way(self) -> tuple[tuple[OutboxEntry, OutboxMeta], ...]:
-        """What is in the sealed outbox, in the order of its seq."""
-        return tuple(sorted(self._entries.values(), key=lambda pair: pair[1].seq))
-
-    @property
-    def tokens_left(self) -> int:
-        """How many envelopes can still be sealed before the centre sends new drop tokens."""
-        return len(self._tokens)
-
-    def stage(self, record: Filed) -> Stage:
-        """Tell how far a record has come by now: as far as its slowest part."""
-        record = self._filed.get(record.record_id, record)
-        if not record.sealed:
-            return Stage.KEPT if record.keep_until else Stage.LOCAL
-        if record.opened_at:
-            return Stage.OPENED
-        states = {meta.env_hash: meta.state for _, meta in self._entries.values()}
-        # A part that nobody opened and that is not on its way was lost with a damaged outbox: sealed is all it is.
-        steps = [
-            STATES.index(OutboxState.OPENED if part.opened else states.get(part.env_hash, OutboxState.SEALED))
-            for part in record.own_parts
-        ]
-        # A record counts as opened only with all its files; until then it is with the centre.
-        most = Stage.RECEIVED if record.attachments else Stage.OPENED
-        return Stage(min(int(Stage.SEALED) + min(steps), int(most)))
-
-    def last_reason(self, record: Filed) -> str:
-        """Why the last attempt to send a part of this record failed (a word of RelayRefused), or ""."""
-        metas = (meta for entry_, meta in self._entries.values() if entry_.record_id == record.record_id)
-        return next((meta.last_reason for meta in metas if meta.last_reason), "")
-
-    def stored(self, kind: Kind) -> dict[bytes, dict[str, object]]:
-        """Return the plain dictionaries of one kind by record id, for services that keep their own models."""
-        found: dict[bytes, dict[str, object]] = {}
-        for record in self._vault.records(kind):
-            try:
-                found[record.record_id] = dict(loads_object(record.payload))
-            except SyncError:
-                self.damaged.append(Damaged(kind))
-        return found
 
     # --- Durable changes -------------------------------------------------------------------------------
 
@@ -312,22 +185,6 @@ class Book:
         lost = (r for r in self._filed.values() if r.content is None and self._is_lost(r, on_the_way))
         self.blocked = {record.record_id: SealedCopyLost() for record in lost}
 
-    def _on_the_way(self) -> frozenset[bytes]:
-        return frozenset(meta.env_hash for _, meta in self._entries.values())
-
-    def _waits(self, record: Filed, on_the_way: frozenset[bytes]) -> bool:
-        if record.keep_until is not None or record.content is None:
-            return False
-        if not record.sealed or self._is_lost(record, on_the_way):
-            return True
-        return ageing.sealed_too_long(record, self.clock.now())
-
-    def _is_lost(self, record: Filed, on_the_way: frozenset[bytes]) -> bool:
-        """Tell whether a part that nobody has opened is not on its way either: its cells were damaged."""
-        if not self.outbox_readable or record.opened_at:
-            return False
-        return any(not part.opened and part.env_hash not in on_the_way for part in record.own_parts)
-
     def _commit_then(self, change: Change, then: Callable[[], None] | None) -> None:
         self._commit(change)
         if then:
@@ -370,7 +227,7 @@ class Book:
     def _seal_or_keep(self, record: Filed, also: Change | None) -> Filed:
         try:
             return self._seal_and_write(record, also)
-        except _CANNOT_SEAL as error:
+        except CANNOT_SEAL as error:
             # The record is finished all the same: it stays here, says why, and is tried again.
             filed = self._write_local(record, also)
             self._block(record.record_id, error)
@@ -385,7 +242,7 @@ class Book:
             record = replace(record, parts=record.chunk_parts, version=record.version + 1)
         try:
             return self._seal_and_write(record, None).sealed
-        except _CANNOT_SEAL as error:
+        except CANNOT_SEAL as error:
             self._block(record_id, error)
             return False
 
@@ -501,34 +358,21 @@ class Book:
     def _hear(self, cursor: str, news: News) -> None:
         if self.membership is None or self.trust is None:
             return
-        now, trust = self.clock.now(), self.trust
-        said = believable(news.centre_time, now, trust.directory.issued)
-        latest = max(self.centre_now, said)
-        orders = (
-            self.orders.with_policies(news.policies)
-            .with_wipes(
-                news.wipes,
-                device_id=self.membership.device_id,
-                command_keys=trust.root.command_keys,
-                now=latest,
-            )
-            .with_handled([*(env_hash for env_hash, *_ in news.messages), *news.rekeys])
-            .with_handled(news.odd, odd=len(news.odd))
-        )
-        keep = in_force(trust.directory.policy, orders.policy).keep
-        effect = effect_of(news.receipts, self._entries, self._filed, keep=keep, now=now)
-        membership = self.membership.listened(
+        now = self.clock.now()
+        after = heard(
+            news,
             cursor,
-            said,
-            news.heard,
-            news.read_tokens,
-            tuple(news.refills),
-            now=latest,
-            rekeyed=bool(news.rekeys),
+            membership=self.membership,
+            trust=self.trust,
+            orders=self.orders,
+            tokens=self._tokens,
+            letters=self.letters,
+            entries=self._entries,
+            filed=self._filed,
+            centre_now=self.centre_now,
+            now=now,
         )
-        tokens = (*self._tokens, *news.drop_tokens)[-MAX_TOKENS:]
-        letters = {(one := Letter.of(*message)).id: one for message in news.messages}
-        outdated = beyond_room({**self.letters, **letters})
+        effect = after.effect
         with self._vault.transaction(now) as tx:
             # What shrinks comes first: in a full vault it makes the room for the rest.
             for record in effect.filed.values():
@@ -537,22 +381,20 @@ class Book:
                 tx.remove_entry(entry_id)
             for updated, _ in effect.under_way.values():
                 tx.update_entry(updated)
-            for letter_id in outdated & self.letters.keys():
+            for letter_id in self.letters.keys() - after.letters.keys():
                 tx.erase(letter_id)
-            _put(tx, singleton(Kind.DEVICE), Kind.DEVICE, membership.to_bytes())
+            _put(tx, singleton(Kind.DEVICE), Kind.DEVICE, after.membership.to_bytes())
             if news.drop_tokens:
-                _put(tx, singleton(Kind.TOKENS), Kind.TOKENS, b"".join(tokens))
-            if orders != self.orders:
-                _put(tx, singleton(Kind.DOWNSTREAM), Kind.DOWNSTREAM, orders.to_bytes())
-            for letter in letters.values():
-                if letter.id not in outdated:
-                    _put(tx, letter.id, Kind.MESSAGE, letter.to_bytes())
-        self.membership, self._tokens, self.orders = membership, tokens, orders
+                _put(tx, singleton(Kind.TOKENS), Kind.TOKENS, b"".join(after.tokens))
+            if after.orders != self.orders:
+                _put(tx, singleton(Kind.DOWNSTREAM), Kind.DOWNSTREAM, after.orders.to_bytes())
+            for letter in after.new_letters:
+                _put(tx, letter.id, Kind.MESSAGE, letter.to_bytes())
+        self.membership, self._tokens, self.orders = after.membership, after.tokens, after.orders
         self._filed = {**self._filed, **effect.filed}
         entries = {**self._entries, **effect.under_way}
         self._entries = {key: pair for key, pair in entries.items() if key not in effect.gone}
-        kept = {**self.letters, **letters}
-        self.letters = {key: letter for key, letter in kept.items() if key not in outdated}
+        self.letters = after.letters
 
 
 def _put(tx: Transaction, record_id: bytes, kind: Kind, payload: bytes) -> None:

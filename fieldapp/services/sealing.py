@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from fieldapp.errors import FieldappError
+from fieldapp.errors import CodecError, FieldappError
 from fieldapp.services.filed import Filed, Part
 from fieldapp.services.membership import Membership
+from fieldapp.vault.errors import OutboxFull, OutboxUnavailable, RecordTooLarge, VaultFull
 from fieldapp.vault.outbox_file import OutboxEntry
 from fieldapp.vault.root import ChainState
 from sync.envelope import Header, Sealed, seal
+from sync.errors import SyncError
 from sync.keys import choose_prekey, prekey_time, week_of
 from sync.outbox import MAX_DELAY, Jitter, OutboxMeta, OutboxState, scheduled
 from sync.primitives import random_bytes
@@ -44,6 +46,18 @@ class SealedCopyLost(FieldappError):
     def diagnostics(self) -> str:
         """Say that only a call helps."""
         return "The sealed copy of this record is damaged and its content is gone from here. Call the centre."
+
+
+CANNOT_SEAL: Final = (
+    NoDropToken,
+    OutboxFull,
+    OutboxUnavailable,
+    VaultFull,
+    RecordTooLarge,
+    CodecError,
+    SyncError,
+)
+"""Why one record may have to wait unsealed; it says so, is tried again, and holds up no other."""
 
 
 @dataclass(frozen=True, slots=True)
