@@ -20,4 +20,4 @@ def run_desk(config: Config) -> None:
     """Run the desk until it is told to stop."""
     prepare()
     gate = desk_gate(config)
-    asyncio.run(serve_until_stopped(config, desk_app(gate), gate.shut))
+    asyncio.run(serve_until_stopped(config, desk_app(gate), gate.shut, sound=True))

@@ -67,13 +67,15 @@ FLET_OVERRIDES: Final = (
 """Environment variables that would move Flet's endpoints and folders or let it load from outside."""
 
 
-def content_security_policy(port: int, *, camera: bool = False) -> str:
+def content_security_policy(port: int, *, camera: bool = False, sound: bool = False) -> str:
     """Return the policy under which Flet's client runs and can reach nothing but this server.
 
     The inline scripts are Flet's own start page; the client draws with WebAssembly in a worker. With `camera` it may
-    read back the pictures that it took: they are addresses within the page (``blob:``), never on the network.
+    read back the pictures that it took: they are addresses within the page (``blob:``), never on the network. With
+    `sound` it may play what stands in an address itself (``data:``), and nothing that would have to be fetched.
     """
     pictures = " blob:" if camera else ""
+    sounds = ("media-src data:",) if sound else ()
     return "; ".join(
         (
             "default-src 'none'",
@@ -82,6 +84,7 @@ def content_security_policy(port: int, *, camera: bool = False) -> str:
             "img-src 'self' data: blob:",
             "font-src 'self' data:",
             f"connect-src 'self' ws://{HOST}:{port}{pictures}",
+            *sounds,
             "worker-src 'self' blob:",
             "manifest-src 'self'",
             "frame-ancestors 'none'",
@@ -125,13 +128,15 @@ class LaunchKeys:
 class LoopbackGuard:
     """ASGI middleware that lets only the launched browser through to `app`; see the module's docstring."""
 
-    def __init__(self, app: AsgiApp, port: int, keys: LaunchKeys, *, camera: bool = False) -> None:
+    def __init__(
+        self, app: AsgiApp, port: int, keys: LaunchKeys, *, camera: bool = False, sound: bool = False
+    ) -> None:
         self._app = app
         self._keys = keys
         self._host = f"{HOST}:{port}"
         self._origin = f"http://{HOST}:{port}"
         self._cookie = f"fieldapp-{port}"
-        self._headers = _secure_headers(port, camera)
+        self._headers = _secure_headers(port, camera=camera, sound=sound)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request or WebSocket; any other scope is ignored."""
@@ -210,10 +215,10 @@ class LoopbackGuard:
         return send_guarded
 
 
-def _secure_headers(port: int, camera: bool) -> list[tuple[bytes, bytes]]:
+def _secure_headers(port: int, *, camera: bool, sound: bool) -> list[tuple[bytes, bytes]]:
     allowed = b"camera=(self)" if camera else b"camera=()"
     return [
-        (b"content-security-policy", content_security_policy(port, camera=camera).encode()),
+        (b"content-security-policy", content_security_policy(port, camera=camera, sound=sound).encode()),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"no-referrer"),
@@ -322,13 +327,18 @@ def bind(port: int = 0) -> socket.socket:
 
 
 async def serve(
-    main: Callable[[ft.Page], Any], port: int = 0, *, name: str = "Notebook", camera: bool = False
+    main: Callable[[ft.Page], Any],
+    port: int = 0,
+    *,
+    name: str = "Notebook",
+    camera: bool = False,
+    sound: bool = False,
 ) -> Served:
     """Serve the Flet app `main` on 127.0.0.1 within the running loop, and return at once.
 
     Several apps can run in one process. No signal is captured: who composes the process does that. `name` is
     what the browser's tab shows before the app has started; keep it neutral. With `camera` the page may ask its user
-    for the camera.
+    for the camera, with `sound` play what it was given.
 
     Raises:
         OSError: `port` is in use.
@@ -342,7 +352,7 @@ async def serve(
     web = str(assets_dir() / "web")
     flet_app = flet_web_app(main, assets_dir=web, no_cdn=True, app_name=name, app_description=name)
     config = uvicorn.Config(
-        LoopbackGuard(flet_app, port, keys, camera=camera),
+        LoopbackGuard(flet_app, port, keys, camera=camera, sound=sound),
         # Flet's lifespan would end the sessions of every other app in this process.
         lifespan="off",
         access_log=False,

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from fieldapp.desk.gate import DeskGate
+from fieldapp.desk.shown import ShownFile
 from fieldapp.kit.interface import Gone, Interface
 from fieldapp.kit.places import Place, Places
 from fieldapp.kit.presence import LockPolicy, Presence
@@ -75,8 +76,8 @@ class DeskState(Places[Screen], Interface):
         """The page of the alerts that is shown, as it was at the last change."""
         self.record: OpenedRecord | None = None
         """The record that its reader opened, at the places `Screen.RECORD` and `Screen.EVIDENCE` only."""
-        self.file: tuple[bytes, bytes] | None = None
-        """The file that is shown, by its id, with its bytes: in memory only, for as long as its record is open."""
+        self.file: ShownFile | None = None
+        """The file that is shown: in memory only, for as long as its record is open."""
         self.busy = False
         self.beat = 0
         """Grows when a service changed: components that show services read it, and so are drawn again."""
@@ -92,7 +93,8 @@ class DeskState(Places[Screen], Interface):
 
     def leaving(self) -> None:
         """Close the record that is open, withdraw what was asked, and give up an enrolment that is under way."""
-        self.record = self.asking = self.file = None
+        self.hide_file()
+        self.record = self.asking = None
         if self.gate.enrolment is not None and self.centre is not None:
             self.centre.devices.cancel(self.gate.enrolment)
         self.gate.enrolment = None
@@ -156,11 +158,15 @@ class DeskState(Places[Screen], Interface):
 
     async def show_file(self, key: bytes, file_id: bytes) -> None:
         """Put a file of the open record together and show it. Errors as `Inbox.content`."""
-        self.file = (file_id, self.open.inbox.content(key, file_id))
+        data = self.open.inbox.content(key, file_id)
+        self.hide_file()
+        self.file = ShownFile(file_id, data)
 
     def hide_file(self) -> None:
-        """Drop the bytes of the file that was shown."""
-        self.file = None
+        """Drop the bytes of the file that was shown, and stop what plays."""
+        shown, self.file = self.file, None
+        if shown is not None:
+            shown.let_go()
 
     async def acknowledge(self, key: bytes) -> None:
         """Take a record on, and show who did and when. Errors as `Inbox.acknowledge`."""
@@ -171,7 +177,8 @@ class DeskState(Places[Screen], Interface):
     async def forget(self) -> None:
         """Lock: drop keys, records and places. The kit's presence calls this, after it has blanked the screen."""
         self._unsubscribe()
-        self.centre = self.record = self.file = None
+        self.hide_file()
+        self.centre = self.record = None
         self.page, self.alerts = EMPTY_PAGE, NO_ALERTS
         self.places = (self._door(),)
         await self.gate.lock()

@@ -105,6 +105,7 @@ class Interface(ft.Observable):
         self.asking: Question | None = None
         self.cover: Callable[[], Awaitable[None]] | None = None
         self._arrow: Handler | None = None
+        self._turns: tuple[Handler, Handler] | None = None
         self._quiet = False
         self._choose_theme(text_scale)
 
@@ -169,6 +170,15 @@ class Interface(ft.Observable):
         """
         if not self.veiled:
             await bound(self._arrow or otherwise)()
+
+    def show_turns(self, turns: tuple[Handler, Handler] | None) -> None:
+        """Say what the left and the right arrow key do for as long as pages are shown; None when they are gone."""
+        self._turns = turns
+
+    async def press_turn(self, *, forward: bool) -> None:
+        """Turn a page, for an arrow key; nothing where there are no pages, or something hides them."""
+        if self._turns is not None and not self.veiled and self.asking is None:
+            await bound(self._turns[forward])()
 
     def ask(self, question: Question) -> None:
         """Show `question` in place of the screen until it is answered; locking and leaving the place withdraw it."""

@@ -38,15 +38,22 @@ _NO_ACTIVITY: Final = frozenset(
         "close",
         "connect",
         "disconnect",
+        "duration_change",
+        "loaded",
         "locale_change",
         "media_change",
         "platform_brightness_change",
+        "position_change",
         "resize",
+        "seek_complete",
         "size_change",
+        "state_change",
         "stream_image",
     }
 )
-"""Events that come without a person."""
+"""Events that come without a person: of the device, and of a camera or a sound that goes on by itself."""
+_TURNS: Final = {"Arrow Left": False, "Arrow Right": True}
+"""Keys that turn pages, and whether forward."""
 
 
 def seconds_awake_or_asleep() -> float:
@@ -206,6 +213,8 @@ class Presence:
     async def _on_key(self, event: ft.KeyboardEvent) -> None:
         if event.key == "Escape" and self._unlocked:
             await self.cover()
+        elif event.key in _TURNS and self._unlocked:
+            await self._ui.press_turn(forward=_TURNS[event.key])
 
 
 class LiveSessions:

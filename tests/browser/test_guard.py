@@ -3,6 +3,7 @@
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import flet as ft
 import httpx
@@ -11,6 +12,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
+from fieldapp import bootstrap, desk_bootstrap
+from fieldapp.config import Config
 from fieldapp.loopback import (
     FONT_PATHS,
     LaunchKeys,
@@ -32,8 +35,8 @@ def main(page: ft.Page) -> None:
 
 
 @asynccontextmanager
-async def served(*, camera: bool = False) -> AsyncIterator[Served]:
-    app = await serve(main, camera=camera)
+async def served(*, camera: bool = False, sound: bool = False) -> AsyncIterator[Served]:
+    app = await serve(main, camera=camera, sound=sound)
     try:
         yield app
     finally:
@@ -236,6 +239,31 @@ async def test_only_an_app_that_scans_may_ask_for_the_camera_and_for_nothing_els
             "camera=(self), geolocation=(), microphone=(), clipboard-read=()"
         )
         assert f"connect-src 'self' ws://127.0.0.1:{app.port} blob:;" in headers["content-security-policy"]
+
+
+async def test_only_an_app_with_sound_may_play_and_only_what_it_was_given() -> None:
+    async with served() as app, launched(app) as client:
+        assert "media-src" not in (await client.get("/")).headers["content-security-policy"]
+    async with served(sound=True) as app, launched(app) as client:
+        policy = (await client.get("/")).headers["content-security-policy"].split("; ")
+        assert [line for line in policy if line.startswith("media-src")] == ["media-src data:"]
+        assert policy[0] == "default-src 'none'"
+
+
+def test_the_desk_has_sound_and_the_field_app_has_a_camera(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, bool]] = []
+
+    async def not_served(*_: object, **how: bool) -> None:
+        asked.append(how)
+
+    config = Config(data_dir=tmp_path / "data", port=0, browser=False)
+    for module, run in ((bootstrap, bootstrap.run_field), (desk_bootstrap, desk_bootstrap.run_desk)):
+        monkeypatch.setattr(module, "prepare", lambda: None)
+        monkeypatch.setattr(module, "serve_until_stopped", not_served)
+        run(config)
+    assert asked == [{"camera": True}, {"sound": True}]
 
 
 async def test_own_fonts_are_served_where_the_client_looks() -> None:

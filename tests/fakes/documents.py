@@ -43,22 +43,32 @@ def document(
 
 def locked() -> bytes:
     """A document that asks for a password."""
-    key = b"/Encrypt<</Filter/Standard/V 1/R 2/Length 40/P -4/O<%b>/U<%b>>>/ID[<00><00>]" % (b"11" * 32, b"22" * 32)
+    key = b"/Encrypt<</Filter/Standard/V 1/R 2/Length 40/P -4/O<%b>/U<%b>>>/ID[<00><00>]" % (
+        b"11" * 32,
+        b"22" * 32,
+    )
     return document("secret", trailer=key)
 
 
 def many_pages(count: int) -> bytes:
     """A document with `count` pages that are all the same one."""
     page = b"<</Type/Page/Parent 2 0 R/MediaBox[%b]>>" % A4
-    return pdf([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count %d/Kids[%b]>>" % (count, b"3 0 R " * count), page])
+    return pdf(
+        [
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Count %d/Kids[%b]>>" % (count, b"3 0 R " * count),
+            page,
+        ]
+    )
 
 
-def bomb(side: int = 40_000) -> bytes:
-    """A picture of `side` x `side` pixels in some hundred kilobytes, twice compressed."""
+def bomb(side: int) -> bytes:
+    """A picture of `side` x `side` pixels in some kilobytes, twice compressed."""
     white = zlib.compress(zlib.compress(bytes(side) * side, 9), 9)
     picture = (
         b"<</Type/XObject/Subtype/Image/Width %d/Height %d/BitsPerComponent 8/ColorSpace/DeviceGray"
-        b"/Filter[/FlateDecode/FlateDecode]/Length %d>>stream\n%b\nendstream" % (side, side, len(white), white)
+        b"/Filter[/FlateDecode/FlateDecode]/Length %d>>stream\n%b\nendstream"
+        % (side, side, len(white), white)
     )
     shown = b"500 0 0 500 0 0 cm /I Do"
     return pdf(
@@ -74,7 +84,9 @@ def bomb(side: int = 40_000) -> bytes:
 
 def nested(depth: int = 60_000) -> bytes:
     """A document whose page holds brackets in brackets."""
-    return document("nested").replace(b"/Type/Page/Parent", b"/Deep " + b"[" * depth + b"]" * depth + b"/Type/Page/Parent")
+    return document("nested").replace(
+        b"/Type/Page/Parent", b"/Deep " + b"[" * depth + b"]" * depth + b"/Type/Page/Parent"
+    )
 
 
 def endless() -> bytes:

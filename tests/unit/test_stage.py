@@ -21,7 +21,9 @@ from fieldapp.stage.hardening import harden
 
 PHONE_ONLY = (
     "flet_web",
+    "flet_audio",
     "flet_camera",
+    "pypdfium2",
     "starlette",
     "uvicorn",
     "sqlalchemy",
@@ -120,7 +122,8 @@ def test_the_description_asks_for_the_network_and_nothing_else(staged: Path) -> 
     assert described["project"]["dependencies"] == source["dependencies"]
     assert all("==" in line for line in source["dependencies"])
     assert "flet-secure-storage" in " ".join(source["dependencies"])
-    assert "keyring" not in " ".join(source["dependencies"])
+    for other in ("keyring", "flet-audio", "pypdfium2"):
+        assert other not in " ".join(described["project"]["dependencies"])
     assert described["tool"]["flet"]["product"] == "Notebook"
 
 

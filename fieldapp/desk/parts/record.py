@@ -16,7 +16,7 @@ from fieldapp.desk.parts.answers import (
     wish_warnings,
 )
 from fieldapp.desk.parts.facts import fact_card, fact_line, plain_line
-from fieldapp.desk.parts.files import files_card
+from fieldapp.desk.parts.files import files_card, reads_a_document
 from fieldapp.desk.parts.inbox_list import row_name, row_words
 from fieldapp.desk.parts.person import identity_card, reach_card
 from fieldapp.desk.state import DeskState, Screen
@@ -187,7 +187,8 @@ def _open(state: DeskState, row: Row, record: OpenedRecord, trying: Trying) -> l
     if record.screening:
         said += mismatch_warnings(state, record.screening, agrees=record.agrees)
         said += wish_warnings(state, record.screening.screening)
-    return [*_newer(state, row, record, trying), *_warnings(state, row, said), _columns(state, left, right)]
+    columns = _columns(state, left, right, one=reads_a_document(state, record))
+    return [*_newer(state, row, record, trying), *_warnings(state, row, said), columns]
 
 
 def _change_rules(state: DeskState, row: Row) -> list[ft.Control]:
@@ -199,9 +200,11 @@ def _change_rules(state: DeskState, row: Row) -> list[ft.Control]:
     return [secondary_button(state, words, to, icon=ft.Icons.EDIT_OUTLINED, identifier="change-rules")]
 
 
-def _columns(state: DeskState, left: Sequence[ft.Control], right: Sequence[ft.Control]) -> ft.Control:
+def _columns(
+    state: DeskState, left: Sequence[ft.Control], right: Sequence[ft.Control], *, one: bool
+) -> ft.Control:
     gap, stretch = state.theme.gap, ft.CrossAxisAlignment.STRETCH
-    if not state.roomy or state.theme.stacked:
+    if one or not state.roomy or state.theme.stacked:
         return ft.Column([*left, *right], spacing=gap, horizontal_alignment=stretch)
     return ft.Row(
         [

@@ -2,8 +2,8 @@
 
     python -I page_program.py NUMBER < document > answer
 
-A PDF comes from a device that may be in the wrong hands, and the library that reads it is large: whoever takes it over must
-find nothing. So this program has no keys, no environment and no file; before it looks at the document it gives up
+A PDF comes from a device that may be in the wrong hands, and the library that reads it is large: whoever takes it over
+must find nothing. So this program has no keys, no environment and no file; before it looks at the document it gives up
 opening anything at all (files, sockets), starting programs and most of the system's calls. It imports nothing of this
 project. PDFium is used without forms; its package here has no JavaScript and no XFA.
 
@@ -137,7 +137,9 @@ def drawn(document: bytes, number: int) -> bytes:
         width, height = min(bitmap.width, SIDE), min(bitmap.height, SIDE)
         rows = memoryview(bitmap.buffer).cast("B")
         starts = range(0, height * bitmap.stride, bitmap.stride)
-        return _answer(Result.DRAWN, pages, width, height) + b"".join(rows[at : at + width * 3] for at in starts)
+        return _answer(Result.DRAWN, pages, width, height) + b"".join(
+            rows[at : at + width * 3] for at in starts
+        )
     except pypdfium2.PdfiumError as error:
         known = {_NO_ERROR: Result.EMPTY, _PASSWORD_ERROR: Result.PASSWORD}
         return _answer(known.get(error.err_code, Result.UNREADABLE), pages)

@@ -1,14 +1,13 @@
 """One page of a PDF as a picture, drawn by a program of its own, from memory to memory.
 
-What a device sends may be made to take over whoever reads it. It is read by `page_program` in a fresh interpreter (nothing
-is forked from the process that holds the keys) with an empty environment, no file of ours open, and limits that
-it sets itself. The document goes there through a pipe and bare pixels come back through another: no file is written, and
-nothing of the answer is decoded. It is believed in its length and its numbers only. Whatever else happens (a crash, a
-silence, an odd answer) is `PageNotDrawn`. See `docs/adr/0050`.
+What a device sends may be made to take over whoever reads it. It is read by `page_program` in a fresh interpreter
+(nothing is forked from the process that holds the keys) with an empty environment, no file of ours open, and limits that
+it sets itself. The document goes there through a pipe and bare pixels come back through another: no file is written,
+and nothing of the answer is decoded. It is believed in its length and its numbers only. Whatever else happens (a crash,
+a silence, an odd answer) is `PageNotDrawn`. See `docs/adr/0050`.
 """
 
 import asyncio
-import contextlib
 import importlib.util
 import io
 import os
@@ -17,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from PIL import Image
 
@@ -97,8 +96,9 @@ async def draw(
 
 
 async def _answer(command: Sequence[str], document: bytes) -> bytes:
-    """Return what the program writes, at most one byte more than an answer may have; PageNotDrawn when it fails."""
-    running = await asyncio.create_subprocess_exec(
+    """Return what the program writes until it ends well; PageNotDrawn, OSError. Cancelled, it ends the program."""
+    transport, talk = await asyncio.get_running_loop().subprocess_exec(
+        lambda: _Talk(document),
         *command,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -108,37 +108,37 @@ async def _answer(command: Sequence[str], document: bytes) -> bytes:
         start_new_session=True,
     )
     try:
-        if running.stdin is None or running.stdout is None:
+        await talk.over.wait()
+        if transport.get_returncode() != 0:
             raise PageNotDrawn(Why.FAILED)
-        feeding = asyncio.ensure_future(_feed(running.stdin, document))
-        try:
-            answer = await _at_most(running.stdout, _LARGEST_ANSWER + 1)
-        finally:
-            feeding.cancel()
-        if len(answer) > _LARGEST_ANSWER or await running.wait() != 0:
-            raise PageNotDrawn(Why.FAILED)
-        return answer
+        return bytes(talk.answer)
     finally:
-        if running.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                running.kill()
-            await asyncio.shield(running.wait())
+        transport.close()  # which kills what still runs
 
 
-async def _feed(pipe: asyncio.StreamWriter, document: bytes) -> None:
-    with contextlib.suppress(OSError):  # it may have ended, or not want to read
-        pipe.write(document)
-        await pipe.drain()
-        pipe.close()
-        await pipe.wait_closed()
+class _Talk(asyncio.SubprocessProtocol):
+    """Gives a program its document and takes its answer; one that says too much is ended. `over` when it has ended."""
 
+    def __init__(self, document: bytes) -> None:
+        self.answer = bytearray()
+        self.over = asyncio.Event()
+        self._document = document
+        self._transport: asyncio.SubprocessTransport | None = None
 
-async def _at_most(pipe: asyncio.StreamReader, most: int) -> bytes:
-    parts, size = [], 0
-    while size < most and (part := await pipe.read(min(1 << 20, most - size))):
-        parts.append(part)
-        size += len(part)
-    return b"".join(parts)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.SubprocessTransport, transport)
+        pipe = cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0))
+        pipe.write(self._document)
+        pipe.close()  # after what was written
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        self.answer += data
+        if len(self.answer) > _LARGEST_ANSWER and self._transport is not None:
+            self.answer.clear()
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.over.set()
 
 
 def _judged(answer: bytes) -> Page:
