@@ -16,7 +16,7 @@ class ShownFile:
     page: int = 0
     second: int = 0
     stop: Callable[[], None] | None = field(default=None, repr=False)
-    """What ends a sound that plays."""
+    """What drops a page, ends the drawing of one or a sound that plays."""
 
     def let_go(self) -> None:
         """Forget the bytes. Idempotent."""

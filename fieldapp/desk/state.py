@@ -163,8 +163,9 @@ class DeskState(Places[Screen], Interface):
         self.file = ShownFile(file_id, data)
 
     def hide_file(self) -> None:
-        """Drop the bytes of the file that was shown, and stop what plays."""
+        """Drop the bytes of the file that was shown, and stop what draws or plays it."""
         shown, self.file = self.file, None
+        self.show_turns(None)
         if shown is not None:
             shown.let_go()
 

@@ -1,28 +1,45 @@
 """Files on both screens: added quietly, explained, cancelled; shown from memory and never kept open."""
 
+import os
+import sys
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import flet as ft
+import flet_audio
 import pytest
 
 from fieldapp.codec import attachments_field, screening_body
+from fieldapp.desk.parts import files, reading
+from fieldapp.desk.parts.playing import Player
+from fieldapp.desk.parts.reading import Reader
+from fieldapp.desk.shown import ShownFile
+from fieldapp.desk.state import DeskState
 from fieldapp.desk.state import Screen as DeskScreen
 from fieldapp.domain.screening import FinishChoice, FinishKind, Mode
+from fieldapp.kit.interface import Interface
 from fieldapp.services.chunking import piece_id
+from fieldapp.services.desk import pages as drawing
 from fieldapp.services.media import prepare
+from fieldapp.services.media.pictures import shape_of
 from fieldapp.services.settings import Work
 from fieldapp.ui.parts import picking
 from fieldapp.ui.state import Screen
 from sync.canonical import dumps
 from sync.chunk import chunk_body, split, withdrawal_body
 from sync.protocol import MsgType
-from tests.fakes import media
+from tests.fakes import documents, media
+from tests.fakes.fake_flet import walk
 from tests.session.desk_harness import Desk, open_desk
 from tests.session.field_harness import open_field
 from tests.session.screening_device import device
 from tests.unit.centre.desk import screening
 
 pytestmark = pytest.mark.anyio
+HeldT = TypeVar("HeldT")
 
 
 @pytest.fixture
@@ -134,18 +151,27 @@ async def test_a_sent_record_says_how_far_its_files_are_and_lets_them_be_cancell
 
 async def arrived(app: Desk, data: bytes, pieces: int | None = None, *, withdrawn: bool = False) -> str:
     """Send a record with one file, of which only the first `pieces` have come; returns a part of its identifiers."""
+    (name,) = await arrived_together(app, data, pieces=pieces, withdrawn=withdrawn)
+    return name
+
+
+async def arrived_together(
+    app: Desk, *everything: bytes, pieces: int | None = None, withdrawn: bool = False
+) -> list[str]:
+    """Send a record with several files, as `arrived`."""
     sender, made = await app.device(), screening("heron basalt")
-    prepared = prepare(data)
-    file = prepared.listed(b"\x0f" * 16, "the letter")
-    body = dumps({**screening_body(made), **attachments_field([file])})  # type: ignore[dict-item]
+    prepared = [prepare(data) for data in everything]
+    listed = [one.listed(bytes((15 - n,)) * 16, "the letter") for n, one in enumerate(prepared)]
+    body = dumps({**screening_body(made), **attachments_field(listed)})  # type: ignore[dict-item]
     envelopes = [sender.seal(MsgType.SCREENING, made.id, body).envelope]
-    for index, piece in list(enumerate(split(prepared.data)))[:pieces]:
-        sent = chunk_body(file.id, index, file.size, file.hash, piece)
-        envelopes.append(sender.seal(MsgType.CHUNK, made.id, sent).envelope)
-    if withdrawn:
-        envelopes.append(sender.seal(MsgType.CHUNK, made.id, withdrawal_body(file.id)).envelope)
+    for file, one in zip(listed, prepared, strict=True):
+        for index, piece in list(enumerate(split(one.data)))[:pieces]:
+            sent = chunk_body(file.id, index, file.size, file.hash, piece)
+            envelopes.append(sender.seal(MsgType.CHUNK, made.id, sent).envelope)
+        if withdrawn:
+            envelopes.append(sender.seal(MsgType.CHUNK, made.id, withdrawal_body(file.id)).envelope)
     await app.arrive(sender, *envelopes)
-    return file.id.hex()[:8]
+    return [file.id.hex()[:8] for file in listed]
 
 
 @pytest.mark.usefixtures("made_up_centre")
@@ -169,7 +195,7 @@ async def test_the_desk_shows_a_picture_from_memory_and_forgets_it(tmp_path: Pat
 
 
 @pytest.mark.usefixtures("made_up_centre")
-async def test_the_desk_says_what_is_missing_cancelled_or_leaves_this_app(tmp_path: Path) -> None:
+async def test_the_desk_says_what_is_missing_or_cancelled(tmp_path: Path) -> None:
     async with open_desk(tmp_path / "missing") as app:
         await arrived(app, media.pdf(150_000), 1)
         assert "still on the way" in app.said
@@ -179,10 +205,253 @@ async def test_the_desk_says_what_is_missing_cancelled_or_leaves_this_app(tmp_pa
         await arrived(app, media.pdf(150_000), 1, withdrawn=True)
         await app.read("heron basalt")
         assert "2 of 3 parts will not come" in app.said
-    async with open_desk(tmp_path / "whole") as app:
-        name = await arrived(app, media.pdf(150_000))
+
+
+LETTER = documents.document("one", "two", "three")
+
+
+@asynccontextmanager
+async def showing(path: Path, data: bytes) -> AsyncIterator[Desk]:
+    """Run a desk at a record whose one file is shown."""
+    async with open_desk(path) as app:
+        name = await arrived(app, data)
         await app.read("heron basalt")
         assert "save-copy" not in app.screen.identifiers()
         await app.press(f"show-{name}")
+        yield app
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of the pages that were drawn, or could not be: cheaper to look at than the screen."""
+    numbers: list[int] = []
+
+    async def watched(document: bytes, number: int) -> drawing.Page:
+        try:
+            return await drawing.draw(document, number)
+        finally:
+            numbers.append(number)
+
+    monkeypatch.setattr(reading, "draw", watched)
+    return numbers
+
+
+def held_by_components(app: Desk, kind: type[HeldT]) -> list[HeldT]:
+    """Return what components on the screen were given of a kind."""
+    given = (arg for one in walk(app.screen.page) for arg in getattr(one, "args", ()))
+    return [arg for arg in given if isinstance(arg, kind)]
+
+
+def pages(app: Desk) -> list[bytes]:
+    return [image.src for image in app.screen.find(ft.Image) if isinstance(image.src, bytes)]
+
+
+def sounds(app: Desk) -> list[flet_audio.Audio]:
+    """Return what the client was given to play and was not told to let go."""
+    held = [control for control in walk(app.screen.page) if isinstance(control, flet_audio.Audio)]
+    assert [control for control in held if app.screen.session.index.get(control._i) is not control] == []
+    return held
+
+
+@pytest.mark.usefixtures("made_up_centre")
+async def test_a_document_is_read_page_by_page_with_buttons_and_arrow_keys(
+    tmp_path: Path, drawn: list[int]
+) -> None:
+    async with showing(tmp_path, LETTER) as app:
+        await app.until(lambda: drawn == [0])
+        assert "Page 1 of 3" in app.said
+        (first,) = pages(app)
+        assert shape_of(first) == (1448, 2048)
+        await app.press("page-next")
+        await app.until(lambda: drawn == [0, 1])
+        assert "Page 2 of 3" in app.said
+        await app.screen.key("Arrow Right")
+        await app.until(lambda: drawn == [0, 1, 2])
+        assert "Page 3 of 3" in app.said
+        assert pages(app) != [first]
+        await app.screen.key("Arrow Right")  # there is no page 4
+        await app.screen.key("Arrow Left")
+        await app.until(lambda: drawn == [0, 1, 2, 1])
+        await app.press("page-size")
+        assert app.screen.find(ft.Image)[0].width == 1400
+
+        await app.screen.lifecycle(ft.AppLifecycleState.INACTIVE)
+        assert pages(app) == []
+        await app.screen.lifecycle(ft.AppLifecycleState.RESUME)
+        await app.until(lambda: drawn == [0, 1, 2, 1, 1])
+        assert "Page 2 of 3" in app.said, "where it was left"
+
+        assert "save-copy" not in app.screen.identifiers()
+        await app.press("want-copy")
         assert "A copy on this computer is not encrypted" in app.said
         assert "save-copy" in app.screen.identifiers()
+
+
+def assert_nothing_is_held(app: Desk, state: DeskState, shown: ShownFile) -> None:
+    held = [one for one in walk(app.screen.page) if isinstance(one, ft.Image | flet_audio.Audio)]
+    assert held == []
+    assert (state.file, shown.data, state._turns) == (None, b"", None)
+
+
+@pytest.mark.usefixtures("made_up_centre")
+async def test_nothing_of_a_page_or_a_sound_is_held_afterwards(tmp_path: Path, drawn: list[int]) -> None:
+    async with open_desk(tmp_path) as app:
+        letter, voice = await arrived_together(app, LETTER, media.wav(8000))
+        await app.read("heron basalt")
+        for name, end in (
+            (voice, f"hide-{voice}"),
+            (letter, "to-inbox"),
+            (voice, "cover"),
+            (letter, "cover"),
+        ):
+            drawn.clear()
+            await app.press(f"show-{name}")
+            if name == letter:
+                await app.until(lambda: drawn == [0])
+            assert (len(pages(app)), len(sounds(app))) == ((1, 0) if name == letter else (0, 1))
+            state, shown = app.state, app.state.file
+            assert shown
+            await app.press(end)
+            assert_nothing_is_held(app, state, shown)
+            if (name, end) == (letter, "cover"):
+                break
+            if end == "cover":
+                await app.unlock()
+            if not end.startswith("hide"):
+                await app.read("heron basalt")
+
+
+@pytest.mark.usefixtures("made_up_centre")
+@pytest.mark.parametrize("data", [LETTER, media.wav(8000)], ids=["document", "sound"])
+async def test_nothing_of_them_is_held_when_the_connection_is_lost(
+    tmp_path: Path, data: bytes, drawn: list[int]
+) -> None:
+    async with showing(tmp_path, data) as app:
+        await app.until(lambda: bool(drawn or data != LETTER))
+        assert pages(app) or sounds(app)
+        state, shown, readers = app.state, app.state.file, held_by_components(app, Reader)
+        assert shown
+        assert len(readers) == (data == LETTER)
+        await app.screen.disconnect()
+        await app.until(lambda: state.ended)
+        assert_nothing_is_held(app, state, shown)
+        assert [reader for reader in readers if reader.page] == []
+
+
+@pytest.mark.usefixtures("made_up_centre")
+async def test_a_file_that_is_not_shown_says_why_and_offers_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drawn: list[int]
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise RuntimeError("NotSupportedError: made up")
+
+    monkeypatch.setattr(flet_audio.Audio, "play", refuse)
+    cases = (
+        (documents.locked(), "This document is locked with a password."),
+        (b"#!AMR\n" + media.noise(900), "This recording does not play here."),
+        (media.ogg(), "This recording does not play here."),
+        (media.picture(), "This picture cannot be shown safely."),
+    )
+    async with open_desk(tmp_path) as app:
+        names = await arrived_together(app, *(data for data, _ in cases))
+        await app.read("heron basalt")
+        monkeypatch.setattr(files, "shape_of", lambda _: None)
+        for name, (_, words) in zip(names, cases, strict=True):
+            drawn.clear()
+            await app.press(f"show-{name}")
+            if name == names[0]:
+                await app.until(lambda: bool(drawn))
+            if name == names[2]:
+                await app.press("sound-play")
+            assert words in app.said
+            assert (pages(app), sounds(app)) == ([], [])
+            assert "A copy on this computer is not encrypted" in app.said
+            assert "save-copy" in app.screen.identifiers()
+        monkeypatch.setattr(drawing, "program", lambda: None)
+        drawn.clear()
+        await app.press(f"show-{names[0]}")
+        await app.until(lambda: bool(drawn))
+        assert "Documents cannot be drawn safely on this computer." in app.said
+        assert "save-copy" in app.screen.identifiers()
+
+
+@pytest.mark.usefixtures("made_up_centre")
+async def test_leaving_gives_up_a_page_that_is_being_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = tmp_path / "process"
+    code = f"import os, pathlib, time; pathlib.Path({str(begun)!r}).write_text(str(os.getpid())); time.sleep(600)"
+    monkeypatch.setattr(drawing, "program", lambda: [sys.executable, "-I", "-c", code])
+    async with showing(tmp_path / "desk", LETTER) as app:
+        await app.until(lambda: begun.exists() and bool(begun.read_text()))
+        await app.until(lambda: "The page is being drawn" in app.said)
+        await app.lock()
+        process = int(begun.read_text())
+
+        def is_gone() -> bool:
+            try:
+                os.kill(process, 0)
+            except ProcessLookupError:
+                return True
+            return False
+
+        await app.until(is_gone)
+
+
+@pytest.mark.usefixtures("made_up_centre")
+async def test_a_recording_is_played_paused_and_moved_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[object, ...]] = []
+    for name in ("play", "pause", "seek"):
+
+        async def ask(_audio: object, *how: object, name: str = name) -> None:
+            asked.append((name, *how))
+
+        monkeypatch.setattr(flet_audio.Audio, name, ask)
+    async with showing(tmp_path, media.wav(8000)) as app:
+        (audio,) = sounds(app)
+        assert audio.src == "data:audio/wav;name=sound.x;base64," + b64encode(app.state.file.data).decode()  # type: ignore[union-attr]
+        assert "0:00 of unknown" in app.said
+        await app.screen.fire(
+            audio, "duration_change", {"duration": ft.Duration(minutes=2, milliseconds=4200)}
+        )
+        await app.press("sound-play")
+        await app.screen.fire(audio, "state_change", {"state": "playing"})
+        await app.screen.fire(audio, "position_change", {"position": 65_000})
+        assert "1:05 of 2:05" in app.said
+        assert "Pause" in app.screen.texts()
+        await app.press("sound-back")
+        (player,) = held_by_components(app, Player)
+        for tap in (player.on, player.on, player.toggle):
+            await tap()
+        await app.screen.fire(audio, "state_change", {"state": "paused"})
+        for _ in range(6):
+            await player.on()
+        assert player.second == player.length == 125
+        await player.back()
+        await player.toggle()
+        assert asked == [
+            ("play", 0),
+            ("seek", 55_000),
+            ("seek", 65_000),
+            ("seek", 75_000),
+            ("pause",),
+            ("play", 115_000),
+        ]
+        await app.screen.fire(audio, "state_change", {"state": "completed"})
+        assert player.second == 0
+        await app.screen.fire(audio, "position_change", {"position": 9_000})
+        await app.screen.lifecycle(ft.AppLifecycleState.INACTIVE)
+        assert sounds(app) == []
+        await app.screen.lifecycle(ft.AppLifecycleState.RESUME)
+        await app.rest()
+        assert len(sounds(app)) == 1
+        assert "0:09 of unknown" in app.said, "where it was left"
+
+
+def test_each_reason_has_words_of_its_own() -> None:
+    state = Interface()
+    said = [reading._why_words(state, why) for why in drawing.Why]  # type: ignore[arg-type]
+    assert len(set(said)) == len(drawing.Why)
+    assert all(words.endswith(".") for words in said)

@@ -154,16 +154,39 @@ async def test_a_resize_is_no_activity() -> None:
         assert not app.presence.unlocked
 
 
-async def test_what_a_camera_sends_is_no_activity() -> None:
+@pytest.mark.parametrize(
+    "event", ["stream_image", "position_change", "state_change", "duration_change", "loaded", "seek_complete"]
+)
+async def test_what_a_camera_or_a_sound_sends_is_no_activity(event: str) -> None:
     app = App()
     async with FakeSession(app.main) as session:
         await open_session(app, session)
         (tap,) = session.find(ft.Button)
         app.clock.now += 179
-        await session.fire(tap, "stream_image", {"bytes": b"made up"})
+        await session.fire(tap, event, {})
         app.clock.now += 2
         await app.presence.check()
         assert not app.presence.unlocked
+
+
+async def test_arrow_keys_turn_pages_only_where_pages_are_seen() -> None:
+    app, turned = App(), []
+    async with FakeSession(app.main) as session:
+        await session.key("Arrow Right")
+        app.state.show_turns((lambda: turned.append("back"), lambda: turned.append("on")))
+        await session.key("Arrow Right")
+        assert turned == [], "locked"
+        await open_session(app, session)
+        await session.key("Arrow Right")
+        await session.key("Arrow Left")
+        await session.key("Arrow Up")
+        assert turned == ["on", "back"]
+        await session.lifecycle(LIFE.INACTIVE)
+        await session.key("Arrow Right")
+        await session.lifecycle(LIFE.RESUME)
+        app.state.show_turns(None)
+        await session.key("Arrow Right")
+        assert turned == ["on", "back"]
 
 
 async def test_the_first_tap_after_sleep_locks_and_does_nothing_else() -> None:

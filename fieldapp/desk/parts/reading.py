@@ -4,6 +4,7 @@ The program ends with its page. When the part leaves the screen, for whatever re
 is given up and the one that is shown is dropped.
 """
 
+import asyncio
 from typing import Final
 
 import flet as ft
@@ -36,10 +37,12 @@ class Reader(ft.Observable):
         self.page: Page | None = None
         self.why: Why | None = None
         self.pages = 0
+        self._drawing: asyncio.Task[None] | None = None
 
     async def look(self) -> None:
         """Draw the page that is wanted. Who cancels this gives it up."""
-        number = self.number
+        number, self._drawing = self.number, asyncio.current_task()
+        self._shown.stop = self.close
         try:
             page = await draw(self._shown.data, number)
             # As strictly as a photo: nothing else is handed to the client's decoder.
@@ -50,6 +53,12 @@ class Reader(ft.Observable):
         else:
             self.page, self.why, self.pages = page, None, page.pages
         self.drawn = number
+
+    def close(self) -> None:
+        """Drop the page and give up one that is being drawn; whether or not Flet still takes the part off the screen."""
+        drawing, self._drawing, self.page = self._drawing, None, None
+        if drawing is not None:
+            drawing.cancel()
 
     def forward(self) -> None:
         """Turn to the next page, if there is one."""
@@ -78,7 +87,12 @@ def _pages(state: DeskState, reader: Reader, file: Attachment) -> ft.Control:
     # Flet cancels an effect's task before its cleanup, and only if there is one.
     ft.use_effect(reader.look, [reader.number], cleanup=lambda: None)
     turns = (reader.back, reader.forward)
-    ft.use_effect(lambda: state.show_turns(turns), [], cleanup=lambda: state.show_turns(None))
+
+    def leave() -> None:
+        state.show_turns(None)
+        reader.close()
+
+    ft.use_effect(lambda: state.show_turns(turns), [], cleanup=leave)
     parts: list[ft.Control] = []
     if reader.pages > 1:
         parts.append(_turning(state, reader))
