@@ -262,5 +262,6 @@ def test_every_attack_names_a_test_that_exists() -> None:
     named = re.findall(r"\| (?:(\w+)/)?(\w+) `(test_\w+)` \|", attacks)
     assert len(named) == len(re.findall(r"`test_\w+`", attacks)) > 38
     for folder, file, test in named:
-        place = {"": HERE, "property": HERE.parents[1] / folder}.get(folder, HERE.parent / folder)
+        above = HERE.parents[1] if folder in ("property", "browser") else HERE.parent
+        place = above / folder if folder else HERE
         assert f"def {test}(" in (place / f"test_{file}.py").read_text(encoding="utf-8"), test
