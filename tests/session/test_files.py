@@ -345,7 +345,7 @@ async def test_a_file_that_is_not_shown_says_why_and_offers_a_copy(
     async def refuse(*_: object) -> None:
         raise RuntimeError("NotSupportedError: made up")
 
-    monkeypatch.setattr(flet_audio.Audio, "play", refuse)
+    monkeypatch.setattr(flet_audio.Audio, "resume", refuse)
     cases = (
         (documents.locked(), "This document is locked with a password."),
         (b"#!AMR\n" + media.noise(900), "This recording does not play here."),
@@ -403,7 +403,7 @@ async def test_a_recording_is_played_paused_and_moved_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[object, ...]] = []
-    for name in ("play", "pause", "seek"):
+    for name in ("resume", "pause", "seek"):
 
         async def ask(_audio: object, *how: object, name: str = name) -> None:
             asked.append((name, *how))
@@ -431,14 +431,8 @@ async def test_a_recording_is_played_paused_and_moved_in(
         assert player.second == player.length == 125
         await player.back()
         await player.toggle()
-        assert asked == [
-            ("play", 0),
-            ("seek", 55_000),
-            ("seek", 65_000),
-            ("seek", 75_000),
-            ("pause",),
-            ("play", 115_000),
-        ]
+        moved = [("seek", 1000 * second) for second in (55, 65, 75, 85, 95, 105, 115, 125, 125, 115)]
+        assert asked == [("resume",), *moved[:3], ("pause",), *moved[3:], ("resume",)]
         await app.screen.fire(audio, "state_change", {"state": "completed"})
         assert player.second == 0
         await app.screen.fire(audio, "position_change", {"position": 9_000})
@@ -446,8 +440,12 @@ async def test_a_recording_is_played_paused_and_moved_in(
         assert sounds(app) == []
         await app.screen.lifecycle(ft.AppLifecycleState.RESUME)
         await app.rest()
-        assert len(sounds(app)) == 1
-        assert "0:09 of unknown" in app.said, "where it was left"
+        (audio,) = sounds(app)
+        asked.clear()
+        await app.screen.fire(audio, "position_change", {"position": 0})
+        await app.screen.fire(audio, "duration_change", {"duration": ft.Duration(minutes=2)})
+        assert "0:09 of 2:00" in app.said, "where it was left"
+        assert asked == [("seek", 9_000)]
 
 
 def test_each_reason_has_words_of_its_own() -> None:

@@ -17,7 +17,7 @@ from fieldapp.desk.shown import ShownFile
 from fieldapp.desk.state import DeskState
 from fieldapp.domain.attachment import Attachment
 from fieldapp.kit.boundary import component, record_failure
-from fieldapp.kit.buttons import primary_button, quiet_button
+from fieldapp.kit.buttons import quiet_button, secondary_button
 from fieldapp.kit.hooks import use_once
 from fieldapp.kit.text import body, quiet
 
@@ -61,7 +61,7 @@ def _controls(state: DeskState, player: "Player", file: Attachment) -> ft.Contro
     beside = ft.Row([ft.Container(step, expand=True) for step in steps], spacing=state.theme.gap)
     return ft.Column(
         [
-            primary_button(state, words, player.toggle, icon=icon, identifier="sound-play"),
+            secondary_button(state, words, player.toggle, icon=icon, identifier="sound-play"),
             bar,
             body(state, place),
             ft.Column(steps, spacing=0) if state.theme.stacked else beside,
@@ -131,7 +131,7 @@ class Player(ft.Observable):
             if self.plays:
                 await self._audio.pause()
             else:
-                await self._audio.play(self.second * 1000)
+                await self._audio.resume()
         except (RuntimeError, TimeoutError):  # what the client could not do, in its own words
             self._failed()
 
@@ -144,11 +144,10 @@ class Player(ft.Observable):
         await self._go(self.second + STEP)
 
     async def _go(self, second: int) -> None:
-        if self._audio is None:
+        # The client waits for ever when it is asked to move in a sound that it has not loaded yet.
+        if self._audio is None or not self.length:
             return
-        self.second = self._shown.second = max(0, min(second, self.length or second))
-        if not self.plays:
-            return  # `play` begins there
+        self.second = self._shown.second = max(0, min(second, self.length))
         try:
             await self._audio.seek(self.second * 1000)
         except (RuntimeError, TimeoutError):
@@ -158,10 +157,14 @@ class Player(ft.Observable):
         self.fails, self.plays = True, False
         self.close()
 
-    def _on_length(self, event: Any) -> None:
-        self.length = max(self.length, -(-_milliseconds(event.duration) // 1000))
+    async def _on_length(self, event: Any) -> None:
+        known, self.length = self.length, max(self.length, -(-_milliseconds(event.duration) // 1000))
+        if not known and self.second:
+            await self._go(self.second)  # where it was left
 
     def _on_place(self, event: Any) -> None:
+        if not self.length:
+            return  # of a sound that is being loaded: its beginning
         self.second = self._shown.second = _milliseconds(event.position) // 1000
 
     def _on_state(self, event: Any) -> None:
