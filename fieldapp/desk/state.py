@@ -165,7 +165,7 @@ class DeskState(Places[Screen], Interface):
     def hide_file(self) -> None:
         """Drop the bytes of the file that was shown, and stop what draws or plays it."""
         shown, self.file = self.file, None
-        self.show_turns(None)
+        self.end_turns()
         if shown is not None:
             shown.let_go()
 

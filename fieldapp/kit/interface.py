@@ -171,9 +171,14 @@ class Interface(ft.Observable):
         if not self.veiled:
             await bound(self._arrow or otherwise)()
 
-    def show_turns(self, turns: tuple[Handler, Handler] | None) -> None:
-        """Say what the left and the right arrow key do for as long as pages are shown; None when they are gone."""
+    def show_turns(self, turns: tuple[Handler, Handler]) -> None:
+        """Say what the left and the right arrow key do for as long as pages are shown."""
         self._turns = turns
+
+    def end_turns(self, turns: tuple[Handler, Handler] | None = None) -> None:
+        """Say that those pages are gone (without an argument: any); others that are shown since then stay."""
+        if turns is None or self._turns == turns:
+            self._turns = None
 
     async def press_turn(self, *, forward: bool) -> None:
         """Turn a page, for an arrow key; nothing where there are no pages, or something hides them."""

@@ -5,6 +5,7 @@ import sys
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -376,16 +377,17 @@ async def test_a_file_that_is_not_shown_says_why_and_offers_a_copy(
 
 
 @pytest.mark.usefixtures("made_up_centre")
-async def test_leaving_gives_up_a_page_that_is_being_drawn(
+async def test_a_page_that_is_being_drawn_is_given_up_when_the_connection_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = tmp_path / "process"
     code = f"import os, pathlib, time; pathlib.Path({str(begun)!r}).write_text(str(os.getpid())); time.sleep(600)"
     monkeypatch.setattr(drawing, "program", lambda: [sys.executable, "-I", "-c", code])
+    monkeypatch.setattr(reading, "draw", partial(drawing.draw, seconds=600))  # it does not end by itself
     async with showing(tmp_path / "desk", LETTER) as app:
         await app.until(lambda: begun.exists() and bool(begun.read_text()))
         await app.until(lambda: "The page is being drawn" in app.said)
-        await app.lock()
+        await app.screen.disconnect()  # Flet draws nothing any more, and so takes nothing off the screen
         process = int(begun.read_text())
 
         def is_gone() -> bool:

@@ -184,7 +184,9 @@ async def test_arrow_keys_turn_pages_only_where_pages_are_seen() -> None:
         await session.lifecycle(LIFE.INACTIVE)
         await session.key("Arrow Right")
         await session.lifecycle(LIFE.RESUME)
-        app.state.show_turns(None)
+        app.state.end_turns((print, print))
+        assert app.state._turns, "those of other pages stay"
+        app.state.end_turns()
         await session.key("Arrow Right")
         assert turned == ["on", "back"]
 

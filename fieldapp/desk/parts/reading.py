@@ -89,7 +89,7 @@ def _pages(state: DeskState, reader: Reader, file: Attachment) -> ft.Control:
     turns = (reader.back, reader.forward)
 
     def leave() -> None:
-        state.show_turns(None)
+        state.end_turns(turns)
         reader.close()
 
     ft.use_effect(lambda: state.show_turns(turns), [], cleanup=leave)

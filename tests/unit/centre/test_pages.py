@@ -94,6 +94,8 @@ async def test_documents_made_to_do_harm_end_in_a_picture_or_in_one_error() -> N
 SHUT_IN = """
 import ctypes, os, runpy, resource, signal, socket, sys
 program = runpy.run_path(sys.argv[1])
+if "without" in sys.argv:
+    program["_CALLS"].clear()
 program["limit"]()
 program["shut_in"]()
 tried = {
@@ -110,6 +112,8 @@ tried = {
     "take all memory": lambda: bytearray(program["MEMORY"]),
 }
 for name, attempt in tried.items():
+    if "without" in sys.argv and name in ("fork", "become another program"):
+        continue  # root may
     try:
         attempt()
     except (OSError, ValueError, MemoryError):
@@ -125,6 +129,15 @@ def test_the_program_can_reach_nothing_once_it_is_shut_in(tmp_path: Path) -> Non
     done = subprocess.run(command, capture_output=True, text=True, env={})
     assert done.stdout.splitlines() == ["done ['LC_CTYPE']"] or done.stdout == "done []\n", done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is drawn there")
+def test_even_without_a_filter_it_opens_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-I", "-c", SHUT_IN, page_program.__file__, str(tmp_path / "new"), "without"]
+    done = subprocess.run(command, capture_output=True, text=True, env={})
+    limited = {"read a file", "write a file", "use the network", "copy a channel"}
+    assert "done" in done.stdout, done.stderr
+    assert limited.isdisjoint(done.stdout.splitlines())
 
 
 @pytest.mark.parametrize(
