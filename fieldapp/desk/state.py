@@ -58,6 +58,7 @@ class Screen(StrEnum):
     HOLDERS = "holders"
     CARRIED = "carried"
     GUESSES = "guesses"
+    PINS = "pins"
     ABOUT = "about"
 
 
