@@ -39,7 +39,7 @@ class Device:
         self.clock = StillClock()
         self.gates: list[Gate] = []
 
-    def gate(self, config: Config, keystore: Keystore) -> Gate:
+    def gate(self, config: Config, keystore: Keystore, *, model: str | None = None) -> Gate:
         self.gates.append(
             Gate(
                 config.data_dir,
@@ -49,6 +49,7 @@ class Device:
                 no_network,
                 calibrated=lambda: FLOOR,
                 locked_sending=True,
+                model=model,
             )
         )
         return self.gates[-1]

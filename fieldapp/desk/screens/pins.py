@@ -49,16 +49,16 @@ def pins_screen(state: DeskState) -> ft.View:
         body(
             state,
             t(
-                "A device is opened with a passphrase. Where you allow it for its model, a worker may choose a PIN of 6 to "
-                "12 digits instead."
+                "A device is opened with a passphrase. Where you allow it for its model, a worker may choose a PIN "
+                "of 6 to 12 digits instead."
             ),
         ),
         notice(
             state,
             t(
-                "A PIN is worth what the device's chip is worth. Whoever gets the secret out of it, and copies the files, "
-                "tries every PIN of six digits in about {n} hours on one processor core, with more cores in minutes. "
-                "Without a good reason list none.",
+                "A PIN is worth what the device's chip is worth. Whoever gets the secret out of it, and copies the "
+                "files, tries every PIN of six digits in about {n} hours on one processor core, with more cores in "
+                "minutes. Without a good reason list none.",
                 n=CORE_HOURS,
             ),
             urgency=Urgency.WARNING,
@@ -85,9 +85,9 @@ def pins_screen(state: DeskState) -> ft.View:
         body(
             state,
             t(
-                "List a model only when its maker says that the key store lies in the chip, and the device is up to date. "
-                "No device tells this app. A PIN that is in use still opens a device whose model you remove: it asks for a "
-                "passphrase until there is one."
+                "List a model only when its maker says that the key store lies in the chip, and its devices are kept "
+                "up to date. No device tells this app. Where you remove a model, a PIN in use still opens the device, "
+                "which asks for a passphrase until there is one."
             ),
         ),
     ]
@@ -131,8 +131,8 @@ def _question(state: DeskState, model: str, yes: Handler) -> Question:
     return Question(
         title=t("Let {model} use a PIN?", model=isolate(model)),
         words=t(
-            "Six digits then stand between a copied device and what is on it, if its chip gives its secret away: about {n} "
-            "hours of one processor core. The key holders sign it.",
+            "If its chip gives its secret away, only six digits stand between a copied device and what is on it: "
+            "about {n} hours of one processor core. The key holders sign it.",
             n=CORE_HOURS,
         ),
         yes=t("Ask the key holders"),

@@ -143,7 +143,7 @@ class Signing:
         return (proposal.directory if proposal else self._book.trust.directory).policy.pin_models
 
     async def allow_pin(self, model: str) -> None:
-        """Draft one in which devices of this model may use a PIN. As `renew`; DirectoryRejected for what no name can be."""
+        """Draft one in which devices of this model may use a PIN. As `renew`; DirectoryRejected for what is no name."""
         models = tuple(sorted({*self.pin_models, model_name(model)}))
         await self.propose(lambda d: replace(d, policy=replace(d.policy, pin_models=models)))
 
