@@ -139,6 +139,8 @@ async def test_a_model_for_pins_is_added_after_the_cost_is_told_and_taken_away_a
         await app.until(lambda: app.at(Screen.KEYS))
         assert signing.pin_models == ("Made Up 8",)
         assert "Devices that a PIN of six digits may open, new: Made Up 8" in app.said
+        await app.press("back", "pin-guesses")
+        assert "That is a good reason" in app.said
         await signing.set_wipe_after(20)
         await app.press("back")
         assert "let devices erase themselves" not in app.said

@@ -232,9 +232,9 @@ async def test_a_lost_key_store_leads_to_the_sheet_and_to_a_passphrase(tmp_path:
     keystore = MemoryKeystore()
     async with phone(tmp_path, keystore) as app:
         await enrol(app)
-        code = await make_a_sheet(app)
-        await go_home(app)
         await use_pin(app)
+        await go_home(app)
+        code = await make_a_sheet(app, ("PIN", PIN))
         await lock(app)
         keystore.values.clear()
         with pytest.raises(InputError):
@@ -260,7 +260,9 @@ async def test_the_other_words_may_be_pins_beside_a_pin_and_only_then(tmp_path: 
             await book.set_word(SlotKind.OPEN, PIN, "840239")  # two slips away
         with pytest.raises(InputError):
             await book.set_word(SlotKind.OPEN, PIN, "111111")
-        await app.press("settings", "forced", "forced-second")
+        await app.press("settings", "forced")
+        assert "Only a centre allows a PIN." in said(app)
+        await app.press("forced-second")
         await app.screen.fill("Your PIN", PIN)
         await use_pin_again(app, OTHER_PIN)
         assert "Done and tested" in said(app)
@@ -271,6 +273,10 @@ async def test_the_other_words_may_be_pins_beside_a_pin_and_only_then(tmp_path: 
         assert second.is_second
         assert second.choice is Choice.PASSPHRASE
         assert "pin-withdrawn" not in app.screen.identifiers(), "no centre, nobody to allow or forbid it"
+        await app.press("settings")
+        assert "pin" not in app.screen.identifiers()
+        await app.press("forced")
+        assert "Only a centre allows a PIN." not in said(app)
         await lock(app)
         await type_pin(app)
         await withdraw(app, centre)

@@ -95,7 +95,7 @@ def forced_screen(state: FieldState) -> ft.View:
             *trying.shown(),
             section(state, t("Two more passphrases"), rows),
             section(state, t("Erase at once"), _erasing(state, trying)),
-            section(state, t("What none of this can do"), [body(state, words) for words in _limits(t)]),
+            section(state, t("What none of this can do"), [body(state, words) for words in _limits(state)]),
         ],
         title=t("If somebody forces you"),
     )
@@ -122,11 +122,16 @@ def _erasing(state: FieldState, trying: Trying) -> list[ft.Control]:
     return [body(state, words), erase]
 
 
-def _limits(t: Translator) -> list[str]:
+def _limits(state: FieldState) -> list[str]:
+    t, book = state.t, state.open.book
+    of_pins = t(
+        "Only a centre allows a PIN. Whoever knows that may wonder about a notebook without a centre that opens with one."
+    )
     return [
         t("Whoever knows this app can demand every passphrase. None of them proves that there is no other."),
         t("A copy of the device that was made before can still be opened with your passphrase."),
         t("An expert with tools and the second passphrase can see that there is another notebook."),
+        *([of_pins] if book.opened_by_pin and book.may_set_words else []),
         t("What was sent stays at the centre. What somebody has seen or photographed stays seen."),
         t("Do what keeps you safe. If you must, give them the passphrase."),
     ]

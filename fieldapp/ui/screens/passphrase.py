@@ -57,8 +57,8 @@ def pin_screen(state: FieldState) -> ft.View:
         notice(
             state,
             t(
-                "Whoever gets that secret out of the chip finds a PIN of {n} digits within hours; five random words would "
-                "still hold. Your recovery sheet stays good.",
+                "Whoever gets that secret out of the chip finds a PIN of {n} digits within hours; five random words "
+                "would still hold. Your recovery sheet stays good.",
                 n=PIN_DIGITS[0],
             ),
             urgency=Urgency.WARNING,
