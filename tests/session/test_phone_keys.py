@@ -104,6 +104,18 @@ _MADE: list[tuple[dict[str, bytes], dict[str, str], str]] = []
 """The files, the entries and the sheet's code of a phone that was set up once for this module."""
 
 
+async def test_what_the_phone_calls_itself_reaches_the_door(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def asked(page: ft.Page) -> str:
+        return "Made Up 8"
+
+    monkeypatch.setattr("fieldapp.phone_model.ask_model", asked)
+    async with device.start() as app:
+        assert app.gate.model == "Made Up 8"
+        assert not app.gate.pad.digits_first
+
+
 async def test_a_phone_keeps_the_secret_with_the_only_safe_options(device: Device) -> None:
     async with device.start() as app:
         assert app.gate.has_keystore

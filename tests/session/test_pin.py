@@ -12,7 +12,9 @@ import pytest
 
 from fieldapp.assets import default_law
 from fieldapp.errors import InputError
+from fieldapp.services.filing import Book
 from fieldapp.services.gate import Gate
+from fieldapp.services.membership import Standing
 from fieldapp.services.number_pad import DIGITS, ENTRY, LETTERS
 from fieldapp.services.passphrases import Choice
 from fieldapp.services.settings import Settings
@@ -126,6 +128,22 @@ async def test_a_pin_is_offered_only_when_everything_holds(
                 await book.change_passphrase(PASSPHRASE, PIN)
         await app.press("about")
         assert (MODEL in said(app)) is (model == MODEL)
+
+
+async def test_a_device_that_the_centre_has_withdrawn_gets_no_pin_and_is_not_asked_about_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with phone(tmp_path, MemoryKeystore()) as app:
+        await enrol(app)
+        await app.state.open.book.change_passphrase(PASSPHRASE, PIN)
+        for standing, choice in (
+            (Standing.SUSPENDED, Choice.PIN_OR_PASSPHRASE),
+            (Standing.REVOKED, Choice.PASSPHRASE),
+            (Standing.PUT_BACK, Choice.PASSPHRASE),
+        ):
+            monkeypatch.setattr(Book, "standing", standing)
+            assert app.state.open.book.choice is choice
+            assert not app.state.open.book.pin_withdrawn
 
 
 async def test_no_pin_before_there_is_a_centre_and_none_at_the_first_start(tmp_path: Path) -> None:
