@@ -87,6 +87,12 @@ async def use_pin(app: Field, old: str = PASSPHRASE, new: str = PIN, again: str 
     await app.press("pin-choose")
 
 
+async def set_pin(app: Field) -> None:
+    """Set the PIN without the screens, where these are not what is tested."""
+    await app.state.open.book.change_passphrase(PASSPHRASE, PIN)
+    await app.rest()
+
+
 async def withdraw(app: Field, centre: ScriptedCentre) -> None:
     policy = replace(centre.directory.policy, pin_models=())
     v = centre.directory.v + 1
@@ -210,7 +216,7 @@ async def test_a_model_that_is_withdrawn_leaves_the_pin_working_and_asks_calmly(
     keystore = MemoryKeystore()
     async with phone(tmp_path, keystore) as app:
         centre = await enrol(app)
-        await use_pin(app)
+        await set_pin(app)
         await lock(app)
         await type_pin(app)
         assert "pin-withdrawn" not in app.screen.identifiers()
@@ -239,7 +245,7 @@ async def test_a_phone_that_does_not_say_its_model_this_time_opens_and_asks_noth
     keystore = MemoryKeystore()
     async with phone(tmp_path, keystore) as app:
         await enrol(app)
-        await use_pin(app)
+        await set_pin(app)
     async with phone(tmp_path, keystore, "") as app:
         await type_pin(app)
         assert app.state.place.screen is Screen.HOME
@@ -250,8 +256,7 @@ async def test_a_lost_key_store_leads_to_the_sheet_and_to_a_passphrase(tmp_path:
     keystore = MemoryKeystore()
     async with phone(tmp_path, keystore) as app:
         await enrol(app)
-        await use_pin(app)
-        await go_home(app)
+        await set_pin(app)
         code = await make_a_sheet(app, ("PIN", PIN))
         await lock(app)
         keystore.values.clear()
@@ -272,8 +277,7 @@ async def test_the_other_words_may_be_pins_beside_a_pin_and_only_then(tmp_path: 
         book = app.state.open.book
         with pytest.raises(InputError):
             await book.set_word(SlotKind.OPEN, PASSPHRASE, OTHER_PIN)
-        await use_pin(app)
-        await go_home(app)
+        await set_pin(app)
         with pytest.raises(InputError):
             await book.set_word(SlotKind.OPEN, PIN, "840239")  # two slips away
         with pytest.raises(InputError):
@@ -315,8 +319,7 @@ async def test_a_pin_opens_from_the_search_box_and_other_words_cost_the_same(
 ) -> None:
     async with phone(tmp_path, MemoryKeystore()) as app:
         await enrol(app)
-        await use_pin(app)
-        await go_home(app)
+        await set_pin(app)
         await in_front(app)
         derived.clear()
         for n in range(2):
@@ -340,7 +343,7 @@ async def test_a_hint_that_is_lost_hides_no_pin_from_a_lock_screen_and_comes_bac
     keystore = MemoryKeystore()
     async with phone(tmp_path, keystore) as app:
         await enrol(app)
-        await use_pin(app)
+        await set_pin(app)
     del keystore.values[ENTRY]
     async with phone(tmp_path, keystore) as app:
         await app.unlock(PIN)
