@@ -46,8 +46,13 @@ def field_gate(config: Config, relays: RelayFactory = RelayClient) -> Gate:
     return guarded_gate(config, device_keystore(config.data_dir, desktop_offer()), relays)
 
 
-def guarded_gate(config: Config, keystore: Keystore, relays: RelayFactory = RelayClient) -> Gate:
-    """Make the door of the device whose data is in `config.data_dir`, with this key store or with `NoKeystore`."""
+def guarded_gate(
+    config: Config, keystore: Keystore, relays: RelayFactory = RelayClient, *, model: str | None = None
+) -> Gate:
+    """Make the door of the device whose data is in `config.data_dir`, with this key store or with `NoKeystore`.
+
+    `model` is what a phone calls itself: see `Gate`.
+    """
     return Gate(
         config.data_dir,
         keystore,
@@ -56,6 +61,7 @@ def guarded_gate(config: Config, keystore: Keystore, relays: RelayFactory = Rela
         relays,
         covering=Covering(),
         locked_sending=True,
+        model=model,
     )
 
 
@@ -75,6 +81,7 @@ def phone_app(config: Config) -> Callable[[ft.Page], Awaitable[None]]:
     InputError as `check_folder`.
     """
     from fieldapp.phone_keystore import PhoneKeys
+    from fieldapp.phone_model import ask_model
 
     check_folder(config.data_dir)
     keys, turn = PhoneKeys(), asyncio.Lock()
@@ -85,7 +92,8 @@ def phone_app(config: Config) -> Callable[[ft.Page], Awaitable[None]]:
         async with turn:
             if not made:
                 keystore = await asyncio.to_thread(device_keystore, config.data_dir, keys.offer)
-                made.append(field_app(guarded_gate(config, keystore), default_law()))
+                gate = guarded_gate(config, keystore, model=await ask_model(page))
+                made.append(field_app(gate, default_law()))
         await made[0](page)
 
     return main

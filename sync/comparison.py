@@ -29,6 +29,7 @@ class What(StrEnum):
     DEVICES_REVOKED = "devices_revoked"
     DEVICES_SUSPENDED = "devices_suspended"
     POLICY = "policy"
+    PIN_MODELS = "pin_models"
     RELAY = "relay"
     PHONES = "phones"
     PREKEYS_RENEWED = "prekeys_renewed"
@@ -104,6 +105,7 @@ def _directories(old: Directory, new: Directory) -> Iterator[Change]:
     yield _words(What.DEVICES_REVOKED, old.devices_revoked, new.devices_revoked, _revocation)
     yield _words(What.DEVICES_SUSPENDED, old.devices_suspended, new.devices_suspended, _device)
     yield _words(What.POLICY, _policy(old.policy), _policy(new.policy), str)
+    yield _words(What.PIN_MODELS, old.policy.pin_models, new.policy.pin_models, str)
     yield _words(What.RELAY, [old.relay], [new.relay], _relay)
     yield _words(What.PHONES, old.phones, new.phones, _phone)
     yield Change(What.MIN_SUITE, before=old.min_suite, after=new.min_suite)

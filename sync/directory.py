@@ -4,6 +4,7 @@ Signed by the root's directory keys, hash-chained, one version after the other. 
 are ignored (the signature covers them all the same), so that a later release can add some.
 """
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -33,6 +34,9 @@ DEFAULT_INTAKE: Final = "default"
 """The key of the intake roles when nobody is excluded."""
 WIPE_AFTER: Final = (10, 1000)
 """The fewest and the most wrong passphrases: fewer would punish a bad morning."""
+MAX_PIN_MODELS: Final = 32
+MODEL_LENGTH: Final = 64
+"""Characters of the name of a device model."""
 _MINUTES_OF_DAY: Final = 24 * 60
 
 
@@ -93,6 +97,7 @@ class Policy:
     `keep`: 0 write-only, 1 until OPENED, 2 for `keep_days` days. `opened_by`: distinct desks before erasure.
     `intake`: answer to "who must not see this?" -> roles that may then receive; the key "default" is required.
     `wipe_after`: wrong passphrases after which a device with a key store erases the notebook; 0 for never.
+    `pin_models`: the device models (`model_name`) on which a PIN may open a notebook, ascending; none by default.
     """
 
     keep: int
@@ -101,6 +106,7 @@ class Policy:
     token_batch: int
     intake: dict[str, tuple[str, ...]]
     wipe_after: int = 0
+    pin_models: tuple[str, ...] = ()
 
     def intake_roles(self, must_not_see: Iterable[str] = ()) -> tuple[str, ...]:
         """Return the roles to seal to: those that every given answer leaves. Never empty in a loaded directory."""
@@ -198,6 +204,15 @@ class Directory:
         return directory
 
 
+def model_name(words: str) -> str:
+    """Return the name of a device model as a directory may hold it: NFC, single spaces, at most MODEL_LENGTH characters.
+
+    "" for what is no such name: too long, empty, or with something that no screen shows.
+    """
+    name = " ".join(unicodedata.normalize("NFC", words).split())
+    return name if len(name) <= MODEL_LENGTH and name.isprintable() else ""
+
+
 def directory_hash(document: bytes) -> bytes:
     """H("fsd1 directory", document): `dir_hash` of every header and `prev_hash` of the next version."""
     return blake(b"fsd1 directory", document)
@@ -248,8 +263,9 @@ def _policy_value(policy: Policy) -> Value:
         "keep_days": policy.keep_days,
         "opened_by": policy.opened_by,
         "token_batch": policy.token_batch,
-        # Left out while it is off, as in the releases that did not know it.
+        # Left out while they are off, as in the releases that did not know them.
         **({"wipe_after": policy.wipe_after} if policy.wipe_after else {}),
+        **({"pin_models": list(policy.pin_models)} if policy.pin_models else {}),
     }
 
 
@@ -309,7 +325,18 @@ def _read_policy(fields: Fields) -> Policy:
         token_batch=fields.number("token_batch", 1, 256),
         intake={answer: intake.texts(answer, MAX_RECIPIENTS) for answer in intake.names()},
         wipe_after=fields.number("wipe_after", *WIPE_AFTER) if "wipe_after" in fields.names() else 0,
+        pin_models=_read_models(fields) if "pin_models" in fields.names() else (),
     )
+
+
+def _read_models(fields: Fields) -> tuple[str, ...]:
+    models = fields.texts("pin_models", MAX_PIN_MODELS, MODEL_LENGTH)
+    # One form only: an empty list is left out, and the order is that of the code points.
+    if not models or list(models) != sorted(set(models)):
+        raise CanonicalError("models in order expected")
+    if any(not name or model_name(name) != name for name in models):
+        raise CanonicalError("name of a model expected")
+    return models
 
 
 def _read_relay(fields: Fields) -> Relay:

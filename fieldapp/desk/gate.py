@@ -65,7 +65,7 @@ class DeskGate:
         lies with the desk.
         It starts to publish at once, and goes on by itself until the relay has everything.
         """
-        if passphrases.judge(passphrase).weakness:
+        if passphrases.judge(passphrase, passphrases.Choice.PASSPHRASE).weakness:
             raise InputError("This passphrase is not strong enough.")
         folders = [await asyncio.to_thread(key_folder, typed) for typed in keys]
         async with self._turn:

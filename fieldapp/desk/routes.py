@@ -16,6 +16,7 @@ from fieldapp.desk.screens import (
     guesses,
     inbox,
     keys,
+    pins,
     quarantine,
     settings,
     telling,
@@ -46,5 +47,6 @@ SCREENS: Final[Mapping[Screen, Callable[[DeskState], ft.Control]]] = {
     Screen.HOLDERS: keys.holders_screen,
     Screen.CARRIED: carried.carried_screen,
     Screen.GUESSES: guesses.guesses_screen,
+    Screen.PINS: pins.pins_screen,
     Screen.ABOUT: settings.about_screen,
 }

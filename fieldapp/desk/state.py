@@ -59,6 +59,7 @@ class Screen(StrEnum):
     HOLDERS = "holders"
     CARRIED = "carried"
     GUESSES = "guesses"
+    PINS = "pins"
     ABOUT = "about"
 
 

@@ -15,6 +15,7 @@ from fieldapp.kit.answer_bar import Option
 from fieldapp.kit.buttons import icon_button
 from fieldapp.kit.interface import Handler, Interface
 from fieldapp.kit.text import right_to_left
+from fieldapp.services.passphrases import PIN_DIGITS
 
 
 def typed(keep: Callable[[str], object]) -> Handler:
@@ -186,6 +187,42 @@ def password_field(
         on_submit=on_submit,
         autofocus=autofocus,
     )
+    field.key = f"field-{label}-{attempts}"
+    return field
+
+
+def pin_field(
+    ui: Interface,
+    label: str,
+    value: str,
+    on_change: Handler,
+    *,
+    on_submit: Handler | None = None,
+    error: str | None = None,
+    autofocus: bool = False,
+    attempts: int = 0,
+) -> ft.Control:
+    """A PIN: digits only, in large type on the keyboard of digits; hidden while it is typed, with a button that shows it.
+
+    `attempts` as in `password_field`.
+    """
+    field = _field(
+        ui,
+        label,
+        value,
+        error=error,
+        password=True,
+        can_reveal_password=True,
+        keyboard_type=ft.KeyboardType.NUMBER,
+        input_filter=ft.InputFilter(r"[0-9]"),
+        max_length=PIN_DIGITS[1],
+        counter="",
+        on_change=on_change,
+        on_submit=on_submit,
+        autofocus=autofocus,
+    )
+    field.text_size = ui.theme.question
+    field.text_align = ft.TextAlign.CENTER
     field.key = f"field-{label}-{attempts}"
     return field
 

@@ -10,7 +10,7 @@ import flet as ft
 from fieldapp.kit import layout
 from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import primary_button, quiet_button, secondary_button
-from fieldapp.kit.fields import password_field, typed
+from fieldapp.kit.fields import password_field, pin_field, typed
 from fieldapp.kit.hooks import use_every
 from fieldapp.kit.interface import Handler, Interface, always
 from fieldapp.kit.notices import Urgency, notice, progress
@@ -34,15 +34,19 @@ def use_lock_screen(
     on_forgotten: Handler | None = None,
     choice: Sequence[ft.Control] = (),
     told: Sequence[ft.Control] = (),
+    digits: bool = False,
 ) -> ft.View:
     """Return the lock screen; `unlock` gets what was typed, `busy` says that it takes a while. A hook.
 
     `on_forgotten` leads whoever forgot the passphrase to the recovery sheet. `choice` stands above the passphrase:
-    which of several notebooks it is for. `told` stands below what failed.
+    which of several notebooks it is for. `told` stands below what failed. With `digits` the keyboard of digits comes
+    first; letters can be typed all the same, whatever this device remembers.
     """
     t = ui.t
     passphrase, set_passphrase = ft.use_state("")
     attempts, set_attempts = ft.use_state(0)
+    letters, set_letters = ft.use_state(False)
+    by_pin = digits and not letters
     error = trying.error
     delayed = isinstance(error, UnlockDelayed)
 
@@ -59,7 +63,17 @@ def use_lock_screen(
         below = [countdown(ui, error.not_before, now, trying.clear)]
     elif error is not None and not isinstance(error, WrongPassphrase):
         below = [*trying.shown(), *told]
-    wrong = t("That passphrase does not open this. Type it once more.")
+    wrong = (
+        t("That PIN does not open this. Type it once more.")
+        if by_pin
+        else t("That passphrase does not open this. Type it once more.")
+    )
+    ask = pin_field if by_pin else password_field
+
+    def turn() -> None:
+        set_passphrase("")
+        set_letters(not letters)
+
     return layout.screen(
         ui,
         route,
@@ -67,9 +81,9 @@ def use_lock_screen(
             ft.Container(height=ui.theme.wide),
             large(ui, t("Locked")),
             *choice,
-            password_field(
+            ask(
                 ui,
-                t("Passphrase"),
+                t("PIN") if by_pin else t("Passphrase"),
                 passphrase,
                 typed(set_passphrase),
                 on_submit=always(handler),
@@ -81,6 +95,7 @@ def use_lock_screen(
         ],
         bottom=[
             primary_button(ui, t("Open"), handler, identifier="unlock"),
+            *([_keyboard(ui, turn, letters=letters)] if digits else []),
             *(
                 [_other_way(ui, on_forgotten, needed=isinstance(error, KeystoreUnavailable))]
                 if on_forgotten
@@ -89,6 +104,12 @@ def use_lock_screen(
         ],
         unlocked=False,
     )
+
+
+def _keyboard(ui: Interface, on_press: Handler, *, letters: bool) -> ft.Control:
+    words = ui.t("Type digits") if letters else ui.t("Type letters")
+    icon = ft.Icons.DIALPAD_OUTLINED if letters else ft.Icons.KEYBOARD_OUTLINED
+    return quiet_button(ui, words, on_press, icon=icon, identifier="keyboard")
 
 
 def _other_way(ui: Interface, on_press: Handler, *, needed: bool) -> ft.Control:

@@ -14,7 +14,7 @@ from fieldapp.kit.notices import notice
 from fieldapp.kit.text import body, quiet
 from fieldapp.kit.text import question as large
 from fieldapp.services import passphrases
-from fieldapp.services.passphrases import Weakness
+from fieldapp.services.passphrases import Choice, Weakness
 
 Choose = Callable[[str], Awaitable[object]]
 """Called with a passphrase that is strong enough and was confirmed."""
@@ -60,7 +60,7 @@ def _own(ui: Interface, propose: Callable[[], None], on_choose: Choose, words: s
     first, set_first = ft.use_state("")
     again, set_again = ft.use_state("")
     asked, set_asked = ft.use_state(False)
-    strength = passphrases.judge(first)
+    strength = passphrases.judge(first, Choice.PASSPHRASE)
     alike = compare_digest(first.encode("utf-8", "surrogatepass"), again.encode("utf-8", "surrogatepass"))
     ready = strength.weakness is None and alike
 
@@ -97,7 +97,7 @@ def _own(ui: Interface, propose: Callable[[], None], on_choose: Choose, words: s
 def strength_bar(ui: Interface, passphrase: str) -> ft.Control:
     """Show how strong a passphrase is, as a bar and in words; nothing while there is none."""
     theme, p, t = ui.theme, ui.theme.palette, ui.t
-    strength = passphrases.judge(passphrase)
+    strength = passphrases.judge(passphrase, Choice.PASSPHRASE)
     if strength.weakness is Weakness.EMPTY:
         return quiet(ui, t("At least five random words, or as much strength as that."))
     if strength.weakness is Weakness.TOO_LONG:

@@ -11,7 +11,7 @@ import flet as ft
 
 from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import primary_button, quiet_button
-from fieldapp.kit.fields import password_field, text_field, typed
+from fieldapp.kit.fields import password_field, pin_field, text_field, typed
 from fieldapp.kit.interface import Interface, always
 from fieldapp.kit.layout import card
 from fieldapp.kit.notices import Urgency, empty_state, notice
@@ -51,10 +51,12 @@ def sheet_maker(
     *,
     explained: Sequence[ft.Control] | None = None,
     words: SheetWords | None = None,
+    pin: bool = False,
 ) -> ft.Control:
     """Show a fresh code, have it written down and read back, then `keep` it with the passphrase.
 
-    `explained` and `words` stand in place of what is said of a sheet, where it is made for something else.
+    `explained` and `words` stand in place of what is said of a sheet, where it is made for something else. With `pin`
+    that is what opens the device now.
     """
     t = ui.t
     said = words or SheetWords(
@@ -99,7 +101,7 @@ def sheet_maker(
                 ),
             ],
         )
-    return _reading_back(ui, trying, code, test, lambda: set_written(False), said.waiting)
+    return _reading_back(ui, trying, code, test, lambda: set_written(False), said.waiting, pin)
 
 
 def _what_it_is(ui: Interface) -> list[ft.Control]:
@@ -119,13 +121,23 @@ def _what_it_is(ui: Interface) -> list[ft.Control]:
 
 @component
 def _reading_back(
-    ui: Interface, trying: Trying, code: str, keep: Keep, show_again: Callable[[], None], waiting: str
+    ui: Interface,
+    trying: Trying,
+    code: str,
+    keep: Keep,
+    show_again: Callable[[], None],
+    waiting: str,
+    pin: bool,
 ) -> ft.Control:
     t = ui.t
+    ask = pin_field if pin else password_field
     again, set_again = ft.use_state("")
     passphrase, set_passphrase = ft.use_state("")
     same = compare_digest(as_typed(again).encode(), code.encode())
     wrong = isinstance(trying.error, WrongPassphrase)
+    refused = (
+        t("That is not the PIN of this device.") if pin else t("That is not the passphrase of this device.")
+    )
     handler = trying.of(keep, passphrase, again) if same and passphrase else None
     full = len(as_typed(again)) >= CODE_LENGTH
     return _stack(
@@ -138,13 +150,13 @@ def _reading_back(
                 set_again,
                 t("This is not what was shown. Compare it with the paper.") if full and not same else None,
             ),
-            password_field(
+            ask(
                 ui,
-                t("Passphrase"),
+                t("PIN") if pin else t("Passphrase"),
                 passphrase,
                 typed(set_passphrase),
                 on_submit=always(handler),
-                error=t("That is not the passphrase of this device.") if wrong else None,
+                error=refused if wrong else None,
             ),
             *(trying.shown(waiting) if not wrong else []),
             primary_button(ui, t("Test the sheet"), handler, identifier="sheet-test"),

@@ -74,6 +74,7 @@ def _label(t: Translator, what: What) -> str:
         What.DEVICES_REVOKED: t("Devices withdrawn (device / from number)"),
         What.DEVICES_SUSPENDED: t("Devices that shall wait"),
         What.POLICY: t("Rules for devices"),
+        What.PIN_MODELS: t("Devices that a PIN of six digits may open"),
         What.RELAY: t("Relay"),
         What.PHONES: t("Phone numbers on devices"),
         What.PREKEYS_UNTIL: t("Keys for records last until"),

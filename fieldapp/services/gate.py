@@ -19,6 +19,8 @@ from fieldapp.services.front_notes import FrontNotes
 from fieldapp.services.keeping import DeviceBook
 from fieldapp.services.locked_sender import LockedSender, nowhere
 from fieldapp.services.notebook import Notebook
+from fieldapp.services.number_pad import NumberPad, Opening
+from fieldapp.services.passphrases import Choice
 from fieldapp.services.settings import Settings
 from fieldapp.services.shelf import Shelf
 from fieldapp.services.worker import StorageWorker
@@ -63,10 +65,12 @@ class Gate:
         calibrated: Callable[[], KdfParameters] = calibrate,
         covering: Covering | None = None,
         locked_sending: bool = False,
+        model: str | None = None,
     ) -> None:
         """Guard `directory`; with `covering` the device hides among covers how much it sends, and when.
 
-        With `locked_sending` what is sealed is also sent while nothing, or a second notebook, is open.
+        With `locked_sending` what is sealed is also sent while nothing, or a second notebook, is open. `model` is what a
+        phone calls itself, "" for one that does not say; None for a computer, which never takes a PIN.
         """
         self.shelf = Shelf(directory, keystore)
         self.clock = clock
@@ -77,6 +81,8 @@ class Gate:
         self._covering = covering
         self._worker = StorageWorker()
         self.front = FrontNotes(directory, self._worker)
+        self.model = model or ""
+        self.pad = NumberPad(self.shelf, self._worker, possible=model is not None and self.has_keystore)
         self._sender = LockedSender(self.shelf, self._worker, clock, relays) if locked_sending else None
         self._turn = asyncio.Lock()
         self._unfinished: asyncio.Task[None] | None = None
@@ -95,7 +101,7 @@ class Gate:
 
     async def create(self, passphrase: str, settings: Settings) -> Notebook:
         """Set the device up and open it. InputError for a weak passphrase; VaultError when nothing was made."""
-        if passphrases.judge(passphrase).weakness:
+        if passphrases.judge(passphrase, Choice.PASSPHRASE).weakness:
             raise InputError("This passphrase is not strong enough.")
         return await self._to_the_end(self._set_up(passphrase, settings))
 
@@ -130,7 +136,7 @@ class Gate:
         Nothing is counted and nothing delayed: nobody guesses 130 bits. A key store that does not answer is left out of
         it: from then on the passphrase alone protects this notebook, until a sheet is used again.
         """
-        if passphrases.judge(passphrase).weakness:
+        if passphrases.judge(passphrase, Choice.PASSPHRASE).weakness:
             raise InputError("This passphrase is not strong enough.")
         return await self._to_the_end(self._recover(code, passphrase))
 
@@ -189,7 +195,8 @@ class Gate:
             try:
                 parameters = await asyncio.to_thread(self._calibrated)
                 vault = await self._worker.run(self._create, passphrase, parameters)
-                notebook = await self._open(vault)
+                notebook = await self._open(vault, passphrase)
+                await self.pad.forget()  # what was noted there before was of another one
                 with contextlib.suppress(
                     VaultError
                 ):  # the device is set up all the same, with the settings of a new one
@@ -212,7 +219,7 @@ class Gate:
         )
         stretched = await self._stretched(attempt, passphrase)
         vault = await self._worker.run(attempt.finish, stretched, self.clock.now())
-        return await self._open(vault)
+        return await self._open(vault, passphrase)
 
     async def _stretched(self, attempt: UnlockAttempt, passphrase: str) -> bytes:
         try:
@@ -237,14 +244,14 @@ class Gate:
             self.shelf.folder,
             self.shelf.keystore,
             self.clock.now(),
-            passphrases.could_open(word),
+            passphrases.could_open(word, pins=self.pad.tried),
         )
         stretched = await self._stretched(attempt, word)
         if not attempt.counted:
             await self._worker.run(attempt.decline, stretched)
             return None
         vault = await self._worker.run(attempt.finish, stretched, self.clock.now(), erases=False)
-        return await self._open(vault)
+        return await self._open(vault, word)
 
     async def _try_sheet(self, word: str) -> bool:
         try:
@@ -269,7 +276,9 @@ class Gate:
         async with self._turn:
             await self._close()
             try:
-                return await self._open(await self._recovered(code, passphrase))
+                notebook = await self._open(await self._recovered(code, passphrase), passphrase)
+                await self.pad.forget()  # nothing else opens it any more
+                return notebook
             finally:
                 self.send_while_locked()
 
@@ -301,14 +310,21 @@ class Gate:
         shelf = self.shelf
         return create(shelf.folder, passphrase, shelf.keystore, parameters, now=self.clock.now())
 
-    async def _open(self, vault: Vault) -> Notebook:
+    async def _open(self, vault: Vault, passphrase: str) -> Notebook:
+        by_pin = passphrases.is_pin(passphrase)
         try:
             book = await DeviceBook.open(vault, self._worker, self.clock, self._ids)
+            book.know(Opening(self.model, self.pad, by_pin=by_pin))
             relays = nowhere if book.is_second else self._relays
             self.notebook = Notebook(book, relays, self._holidays, self._covering)
         except BaseException:
             await self._worker.run(vault.lock)
             raise
+        if by_pin and not self.pad.tried:
+            with contextlib.suppress(
+                KeystoreUnavailable
+            ):  # an entry that was lost would hide the PIN from a search
+                await self.pad.choose(digits=True)
         await book.report_put_back()
         self.notebook.delivery.start()
         self._finishing = asyncio.create_task(self._finish(vault))

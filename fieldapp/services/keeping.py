@@ -7,6 +7,7 @@ await book.wipe(order)            # everything goes; what is sealed still reache
 
 import contextlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from fieldapp.domain.ids import Clock, Ids
@@ -19,6 +20,8 @@ from fieldapp.services.filing import Change, singleton
 from fieldapp.services.kinds import Kind
 from fieldapp.services.mail import Letter
 from fieldapp.services.membership import Membership, Standing
+from fieldapp.services.number_pad import Opening
+from fieldapp.services.passphrases import Choice
 from fieldapp.services.sealing import NO_RECORD, TOKENS_FOR_RECORDS, NoDropToken, entry
 from fieldapp.services.worker import StorageWorker
 from fieldapp.vault.errors import OutboxFull, OutboxUnavailable, VaultError, VaultFull, VaultLocked
@@ -44,6 +47,7 @@ class DeviceBook(ChunkBook):
         self.wiped = Changes()
         """Rings when a wipe was carried out: lock at once, there is nothing here any more."""
         self._words = ForcedWords(vault)
+        self._opening = Opening()
         self.emptied = False
         """Whether everything was wiped: nothing can be saved any more, what is sealed can still be sent."""
 
@@ -221,6 +225,50 @@ class DeviceBook(ChunkBook):
         sealer.report(put_back_report(device_id, self.centre_now))
         self._commit_sealed(sealer, lambda _: None)
 
+    # --- What opens it ---------------------------------------------------------------------------------
+
+    def know(self, opening: Opening) -> None:
+        """Take in how, and on which device, this notebook was opened."""
+        self._opening = opening
+
+    @property
+    def choice(self) -> Choice:
+        """What may be chosen to open this notebook from now on: the one place that decides whether it may be a PIN.
+
+        A PIN needs a centre to which this device belongs and whose policy lists its model, and a secret in its key store.
+        """
+        listed = self.policy is not None and self._opening.model in self.policy.pin_models
+        member = self.standing in (Standing.ENROLLED, Standing.SUSPENDED)
+        return Choice.PIN_OR_PASSPHRASE if listed and member and self.is_bound else Choice.PASSPHRASE
+
+    @property
+    def opened_by_pin(self) -> bool:
+        """Whether what opens it is a PIN: judged by what was typed, nothing on the disk says so."""
+        return self._opening.by_pin
+
+    @property
+    def pin_withdrawn(self) -> bool:
+        """Whether a PIN opens it and should not any more. It goes on to open it: a tool that refuses is a danger.
+
+        False where nobody can tell: a phone that did not say its model, or a notebook without a centre.
+        """
+        member = self.standing in (Standing.ENROLLED, Standing.SUSPENDED)
+        return bool(
+            self.opened_by_pin and member and self._opening.model and self.choice is Choice.PASSPHRASE
+        )
+
+    async def change_passphrase(self, old: str, new: str) -> None:
+        """Let `new` open this notebook instead of `old`: a passphrase, or a PIN where `choice` says so.
+
+        InputError for a weak one; KeystoreUnavailable when it cannot be noted that digits are typed; see `Book`.
+        """
+        if passphrases.judge(new, self.choice).weakness:
+            raise InputError("This passphrase is not strong enough.")
+        async with self._opening.changing(digits=passphrases.is_pin(new)):
+            await super().change_passphrase(old, new)
+        self._opening = replace(self._opening, by_pin=passphrases.is_pin(new))
+        self.changes.ring()
+
     # --- In need ---------------------------------------------------------------------------------------
 
     @property
@@ -238,18 +286,25 @@ class DeviceBook(ChunkBook):
         """
         return self.may_set_words and self._words.is_set(kind)
 
+    def choice_beside(self, passphrase: str) -> Choice:
+        """What a second or a wipe passphrase may be beside the notebook's own: a PIN only where that is one as well."""
+        return self.choice if passphrases.is_pin(passphrase) else Choice.PASSPHRASE
+
     async def set_word(self, kind: SlotKind, passphrase: str, word: str, other: str = "") -> None:
         """Set the second or the wipe passphrase; it is tried from the disk before this returns.
 
-        `other` is the other of the two, if it is set. InputError for a weak one, one that is too close to the others, or
-        before enrolment; WrongPassphrase, WrongOtherWord, PassphraseTaken, UnlockDelayed, StorageFailed.
+        `other` is the other of the two, if it is set. It may be a PIN where `passphrase` is one, so that they look alike
+        when they are typed. InputError for a weak one, one that is too close to the others, or before enrolment;
+        WrongPassphrase, WrongOtherWord, PassphraseTaken, UnlockDelayed, StorageFailed.
         """
         if not self.may_set_words:
             raise InputError("This device is not enrolled yet.")
-        if passphrases.judge(word).weakness:
+        if passphrases.judge(word, self.choice_beside(passphrase)).weakness:
             raise InputError("This passphrase is not strong enough.")
         if any(passphrases.too_close(word, known) for known in (passphrase, other)):
             raise InputError("This passphrase is too close to another one.")
+        if passphrases.is_pin(word) and self._opening.pad:
+            await self._opening.pad.choose(digits=True)  # it is, unless the key store lost it
         await self._worker.run(
             self._words.set, kind, passphrase, word, self.clock.now(), other=other, copied=self._copied
         )

@@ -47,9 +47,13 @@ class Shelf:
     @property
     def keystore(self) -> Keystore:
         """The part of the key store that belongs to the chosen notebook."""
-        if self.chosen == 1 or isinstance(self._keystore, NoKeystore):
+        return self.keystore_of(self.chosen)
+
+    def keystore_of(self, number: int) -> Keystore:
+        """Return the part of the key store that belongs to a notebook."""
+        if number == 1 or isinstance(self._keystore, NoKeystore):
             return self._keystore
-        return _Compartment(self._keystore, self.chosen)
+        return _Compartment(self._keystore, number)
 
     def choose(self, number: int) -> None:
         """Put another notebook in front; one that does not exist is not chosen."""

@@ -30,6 +30,7 @@ def field_app(gate: Gate, law: Law) -> Callable[[ft.Page], Awaitable[None]]:
         state.attach(page)
         state.presence = Presence(page, state, state.forget)
         await live.claim("notebook", state.presence)
+        await gate.pad.read()
         page.on_view_pop = bound(state.press_arrow, state.back)
         page.on_locale_change = _follow(state)
         page.render_views(app_screen, state)

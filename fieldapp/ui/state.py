@@ -42,6 +42,7 @@ class Screen(StrEnum):
     ENROL = "enrol"
     SETTINGS = "settings"
     PASSPHRASE = "passphrase"  # noqa: S105 - a place, not a secret
+    PIN = "pin"
     SHEET = "sheet"
     COPIED = "copied"
     NEW_KEY = "new_key"

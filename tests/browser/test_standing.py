@@ -1,11 +1,13 @@
-"""What a withdrawn or suspended device shows, in a real browser, photographed; look at ``shots/``."""
+"""What a withdrawn or suspended device shows, and one that a PIN may open, in a real browser; look at ``shots/``."""
 
 from collections.abc import Callable
 
 import pytest
 
 from tests.browser.conftest import SHORT_LOOKS, AppProcess, OpenApp, Scheme
-from tests.browser.test_notebooks import set_up
+from tests.browser.test_notebooks import PASSPHRASE, set_up
+
+PIN = "840293"
 
 
 @pytest.mark.parametrize(("phone", "scheme"), SHORT_LOOKS)
@@ -27,3 +29,30 @@ def test_what_the_worker_is_told(
         window.click("back")
         window.wait_text(words)
         window.shot(f"standing-{standing}")
+    app.ask("enrolled")
+    window.click("settings")
+    window.wait_text("Use a PIN")
+    window.shot("pin-settings")
+    window.click("pin")
+    window.wait_text("A PIN is quicker to type.")
+    window.fill("Old passphrase", PASSPHRASE)
+    window.fill("New PIN", "121212")
+    window.wait_text("Too easy to guess.")
+    window.shot("pin-weak")
+    window.fill("New PIN", PIN)
+    window.fill("The same PIN once more", PIN)
+    window.shot("pin-chosen")
+    window.click("pin-choose")
+    window.wait_text("The PIN is set")
+    window.click("cover")
+    window.wait_text("Type letters")
+    window.fill("PIN", PIN)
+    window.shot("pin-lock")
+    window.click("unlock")
+    window.wait_text("New screening")
+    app.ask("suspended")
+    window.click("settings")
+    window.wait_text("Use a passphrase")
+    window.click("back")
+    window.wait_text("Until then the PIN opens it.")
+    window.shot("pin-withdrawn")

@@ -160,6 +160,11 @@ class Boundary:
 
 
 CENTRE = make_centre()
+LISTED = replace(
+    CENTRE.directory,
+    policy=replace(CENTRE.directory.policy, wipe_after=20, pin_models=("Made Up 8", "madeup15,2")),
+)
+"""With every later field of the policy."""
 KEY = SigningKey.generate()
 CODE = EnrolmentCode.generate(b"MADE-UP-CENTRE-1", "https://relay.example")
 HELLO = Hello.make(KEY.public, bytes(range(32)))
@@ -328,8 +333,10 @@ BOUNDARIES: Final = {
     "gap closed": Boundary(
         GapClosed.from_bytes, [GapClosed(b"s" * 16, Gap(2, 4), "made up").to_bytes()], REJECTED
     ),
-    "directory": Boundary(Directory.from_bytes, [CENTRE.directory.to_bytes()], REFUSED),
-    "signed directory": Boundary(resigned_directory, [CENTRE.directory.to_bytes()], REFUSED),
+    "directory": Boundary(Directory.from_bytes, [LISTED.to_bytes()], REFUSED),
+    "signed directory": Boundary(
+        resigned_directory, [CENTRE.directory.to_bytes(), LISTED.to_bytes()], REFUSED
+    ),
     "root": Boundary(Root.from_bytes, [document_of(CENTRE.root_container)], REFUSED),
     "containers": Boundary(parse_row, [CENTRE.blob, CENTRE.root_container], REFUSED, False),
     "signing request": Boundary(

@@ -13,6 +13,7 @@ from fieldapp.desk.state import Screen
 from fieldapp.services.settings import Look
 from fieldapp.vault.errors import StorageFailed
 from sync.client import CentreClient
+from sync.errors import DirectoryRejected
 from tests.fakes.fake_flet import FakeSession
 from tests.session.desk_harness import WIDE, Desk, open_desk
 from tests.unit.centre.desk import PASSPHRASE, DeskClock
@@ -117,3 +118,44 @@ async def test_erasing_after_guesses_is_off_warns_and_waits_for_the_key_holders(
         await app.press("back", "wipe_after-0")
         await app.until(lambda: app.at(Screen.KEYS))
         assert "wipe_after" not in app.said
+
+
+async def test_a_model_for_pins_is_added_after_the_cost_is_told_and_taken_away_again(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as app:
+        signing = app.state.open.signing
+        await app.press("to-settings", "pins")
+        assert "about 23 hours" in app.said
+        assert "let devices erase themselves" in app.said, "advised, as long as it is off"
+        assert "None: every device needs a passphrase." in app.said
+        await app.press("pin-add")
+        (box,) = app.screen.find(ft.TextField, label="Another model")
+        assert box.error == "Type the name as the device shows it."
+        await app.screen.fill("Another model", "  Made  Up 8 ")
+        await app.press("pin-add")
+        assert "only six digits stand between" in app.said
+        await app.press("confirm-no")
+        assert signing.proposal is None
+        await app.press("pin-add", "confirm-yes")
+        await app.until(lambda: app.at(Screen.KEYS))
+        assert signing.pin_models == ("Made Up 8",)
+        assert "Devices that a PIN of six digits may open, new: Made Up 8" in app.said
+        await app.press("back", "pin-guesses")
+        assert "That is a good reason" in app.said
+        await signing.set_wipe_after(20)
+        await app.press("back")
+        assert "let devices erase themselves" not in app.said
+        await app.screen.fill("Another model", "Made Up 8")
+        await app.press("pin-add")
+        (box,) = app.screen.find(ft.TextField, label="Another model")
+        assert box.error == "It stands in the list already."
+        await app.screen.fill("Another model", "Another 1")
+        await app.press("pin-add", "confirm-yes")
+        await app.until(lambda: app.at(Screen.KEYS))
+        assert signing.pin_models == ("Another 1", "Made Up 8"), "in the one order"
+        assert signing.wipe_after == 20, "what waits is kept"
+        await app.press("back", "pin-remove-0")
+        await app.until(lambda: app.at(Screen.KEYS))
+        assert signing.pin_models == ("Made Up 8",)
+        with pytest.raises(DirectoryRejected):
+            await signing.allow_pin("no\u202ename")
+        assert signing.pin_models == ("Made Up 8",)

@@ -39,7 +39,7 @@ class Device:
         self.clock = StillClock()
         self.gates: list[Gate] = []
 
-    def gate(self, config: Config, keystore: Keystore) -> Gate:
+    def gate(self, config: Config, keystore: Keystore, *, model: str | None = None) -> Gate:
         self.gates.append(
             Gate(
                 config.data_dir,
@@ -49,6 +49,7 @@ class Device:
                 no_network,
                 calibrated=lambda: FLOOR,
                 locked_sending=True,
+                model=model,
             )
         )
         return self.gates[-1]
@@ -101,6 +102,18 @@ async def set_up(device: Device) -> str:
 
 _MADE: list[tuple[dict[str, bytes], dict[str, str], str]] = []
 """The files, the entries and the sheet's code of a phone that was set up once for this module."""
+
+
+async def test_what_the_phone_calls_itself_reaches_the_door(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def asked(page: ft.Page) -> str:
+        return "Made Up 8"
+
+    monkeypatch.setattr("fieldapp.phone_model.ask_model", asked)
+    async with device.start() as app:
+        assert app.gate.model == "Made Up 8"
+        assert not app.gate.pad.digits_first
 
 
 async def test_a_phone_keeps_the_secret_with_the_only_safe_options(device: Device) -> None:

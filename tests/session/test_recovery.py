@@ -41,12 +41,12 @@ async def open_with(app: Field, code: str) -> None:
     await app.press("passphrase-choose")
 
 
-async def make_a_sheet(app: Field) -> str:
+async def make_a_sheet(app: Field, known: tuple[str, str] = ("Passphrase", PASSPHRASE)) -> str:
     await app.press("settings", "sheet", "sheet-make")
     code = shown_code(app)
     await app.press("sheet-written")
     await app.screen.fill("Code", code.lower())
-    await app.screen.fill("Passphrase", PASSPHRASE)
+    await app.screen.fill(*known)
     await app.press("sheet-test")
     assert "The sheet is good" in app.screen.texts()
     assert code not in app.screen.texts()

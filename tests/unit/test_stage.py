@@ -89,6 +89,7 @@ def test_neither_desk_nor_relay_nor_demo_is_on_a_phone(staged: Path) -> None:
     assert "fieldapp/ui/app.py" in files
     assert "sync/envelope.py" in files
     assert "fieldapp/phone_keystore.py" in files
+    assert "fieldapp/phone_model.py" in files
     for name in ("desk", "demo", "relay", "loopback", "desktop_keystore", "stage", "tests", "bench"):
         assert not [f for f in files if name in f.split("/") or f.endswith(f"/{name}.py")], name
     assert not [f for f in files if f.endswith((".po", ".md", ".pyc"))]

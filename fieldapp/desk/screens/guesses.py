@@ -68,6 +68,16 @@ def guesses_screen(state: DeskState) -> ft.View:
             ),
             urgency=Urgency.WARNING,
         ),
+        *(
+            [
+                body(
+                    state,
+                    t("You allow a PIN on some devices. That is a good reason: digits are guessed sooner."),
+                )
+            ]
+            if signing.pin_models
+            else []
+        ),
         setting_chips(
             state,
             trying,

@@ -39,6 +39,7 @@ def settings_screen(state: DeskState) -> ft.View:
             Screen.GUESSES,
             "guesses",
         ),
+        _row(state, t("PIN on devices"), t("On which models six digits are enough"), Screen.PINS, "pins"),
         _row(
             state, t("The relay"), t("How it stands, and what its operator needs"), Screen.HANDOVER, "relay"
         ),

@@ -142,7 +142,7 @@ class Centre:
 
         InputError for a weak one; WrongPassphrase, UnlockDelayed, StorageFailed: then the old one still opens it.
         """
-        if passphrases.judge(new).weakness:
+        if passphrases.judge(new, passphrases.Choice.PASSPHRASE).weakness:
             raise InputError("This passphrase is not strong enough.")
         await self._book.change_passphrase(old, new)
 

@@ -25,7 +25,7 @@ from fieldapp.services.desk.draft import Draft
 from fieldapp.services.desk.records import Published, RoleKeys
 from fieldapp.services.desk.rulings import unpublished, with_rulings
 from sync.comparison import prekeys_until
-from sync.directory import Directory, Role
+from sync.directory import Directory, Role, model_name
 from sync.errors import DirectoryRejected
 from sync.keys import PrekeyRing
 from sync.protocol import DAY, MAX_BODY, RENEW_BEFORE
@@ -135,6 +135,22 @@ class Signing:
     async def set_wipe_after(self, attempts: int) -> None:
         """Draft one in which devices erase themselves at so many wrong passphrases, 0 for never. As `renew`."""
         await self.propose(lambda d: replace(d, policy=replace(d.policy, wipe_after=attempts)))
+
+    @property
+    def pin_models(self) -> tuple[str, ...]:
+        """The device models on which a PIN may be used, with what waits for signatures."""
+        proposal = self.proposal
+        return (proposal.directory if proposal else self._book.trust.directory).policy.pin_models
+
+    async def allow_pin(self, model: str) -> None:
+        """Draft one in which devices of this model may use a PIN. As `renew`; DirectoryRejected for what is no name."""
+        models = tuple(sorted({*self.pin_models, model_name(model)}))
+        await self.propose(lambda d: replace(d, policy=replace(d.policy, pin_models=models)))
+
+    async def forbid_pin(self, model: str) -> None:
+        """Draft one in which they may not: a PIN that is in use still opens its device, which asks for a passphrase."""
+        models = tuple(known for known in self.pin_models if known != model)
+        await self.propose(lambda d: replace(d, policy=replace(d.policy, pin_models=models)))
 
     async def change_holders(self, cards: Sequence[KeyCard], *, date_is_right: bool = False) -> None:
         """Draft a root with the keys on these cards, one or three, and a directory under it. As `renew`.

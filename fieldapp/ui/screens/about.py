@@ -9,7 +9,7 @@ from fieldapp.domain.instrument import Language
 from fieldapp.kit.boundary import component
 from fieldapp.kit.layout import section
 from fieldapp.kit.notices import Urgency, notice
-from fieldapp.kit.text import body
+from fieldapp.kit.text import body, isolate, quiet
 from fieldapp.ui.parts.frame import framed
 from fieldapp.ui.state import FieldState
 
@@ -31,10 +31,28 @@ def about_screen(state: FieldState) -> ft.View:
             section(state, t("What is protected"), _lines(state, ft.Icons.CHECK_ROUNDED, _protected(state))),
             section(state, t("What is not"), _lines(state, ft.Icons.REMOVE_ROUNDED, _not_protected(state))),
             section(state, t("The questions"), [body(state, words) for words in _questions(state)]),
+            *_model(state),
             section(state, t("Version"), [body(state, _version(state))]),
         ],
         title=t("About"),
     )
+
+
+def _model(state: FieldState) -> list[ft.Control]:
+    """Show what a phone calls itself, to be read out to the centre; it is not sent."""
+    t = state.t
+    if not state.gate.model:
+        return []
+    words = t(
+        "By this name your centre can allow a PIN on it. The name is not sent: read it out, letter by letter."
+    )
+    return [
+        section(
+            state,
+            t("This device"),
+            [body(state, isolate(state.gate.model), strong=True), quiet(state, words)],
+        )
+    ]
 
 
 def _protected(state: FieldState) -> list[str]:

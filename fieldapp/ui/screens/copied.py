@@ -86,6 +86,12 @@ def new_key_screen(state: FieldState) -> ft.View:
         ),
     ]
     maker = sheet_maker(
-        state, trying, state.open.book.change_key, state.back, explained=explained, words=words
+        state,
+        trying,
+        state.open.book.change_key,
+        state.back,
+        explained=explained,
+        words=words,
+        pin=state.open.book.opened_by_pin,
     )
     return framed(state, [maker], title=t("New key"))

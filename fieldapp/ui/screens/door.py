@@ -164,6 +164,7 @@ def lock_screen(state: FieldState) -> ft.View:
         on_forgotten=bound(state.go, Screen.RECOVER),
         choice=_notebooks(state, trying),
         told=_what_is_sent(state, trying),
+        digits=state.gate.pad.digits_first,
     )
 
 

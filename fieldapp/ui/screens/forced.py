@@ -4,20 +4,23 @@ The page looks the same in every notebook. The two passphrases can be set once t
 notebook never does, so nobody can overwrite the first one from there, and nothing on the page tells which one it is.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import flet as ft
 
 from fieldapp.kit.boundary import component
-from fieldapp.kit.buttons import primary_button, secondary_button
-from fieldapp.kit.fields import password_field, typed
+from fieldapp.kit.buttons import primary_button, quiet_button, secondary_button
+from fieldapp.kit.fields import password_field, pin_field, typed
 from fieldapp.kit.i18n import Translator
 from fieldapp.kit.interface import Question, bound
 from fieldapp.kit.layout import list_row, section
 from fieldapp.kit.notices import Urgency, empty_state, notice
-from fieldapp.kit.passphrase import passphrase_chooser
+from fieldapp.kit.passphrase import Choose, passphrase_chooser
+from fieldapp.kit.pin import pin_chooser
 from fieldapp.kit.text import body
 from fieldapp.services import passphrases
+from fieldapp.services.passphrases import Choice
 from fieldapp.ui.parts.frame import framed
 from fieldapp.ui.parts.trying import Trying, use_trying
 from fieldapp.ui.state import FieldState, Screen
@@ -92,7 +95,7 @@ def forced_screen(state: FieldState) -> ft.View:
             *trying.shown(),
             section(state, t("Two more passphrases"), rows),
             section(state, t("Erase at once"), _erasing(state, trying)),
-            section(state, t("What none of this can do"), [body(state, words) for words in _limits(t)]),
+            section(state, t("What none of this can do"), [body(state, words) for words in _limits(state)]),
         ],
         title=t("If somebody forces you"),
     )
@@ -119,13 +122,38 @@ def _erasing(state: FieldState, trying: Trying) -> list[ft.Control]:
     return [body(state, words), erase]
 
 
-def _limits(t: Translator) -> list[str]:
+def _limits(state: FieldState) -> list[str]:
+    t, book = state.t, state.open.book
+    of_pins = t(
+        "Only a centre allows a PIN. Whoever knows that may wonder about a notebook without a centre that opens with one."
+    )
     return [
         t("Whoever knows this app can demand every passphrase. None of them proves that there is no other."),
         t("A copy of the device that was made before can still be opened with your passphrase."),
         t("An expert with tools and the second passphrase can see that there is another notebook."),
+        *([of_pins] if book.opened_by_pin and book.may_set_words else []),
         t("What was sent stays at the centre. What somebody has seen or photographed stays seen."),
         t("Do what keeps you safe. If you must, give them the passphrase."),
+    ]
+
+
+def _choosing(
+    state: FieldState, choose: Choose, choice: Choice, set_in_words: Callable[[bool], None], *, pin: bool
+) -> list[ft.Control]:
+    """Let the new one be chosen. Beside a PIN it is a PIN: whoever watches must not see which of them is typed."""
+    t = state.t
+    words = t("Set and test it")
+    if not pin:
+        return [passphrase_chooser(state, choose, words)]
+    return [
+        body(
+            state,
+            t("A PIN with as many digits as yours: else it can be seen which one you type."),
+        ),
+        pin_chooser(state, choose, words, choice),
+        quiet_button(
+            state, t("Choose a passphrase instead"), lambda: set_in_words(True), identifier="in-words"
+        ),
     ]
 
 
@@ -140,6 +168,9 @@ def forced_word_screen(state: FieldState) -> ft.View:
     other, set_other = ft.use_state("")
     said, set_said = ft.use_state("")
     done, set_done = ft.use_state("")
+    in_words, set_in_words = ft.use_state(False)
+    by_pin = book.opened_by_pin
+    pin = by_pin and book.choice is Choice.PIN_OR_PASSPHRASE and not in_words
     asks_other = book.word_is_set(another.kind)
 
     async def set_word(new: str) -> None:
@@ -181,10 +212,11 @@ def forced_word_screen(state: FieldState) -> ft.View:
     if isinstance(error, PassphraseTaken):
         said = t("This passphrase cannot be used for this. Choose another one.")
     refused = t("That is not right.")
+    ask = pin_field if by_pin else password_field
     fields = [
-        password_field(
+        ask(
             state,
-            t("Your passphrase"),
+            t("Your PIN") if by_pin else t("Your passphrase"),
             own,
             typed(set_own),
             error=refused if wrong_own else None,
@@ -223,7 +255,7 @@ def forced_word_screen(state: FieldState) -> ft.View:
                 [*notices, *([] if known else trying.shown(t("Setting and testing. This takes a moment.")))],
                 spacing=state.theme.gap,
             ),
-            section(state, t("The new one"), [passphrase_chooser(state, choose, t("Set and test it"))]),
+            section(state, t("The new one"), _choosing(state, choose, book.choice, set_in_words, pin=pin)),
             *removing,
         ],
         title=word.title,

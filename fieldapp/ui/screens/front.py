@@ -65,7 +65,7 @@ def front_words(t: Translator, *, notes: bool) -> str:
 
 
 def _explained(state: FieldState) -> list[ft.Control]:
-    t = state.t
+    t, pins = state.t, state.gate.pad.tried
     opening = [
         t("Type your passphrase in the search box and press Enter, or the magnifying glass."),
         t("Unlike on a lock screen, it can be read while you type. Afterwards the box is empty."),
@@ -77,6 +77,7 @@ def _explained(state: FieldState) -> list[ft.Control]:
             "Short words are searches and nothing more. After five long ones that open nothing, your passphrase finds "
             "nothing either for a while: half a minute, longer with each further one, at most an hour. Nothing says so."
         ),
+        *([t("Here a number of 6 to 12 digits counts like a long word: it may be a PIN.")] if pins else []),
     ]
     return [
         notice(

@@ -57,6 +57,7 @@ def home_screen(state: FieldState) -> ft.View:
             _status(state),
             *trying.shown(),
             *device_warnings(state),
+            *_pin_withdrawn(state),
             *_messages(state),
             *_unfinished(state, trying),
             *_due(state, trying),
@@ -104,6 +105,18 @@ def _status(state: FieldState) -> ft.Control:
         count = t("Nothing waits.")
     words = " ".join(filter(None, (network_words(t, delivery.network), count)))
     return status_line(state, _NETWORK_ICONS[delivery.network], words)
+
+
+def _pin_withdrawn(state: FieldState) -> list[ft.Control]:
+    """Ask for a passphrase, calmly, until there is one; the PIN goes on to open the device."""
+    if not state.open.book.pin_withdrawn:
+        return []
+    words = state.t(
+        "Your centre no longer allows a PIN on this device. Choose a passphrase when you have a quiet moment. Until then "
+        "the PIN opens it."
+    )
+    to = bound(state.go, Screen.PASSPHRASE)
+    return [notice(state, words, on_click=to, identifier="pin-withdrawn")]
 
 
 def _messages(state: FieldState) -> list[ft.Control]:

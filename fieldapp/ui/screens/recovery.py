@@ -20,7 +20,9 @@ def sheet_screen(state: FieldState) -> ft.View:
         await state.open.book.set_recovery(passphrase, code)
 
     return framed(
-        state, [*_why(state), sheet_maker(state, trying, keep, state.back)], title=t("Recovery sheet")
+        state,
+        [*_why(state), sheet_maker(state, trying, keep, state.back, pin=state.open.book.opened_by_pin)],
+        title=t("Recovery sheet"),
     )
 
 

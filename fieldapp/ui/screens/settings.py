@@ -9,7 +9,7 @@ from fieldapp.kit.interface import Question, bound
 from fieldapp.kit.layout import list_row, section
 from fieldapp.kit.names import network_words
 from fieldapp.kit.notices import notice
-from fieldapp.kit.passphrase_change import PassphraseWords, use_passphrase_form
+from fieldapp.services.passphrases import Choice
 from fieldapp.services.settings import Work
 from fieldapp.services.shelf import MOST_NOTEBOOKS
 from fieldapp.ui.parts.frame import framed
@@ -133,17 +133,23 @@ def _limits(state: FieldState, limits: DevicePolicy) -> ft.Control:
     return notice(state, words)
 
 
+def _opening_rows(state: FieldState) -> list[ft.Control]:
+    """Offer another passphrase, and a PIN where the centre allows it on this device."""
+    t, book = state.t, state.open.book
+    title = t("Use a passphrase") if book.opened_by_pin else t("Change the passphrase")
+    rows = [_row(state, title, t("The old one is asked first."), Screen.PASSPHRASE, "passphrase")]
+    if book.choice is Choice.PIN_OR_PASSPHRASE:
+        title = t("Change the PIN") if book.opened_by_pin else t("Use a PIN")
+        words = t("Six digits or more. Your centre allows it on this device.")
+        rows.append(_row(state, title, words, Screen.PIN, "pin"))
+    return rows
+
+
 def _passphrase_rows(state: FieldState) -> list[ft.Control]:
     t = state.t
     sheet = t("A code on paper, for when the passphrase is forgotten.")
     return [
-        _row(
-            state,
-            t("Change the passphrase"),
-            t("The old one is asked first."),
-            Screen.PASSPHRASE,
-            "passphrase",
-        ),
+        *_opening_rows(state),
         _row(state, t("Recovery sheet"), sheet, Screen.SHEET, "sheet"),
         _row(
             state,
@@ -175,16 +181,3 @@ def _about_words(state: FieldState) -> str:
 
 def _row(state: FieldState, title: str, detail: str, screen: Screen, identifier: str) -> ft.Control:
     return list_row(state, title, detail, on_click=bound(state.go, screen), identifier=identifier)
-
-
-@component
-def passphrase_screen(state: FieldState) -> ft.View:
-    """Change the passphrase: the old one, then a strong new one."""
-    t, trying = state.t, use_trying(state)
-    words = PassphraseWords(
-        t("That is not the passphrase of this device."),
-        t("From now on only the new one opens this device."),
-    )
-    change = state.open.book.change_passphrase
-    form = use_passphrase_form(state, trying, change, words, state.back)
-    return framed(state, form.content, title=form.title, bottom=form.bottom)

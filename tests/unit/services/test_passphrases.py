@@ -1,12 +1,15 @@
 """Passphrases that a person could mix up under stress."""
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fieldapp.services.passphrases import could_open, judge, suggest, too_close
+from fieldapp.services.passphrases import Choice, could_open, is_pin, judge, suggest, too_close
 
 WORDS = "made up canoe lantern gravel"
+BOTH = Choice.PIN_OR_PASSPHRASE
 
 
 @pytest.mark.parametrize(
@@ -45,27 +48,98 @@ LETTERS = st.text(st.characters(codec="utf-8"), max_size=24)
 @settings(max_examples=40, deadline=None)
 @given(st.one_of(LETTERS, st.text("abcdefghijklmnopqrstuvwxyz0123456789 #%", min_size=12, max_size=24)))
 def test_whatever_is_accepted_as_a_passphrase_can_also_be_searched_for(text: str) -> None:
-    assert could_open(text) or judge(text).weakness is not None
+    assert could_open(text, pins=False) or judge(text, Choice.PASSPHRASE).weakness is not None
 
 
 def test_letters_with_their_accents_apart_lose_nothing_by_being_put_together() -> None:
     text = "".join(letter + "\u0301" for letter in "xjqzwvkfhy")
-    assert judge(text).weakness is None
-    assert could_open(text)
+    assert judge(text, Choice.PASSPHRASE).weakness is None
+    assert could_open(text, pins=False)
 
 
 @pytest.mark.parametrize(
     "word", ["milk", "boodschappen", "jeu de société", "Donnerstag 14h", "", "123", "142857"]
 )
 def test_what_people_search_for_is_no_attempt(word: str) -> None:
-    assert not could_open(word)
+    assert not could_open(word, pins=False)
 
 
 @pytest.mark.parametrize("word", ["0" * 16, "ﷺ"])
 def test_what_may_be_a_passphrase_counts_as_one(word: str) -> None:
-    assert could_open(word)
+    assert could_open(word, pins=False)
 
 
 @pytest.mark.parametrize("language", ["en", "fr", "de"])
 def test_proposed_words_can_be_searched_for(language: str) -> None:
-    assert all(could_open(suggest(language)) for _ in range(200))
+    assert all(could_open(suggest(language), pins=False) for _ in range(200))
+
+
+# --- PINs ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "easy",
+    [
+        "000000", "777777777777", "123456", "987654", "098765", "135791", "864208", "890123",  # rows
+        "121212", "123123", "1231231", "12341234", "474747474",  # repeats
+        "112233", "775511", "228844", "554433", "111222", "000111", "770077",  # pairs and groups
+        "123321", "840048", "5839385",  # mirrors
+        "240399", "032499", "990324", "198512", "121985", "24031999", "19990324", "03241999", "6240319991",  # dates
+        "147258", "159753", "258456", "741852",  # paths on the keys
+        "252255", "699699",
+    ],
+)  # fmt: skip
+def test_a_pin_that_is_tried_first_is_refused(easy: str) -> None:
+    assert is_pin(easy)
+    assert judge(easy, BOTH).weakness is not None
+
+
+@pytest.mark.parametrize("good", ["840293", "517064", "39270581", "602815", "915802736", "480571936208"])
+def test_digits_by_lot_are_a_pin_where_one_is_allowed_and_nowhere_else(good: str) -> None:
+    assert judge(good, BOTH).weakness is None
+    assert judge(good, Choice.PASSPHRASE).weakness is not None
+    assert could_open(good, pins=True)
+    assert not could_open(good, pins=False)
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["84029", "8402938402931", "84029a", " 840293", "840 293", "\u0668\u0664\u0660\u0662\u0669\u0663", ""],
+)
+def test_anything_else_is_no_pin_and_judged_as_a_passphrase(word: str) -> None:
+    assert not is_pin(word)
+    assert judge(word, BOTH) == judge(word, Choice.PASSPHRASE)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text("0123456789", min_size=5, max_size=13))
+def test_what_is_accepted_as_a_pin_can_be_searched_for_and_has_no_plain_pattern(digits: str) -> None:
+    if judge(digits, BOTH).weakness is not None:
+        return
+    assert could_open(digits, pins=True)
+    assert 6 <= len(digits) <= 12
+    assert len(set(digits)) > 2
+    assert digits != digits[::-1]
+    assert len({(int(b) - int(a)) % 10 for a, b in itertools.pairwise(digits)}) > 1
+    assert judge(digits, Choice.PASSPHRASE).weakness is not None
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.one_of(st.text(max_size=24), st.text("0123456789", max_size=24)))
+def test_where_no_pin_is_allowed_nothing_changes_for_passphrases(text: str) -> None:
+    """And what is a good passphrase stays one where PINs are allowed."""
+    plain = judge(text, Choice.PASSPHRASE)
+    if plain.weakness is None:
+        assert len(text) > 12
+        assert judge(text, BOTH) == plain
+
+
+def test_most_numbers_that_are_drawn_by_lot_are_good() -> None:
+    drawn = [f"{n * 7919 % 10**6:06d}" for n in range(1, 400)]
+    assert sum(judge(pin, BOTH).weakness is None for pin in drawn) > 240
+
+
+def test_a_full_width_pin_is_the_same_pin() -> None:
+    assert is_pin("８４０２９３")
+    assert judge("８４０２９３", BOTH).weakness is None
+    assert judge("１１１１１１", BOTH).weakness is not None

@@ -4,9 +4,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sync import canonical
 from sync.directory import (
+    MAX_PIN_MODELS,
     Directory,
     Hours,
     Phone,
@@ -14,6 +17,7 @@ from sync.directory import (
     Relay,
     Revocation,
     directory_hash,
+    model_name,
     sign_directory,
     verify_directory,
 )
@@ -495,6 +499,39 @@ def test_erasing_after_guesses_is_a_later_field_that_is_left_out_while_it_is_off
     for attempts in (-1, 1, 9, 1001):
         wrong = replace(directory, policy=replace(directory.policy, wipe_after=attempts))
         refused("document", lambda wrong=wrong: Directory.from_bytes(wrong.to_bytes()))
+
+
+def test_models_for_a_pin_are_a_later_field_with_one_form() -> None:
+    directory = make_centre().directory
+    assert b"pin_models" not in directory.to_bytes()
+    full = tuple(sorted(f"Made Up {i} {'x' * 50}" for i in range(MAX_PIN_MODELS)))
+    for models in (("Google Pixel 8", "iPhone15,2"), ("Caf\u00e9 1",), full):
+        listed = replace(directory, policy=replace(directory.policy, pin_models=models))
+        assert Directory.from_bytes(listed.to_bytes()) == listed != directory
+    for models in (
+        ("b", "a"), ("a", "a"), ("",), (" a",), ("a  b",), ("a\u00a0b",), ("a\u202eb",), ("a\nb",), ("x" * 65,),
+        (*full, "zz"),
+    ):  # fmt: skip
+        wrong = replace(directory, policy=replace(directory.policy, pin_models=models))
+        refused("document", lambda wrong=wrong: Directory.from_bytes(wrong.to_bytes()))
+    value = canonical.loads_object(directory.to_bytes())
+    for odd in ([], "a", None, [1], ["a", None], {"a": 1}):
+        policies = {**value["policies"], "pin_models": odd}  # type: ignore[dict-item]
+        broken = canonical.dumps({**value, "policies": policies})
+        refused("document", lambda broken=broken: Directory.from_bytes(broken))
+    decomposed = canonical.dumps(value).replace(
+        b'"token_batch"', '"pin_models":["Cafe\u0301"],"token_batch"'.encode()
+    )
+    refused("document", lambda: Directory.from_bytes(decomposed))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=70))
+def test_the_name_of_a_model_is_its_own_name_or_none(words: str) -> None:
+    name = model_name(words)
+    assert model_name(name) == name
+    assert len(name) <= 64
+    assert name.isprintable()
 
 
 def test_a_policy_of_a_later_release_is_read_without_what_is_not_known() -> None:

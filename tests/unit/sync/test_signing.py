@@ -353,6 +353,7 @@ SHOWN: dict[str, tuple[dict[str, object], What]] = {
     "policy intake": ({"policy": _policy(police=("police",))}, What.POLICY),
     "policy opened_by": ({"policy": _policy(opened_by=2)}, What.POLICY),
     "policy wipe_after": ({"policy": replace(_policy(), wipe_after=20)}, What.POLICY),
+    "policy pin_models": ({"policy": replace(_policy(), pin_models=("Made Up 8",))}, What.PIN_MODELS),
     "desks": ({"desks": ()}, What.DESKS),
     "devices_revoked": ({"devices_revoked": (Revocation(b"MADE-UP-DEVICE-9", 7),)}, What.DEVICES_REVOKED),
     "devices_suspended": ({"devices_suspended": (b"MADE-UP-DEVICE-9",)}, What.DEVICES_SUSPENDED),
@@ -377,7 +378,7 @@ def test_no_field_of_a_directory_is_left_out() -> None:
     judged_elsewhere = {"v", "centre_id", "prev_hash", "root_v", "min_suite"}
     fields = set(Directory.__dataclass_fields__)
     assert fields - judged_elsewhere == tried - {"pin"}
-    policy = {"keep", "keep_days", "opened_by", "token_batch", "intake", "wipe_after"}
+    policy = {"keep", "keep_days", "opened_by", "token_batch", "intake", "wipe_after", "pin_models"}
     assert set(Policy.__dataclass_fields__) == policy
     assert set(Root.__dataclass_fields__) == {
         "v", "centre_id", "threshold", "root_keys", "dir_threshold", "dir_keys", "command_keys", "prev_hash", "expires",
