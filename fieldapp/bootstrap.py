@@ -66,7 +66,7 @@ def run_field(config: Config) -> None:
         ft.run(phone_app(config))
         return
     gate = field_gate(config)
-    asyncio.run(serve_until_stopped(config, field_app(gate, default_law()), gate.shut, camera=True))
+    asyncio.run(serve_until_stopped(config, field_app(gate, default_law()), gate.shut, capture=True))
 
 
 def phone_app(config: Config) -> Callable[[ft.Page], Awaitable[None]]:
@@ -117,10 +117,10 @@ def check_folder(folder: Path, option: str = "--data-dir") -> None:
 
 
 async def serve_until_stopped(
-    config: Config, main: Main, shut: Callable[[], Awaitable[None]], *, camera: bool = False
+    config: Config, main: Main, shut: Callable[[], Awaitable[None]], *, capture: bool = False
 ) -> None:
     """Serve one app on this machine, open it, and shut it in order when Ctrl-C or a stop signal comes."""
-    async with stop_signal() as stopped, served(main, config.port, shut, camera=camera) as app:
+    async with stop_signal() as stopped, served(main, config.port, shut, capture=capture) as app:
         print(app.url, flush=True)  # noqa: T201
         if config.browser:
             open_browser(app.url)
@@ -129,16 +129,16 @@ async def serve_until_stopped(
 
 @contextlib.asynccontextmanager
 async def served(
-    main: Main, port: int, shut: Callable[[], Awaitable[None]], *, camera: bool = False
+    main: Main, port: int, shut: Callable[[], Awaitable[None]], *, capture: bool = False
 ) -> AsyncIterator["Served"]:
     """Serve `main` on 127.0.0.1 for as long as the block runs, then lock; InputError when the port is taken.
 
-    With `camera` the page may ask for the camera, to scan a centre's code.
+    With `capture` the page may ask for the camera and the microphone.
     """
     from fieldapp.loopback import serve  # not on a phone: it needs Flet's web server
 
     try:
-        app = await serve(main, port, camera=camera)
+        app = await serve(main, port, capture=capture)
     except OSError as error:
         raise InputError(f"--port: cannot listen on 127.0.0.1:{port}: {error.strerror}.") from None
     try:

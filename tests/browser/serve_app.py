@@ -16,7 +16,7 @@ async def run(module_name: str) -> None:
     """Serve until standard input ends."""
     pin_loggers()
     module = importlib.import_module(module_name)
-    served = await serve(module.main, camera=getattr(module, "CAMERA", False))
+    served = await serve(module.main, capture=getattr(module, "CAPTURE", False))
     print(served.url, flush=True)
     while line := (await asyncio.to_thread(sys.stdin.readline)).strip():
         print(served.new_url() if line == "url" else module.answer(line), flush=True)
