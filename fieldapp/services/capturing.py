@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from fieldapp.domain.attachment import MAX_FILES, Attachment
+from fieldapp.domain.attachment import MAX_FILES, MAX_RECORD_PIECES, Attachment
 from fieldapp.errors import FieldappError
 from fieldapp.services.attaching import Attachments
 from fieldapp.services.media import FileRefused, Prepared, Refused, prepare
@@ -163,8 +163,9 @@ class Captures:
         """
         most = samples_in(self._attachments.room(owner))
         if most < LEAST_SECONDS * RATE:
-            # One file more than a record may have is another reason than a device that is full.
-            many = len(self._attachments.of(owner)) >= MAX_FILES
+            files = self._attachments.of(owner)
+            pieces = sum(len(file.pieces) for file in files)
+            many = len(files) >= MAX_FILES or pieces >= MAX_RECORD_PIECES
             raise FileRefused(Refused.TOO_MANY if many else Refused.NO_ROOM)
         self.recording = Recording(self._attachments, owner, label, most, tuning)
         return self.recording

@@ -45,7 +45,14 @@ class Microphone:
         if recorders is None:
             raise MicrophoneUnusable
         form = recorders.AudioRecorderConfiguration(
-            encoder=recorders.AudioEncoder.PCM16BITS, channels=1, sample_rate=RATE
+            encoder=recorders.AudioEncoder.PCM16BITS,
+            channels=1,
+            sample_rate=RATE,
+            # The phone's own microphone: a headset's would need one more permission, or lie elsewhere.
+            android_configuration=recorders.AndroidRecorderConfiguration(manage_bluetooth=False),
+            ios_configuration=recorders.IosRecorderConfiguration(
+                options=[recorders.IosAudioCategoryOption.DEFAULT_TO_SPEAKER]
+            ),
         )
         self._recorder = recorders.AudioRecorder(
             configuration=form, on_stream=lambda event: hear(event.sequence, event.chunk)

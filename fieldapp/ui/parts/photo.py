@@ -184,7 +184,7 @@ def _review(
         state,
         [
             ft.Semantics(label=t("The picture just taken"), content=shown),
-            status_line(state, ft.Icons.LOCK_OUTLINED, t("It is kept, encrypted.")),
+            status_line(state, ft.Icons.LOCK_OUTLINED, kept_words(state)),
             *trying.shown(t("Making it ready.")),
             quiet_button(
                 state, t("Turn it"), turn, icon=ft.Icons.ROTATE_RIGHT_ROUNDED, identifier="photo-turn"
@@ -203,14 +203,20 @@ def _review(
 
 def _without(state: FieldState, covers: bool, close: Handler) -> ft.Control:
     t = state.t
+    words = t("The camera cannot be used, or was not allowed. You can choose a file instead.")
     return in_place(
         state,
-        [notice(state, t("The camera cannot be used, or was not allowed. You can choose a file instead."))],
+        [notice(state, t("This is not possible here.") if state.quiet else words)],
         title=_title(state),
         covers=covers,
         on_back=close,
         bottom=[primary_button(state, t("Back"), close, identifier="photo-done")],
     )
+
+
+def kept_words(state: FieldState) -> str:
+    """Say that what was taken is safe."""
+    return state.t("Saved") if state.quiet else state.t("It is kept, encrypted.")
 
 
 def _title(state: FieldState) -> str:

@@ -20,6 +20,7 @@ from fieldapp.services.capturing import Recording
 from fieldapp.services.media.tuning import Tuning
 from fieldapp.services.media.voice import RATE, samples_in
 from fieldapp.ui.parts.microphone import Microphone, MicrophoneUnusable
+from fieldapp.ui.parts.photo import kept_words
 from fieldapp.ui.parts.trying import use_trying
 from fieldapp.ui.state import FieldState
 from fieldapp.ui.words import trouble_notice
@@ -98,7 +99,7 @@ def _before(state: FieldState, owner: bytes, microphone: Microphone, begin: Hand
         content.append(quiet(state, t("It stays in this app, encrypted, and is kept while you record.")))
     if microphone.refused:
         words = t("The microphone cannot be used, or was not allowed. You can choose a file instead.")
-        content.append(notice(state, words))
+        content.append(notice(state, t("This is not possible here.") if state.quiet else words))
     start = None if microphone.opening else begin
     button = primary_button(
         state, t("Start"), start, icon=ft.Icons.MIC_NONE_ROUNDED, identifier="sound-start"
@@ -142,7 +143,7 @@ def _after(state: FieldState, recording: Recording, remove: Handler, leave: Hand
         content.append(body(state, t("Nothing was heard, and nothing is kept.")))
     else:
         content.append(large(state, time_words(recording.kept_seconds)))
-        content.append(status_line(state, ft.Icons.LOCK_OUTLINED, t("It is kept, encrypted.")))
+        content.append(status_line(state, ft.Icons.LOCK_OUTLINED, kept_words(state)))
         if recording.seconds_left == 0:
             content.append(body(state, t("It ended because there is no room for more.")))
         content.append(_remove(state, remove))
