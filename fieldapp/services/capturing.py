@@ -10,8 +10,8 @@ then is kept before the keys are dropped. A photo is kept as soon as it was take
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 from fieldapp.domain.attachment import MAX_FILES, MAX_RECORD_PIECES, Attachment
 from fieldapp.errors import FieldappError
@@ -53,6 +53,7 @@ class Recording:
         self._next = 1
         self._turn = asyncio.Lock()
         self._keeping: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._dropped = False
 
     @property
@@ -87,9 +88,11 @@ class Recording:
             self._add(self._waiting.pop(self._next))
             self._next += 1
         if self._voice.samples >= self._most:
-            self._begin(self.end())
-        elif self._voice.samples - self._kept >= SECONDS_BETWEEN_KEEPING * RATE:
-            self._begin(self._keep())
+            self._ending = self._ending or asyncio.create_task(self.end())
+        elif self._voice.samples - self._kept >= SECONDS_BETWEEN_KEEPING * RATE and (
+            self._keeping is None or self._keeping.done()
+        ):
+            self._keeping = asyncio.create_task(self._keep())
 
     async def end(self) -> None:
         """End it and keep what there is; `trouble` says when that failed. Idempotent."""
@@ -120,13 +123,6 @@ class Recording:
         if self._tuning is not None:
             self._voice.rate = self._tuning.rate
         self._length = self._voice.seconds
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do it beside the events that bring the sound, one at a time."""
-        if self._keeping is not None and not self._keeping.done():
-            work.close()
-            return
-        self._keeping = asyncio.create_task(work)
 
     async def _keep(self) -> None:
         async with self._turn:

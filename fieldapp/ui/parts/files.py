@@ -135,7 +135,7 @@ def sent_files(state: FieldState, record: Filed, trying: Trying) -> list[ft.Cont
 
 def _unfinished_row(state: FieldState, owner: bytes, file: Attachment, trying: Trying) -> ft.Control:
     t = state.t
-    details = t("{kind}, {size}", kind=kind_words(t, file.kind), size=size_words(t, file.size))
+    details = t("{kind}, {size}", kind=_kind(state, file), size=size_words(t, file.size))
     warning = t("It may still hold a name or a place.") if file.may_tell_more and not state.quiet else ""
     remove = trying.of(state.open.attachments.remove, owner, file.id)
     return _row(state, file, " ".join(filter(None, (f"{details}.", warning))), t("Remove"), remove)
@@ -161,8 +161,8 @@ def _sent_row(state: FieldState, record: Filed, file: Attachment, trying: Trying
 
 
 def _row(state: FieldState, file: Attachment, details: str, action: str, on_action: object) -> ft.Control:
-    t, theme = state.t, state.theme
-    name = isolate(file.label) if file.label else kind_words(t, file.kind)
+    theme = state.theme
+    name = isolate(file.label) if file.label else _kind(state, file)
     icon = ft.Icon(_ICONS[file.kind], size=theme.icon, color=theme.palette.muted)
     words = ft.Column([body(state, name, strong=True), quiet(state, details)], spacing=0, expand=True)
     button = icon_button(
@@ -173,6 +173,13 @@ def _row(state: FieldState, file: Attachment, details: str, action: str, on_acti
         identifier=f"drop-{file.id.hex()[:8]}",
     )
     return ft.Row([icon, words, *([button] if on_action else [])], spacing=theme.gap)
+
+
+def _kind(state: FieldState, file: Attachment) -> str:
+    """Name the kind of a file, in neutral words where somebody may look on."""
+    if state.quiet and file.kind is not AttachmentKind.DOCUMENT:
+        return state.t("Picture") if file.kind is AttachmentKind.PHOTO else state.t("Sound")
+    return kind_words(state.t, file.kind)
 
 
 def kind_words(t: Translator, kind: AttachmentKind) -> str:
