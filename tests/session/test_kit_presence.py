@@ -154,13 +154,14 @@ async def test_a_resize_is_no_activity() -> None:
         assert not app.presence.unlocked
 
 
-async def test_what_a_camera_sends_is_no_activity() -> None:
+@pytest.mark.parametrize("event", ["stream_image", "stream", "state_change"])
+async def test_what_a_camera_or_a_microphone_sends_is_no_activity(event: str) -> None:
     app = App()
     async with FakeSession(app.main) as session:
         await open_session(app, session)
         (tap,) = session.find(ft.Button)
         app.clock.now += 179
-        await session.fire(tap, "stream_image", {"bytes": b"made up"})
+        await session.fire(tap, event, {"bytes": b"made up"})
         app.clock.now += 2
         await app.presence.check()
         assert not app.presence.unlocked

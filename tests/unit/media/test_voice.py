@@ -93,7 +93,7 @@ def test_how_loud_it_is_and_that_it_is_forgotten() -> None:
     assert (voice.samples, voice.level) == (0, 0)
 
 
-@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000])
+@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_the_rate_of_a_silent_client_is_heard_by_its_pace(rate: int, channels: int) -> None:
     """Also when its chunks come late now and then, as on a busy machine."""
@@ -105,9 +105,13 @@ def test_the_rate_of_a_silent_client_is_heard_by_its_pace(rate: int, channels: i
         moments = range(played, played + MOMENTS)
         tone = [round(12_000 * math.sin(2 * math.pi * 400 * moment / rate)) for moment in moments]
         played += MOMENTS
-        voice.add(tuning.add(array("h", [one for one in tone for _ in range(channels)]).tobytes()))
+        voice.add(
+            tuning.add(
+                array("h", [one * (right == 0) for one in tone for right in range(channels)]).tobytes()
+            )
+        )
         voice.rate = tuning.rate
-    assert 7_000 < tuning.rate <= 9_000
+    assert tuning.rate == rate / max(1, round(rate / 8_000))
     assert voice.seconds == pytest.approx(played / rate, abs=0.01)
     heard = [decoded(code) for code in sound_of(voice.file())]
     rising = sum(a < 0 <= b for a, b in itertools.pairwise(heard))
