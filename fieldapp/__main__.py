@@ -99,20 +99,21 @@ def triage(source: IO[bytes]) -> None:
 )
 @click.option("--bundle-id", default="", help="The package's own name, such as org.example.notebook.")
 @click.option(
-    "--camera", is_flag=True, help="With a camera, to scan the centre's code: the package asks for it."
+    "--camera", is_flag=True, help="With a camera, to scan a code and take photos: the package asks for it."
 )
+@click.option("--microphone", is_flag=True, help="With a microphone, to record: the package asks for it.")
 @click.option(
     "--template",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Flet's build template, unpacked: it is hardened in place.",
 )
-def stage(out: Path, bundle_id: str, camera: bool, template: Path | None) -> None:
+def stage(out: Path, bundle_id: str, camera: bool, microphone: bool, template: Path | None) -> None:
     """Lay out what a phone gets, for "flet build": the field app without desk, relay and demo."""
     from fieldapp.stage.folder import BUNDLE_ID, stage
     from fieldapp.stage.hardening import harden
 
     changed = harden(template) if template else []
-    names = stage(out, bundle_id=bundle_id or BUNDLE_ID, camera=camera)
+    names = stage(out, bundle_id=bundle_id or BUNDLE_ID, camera=camera, microphone=microphone)
     click.echo(f"{len(names)} modules in {out}")
     if template:
         click.echo(f"{len(changed)} files of the template hardened")

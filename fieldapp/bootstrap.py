@@ -72,7 +72,7 @@ def run_field(config: Config) -> None:
         ft.run(phone_app(config))
         return
     gate = field_gate(config)
-    asyncio.run(serve_until_stopped(config, field_app(gate, default_law()), gate.shut, camera=True))
+    asyncio.run(serve_until_stopped(config, field_app(gate, default_law()), gate.shut, capture=True))
 
 
 def phone_app(config: Config) -> Callable[[ft.Page], Awaitable[None]]:
@@ -129,11 +129,11 @@ async def serve_until_stopped(
     main: Main,
     shut: Callable[[], Awaitable[None]],
     *,
-    camera: bool = False,
+    capture: bool = False,
     sound: bool = False,
 ) -> None:
     """Serve one app on this machine, open it, and shut it in order when Ctrl-C or a stop signal comes."""
-    async with stop_signal() as stopped, served(main, config.port, shut, camera=camera, sound=sound) as app:
+    async with stop_signal() as stopped, served(main, config.port, shut, capture=capture, sound=sound) as app:
         print(app.url, flush=True)  # noqa: T201
         if config.browser:
             open_browser(app.url)
@@ -146,17 +146,17 @@ async def served(
     port: int,
     shut: Callable[[], Awaitable[None]],
     *,
-    camera: bool = False,
+    capture: bool = False,
     sound: bool = False,
 ) -> AsyncIterator["Served"]:
     """Serve `main` on 127.0.0.1 for as long as the block runs, then lock; InputError when the port is taken.
 
-    With `camera` the page may ask for the camera, to scan a centre's code; with `sound` it may play a recording.
+    With `capture` the page may ask for the camera and the microphone; with `sound` it may play a recording.
     """
     from fieldapp.loopback import serve  # not on a phone: it needs Flet's web server
 
     try:
-        app = await serve(main, port, camera=camera, sound=sound)
+        app = await serve(main, port, capture=capture, sound=sound)
     except OSError as error:
         raise InputError(f"--port: cannot listen on 127.0.0.1:{port}: {error.strerror}.") from None
     try:

@@ -67,14 +67,14 @@ FLET_OVERRIDES: Final = (
 """Environment variables that would move Flet's endpoints and folders or let it load from outside."""
 
 
-def content_security_policy(port: int, *, camera: bool = False, sound: bool = False) -> str:
+def content_security_policy(port: int, *, capture: bool = False, sound: bool = False) -> str:
     """Return the policy under which Flet's client runs and can reach nothing but this server.
 
-    The inline scripts are Flet's own start page; the client draws with WebAssembly in a worker. With `camera` it may
+    The inline scripts are Flet's own start page; the client draws with WebAssembly in a worker. With `capture` it may
     read back the pictures that it took: they are addresses within the page (``blob:``), never on the network. With
     `sound` it may play what stands in an address itself (``data:``), and nothing that would have to be fetched.
     """
-    pictures = " blob:" if camera else ""
+    pictures = " blob:" if capture else ""
     sounds = ("media-src data:",) if sound else ()
     return "; ".join(
         (
@@ -129,14 +129,14 @@ class LoopbackGuard:
     """ASGI middleware that lets only the launched browser through to `app`; see the module's docstring."""
 
     def __init__(
-        self, app: AsgiApp, port: int, keys: LaunchKeys, *, camera: bool = False, sound: bool = False
+        self, app: AsgiApp, port: int, keys: LaunchKeys, *, capture: bool = False, sound: bool = False
     ) -> None:
         self._app = app
         self._keys = keys
         self._host = f"{HOST}:{port}"
         self._origin = f"http://{HOST}:{port}"
         self._cookie = f"fieldapp-{port}"
-        self._headers = _secure_headers(port, camera=camera, sound=sound)
+        self._headers = _secure_headers(port, capture=capture, sound=sound)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request or WebSocket; any other scope is ignored."""
@@ -215,16 +215,16 @@ class LoopbackGuard:
         return send_guarded
 
 
-def _secure_headers(port: int, *, camera: bool, sound: bool) -> list[tuple[bytes, bytes]]:
-    allowed = b"camera=(self)" if camera else b"camera=()"
+def _secure_headers(port: int, *, capture: bool, sound: bool) -> list[tuple[bytes, bytes]]:
+    own = b"(self)" if capture else b"()"
     return [
-        (b"content-security-policy", content_security_policy(port, camera=camera, sound=sound).encode()),
+        (b"content-security-policy", content_security_policy(port, capture=capture, sound=sound).encode()),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"no-referrer"),
         (b"cross-origin-resource-policy", b"same-origin"),
         (b"cross-origin-opener-policy", b"same-origin"),
-        (b"permissions-policy", allowed + b", geolocation=(), microphone=(), clipboard-read=()"),
+        (b"permissions-policy", b"camera=%b, geolocation=(), microphone=%b, clipboard-read=()" % (own, own)),
     ]
 
 
@@ -331,14 +331,14 @@ async def serve(
     port: int = 0,
     *,
     name: str = "Notebook",
-    camera: bool = False,
+    capture: bool = False,
     sound: bool = False,
 ) -> Served:
     """Serve the Flet app `main` on 127.0.0.1 within the running loop, and return at once.
 
     Several apps can run in one process. No signal is captured: who composes the process does that. `name` is
-    what the browser's tab shows before the app has started; keep it neutral. With `camera` the page may ask its user
-    for the camera, with `sound` play what it was given.
+    what the browser's tab shows before the app has started; keep it neutral. With `capture` the page may ask its user
+    for the camera and the microphone, with `sound` play what it was given.
 
     Raises:
         OSError: `port` is in use.
@@ -352,7 +352,7 @@ async def serve(
     web = str(assets_dir() / "web")
     flet_app = flet_web_app(main, assets_dir=web, no_cdn=True, app_name=name, app_description=name)
     config = uvicorn.Config(
-        LoopbackGuard(flet_app, port, keys, camera=camera, sound=sound),
+        LoopbackGuard(flet_app, port, keys, capture=capture, sound=sound),
         # Flet's lifespan would end the sessions of every other app in this process.
         lifespan="off",
         access_log=False,

@@ -144,7 +144,7 @@ async def _apps(world: World) -> AsyncIterator[str]:
     async with contextlib.AsyncExitStack() as stack:
         desk = await stack.enter_async_context(served(desk_app(desk_gate), 0, desk_gate.shut, sound=True))
         phone = await stack.enter_async_context(
-            served(field_app(world.gate, default_law()), 0, world.gate.shut, camera=True)
+            served(field_app(world.gate, default_law()), 0, world.gate.shut, capture=True)
         )
         doors = (
             Door(

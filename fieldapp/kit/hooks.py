@@ -36,7 +36,12 @@ def use_every(seconds: float, work: Callable[[], Any]) -> None:
     ft.use_effect(repeat, [], cleanup=lambda: None)
 
 
-def use_redraw_every(seconds: float) -> None:
-    """Draw the component anew every `seconds`: what it shows depends on the clock."""
+def use_redraw_every(seconds: float) -> Callable[[], None]:
+    """Draw the component anew every `seconds`: what it shows depends on the clock. Returns what draws it at once."""
     _, set_count = ft.use_state(0)
-    use_every(seconds, lambda: set_count(lambda count: count + 1))
+
+    def redraw() -> None:
+        set_count(lambda count: count + 1)
+
+    use_every(seconds, redraw)
+    return redraw

@@ -79,7 +79,9 @@ class Interface(ft.Observable):
 
     `veiled` blanks every screen; `ended` says that another window took over; `trouble` that a handler failed
     (see `boundary`); `roomy` that a list and what is chosen in it fit side by side; `cover` is the gesture that
-    hides everything at once, set while something is unlocked; `asking` is the question in place of the screen.
+    hides everything at once, set while something is unlocked; `asking` is the question in place of the screen;
+    `instead` draws what stands in its place for a while, such as a viewfinder; it is told whether a cover button belongs
+    there.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class Interface(ft.Observable):
         self.ended: bool = False
         self.trouble: bool = False
         self.asking: Question | None = None
+        self.instead: Callable[[bool], ft.Control] | None = None
         self.cover: Callable[[], Awaitable[None]] | None = None
         self._arrow: Handler | None = None
         self._turns: tuple[Handler, Handler] | None = None
@@ -196,6 +199,9 @@ class Interface(ft.Observable):
         self.asking = None
         if yes:
             await bound(question.on_yes)()
+
+    async def hidden(self) -> None:
+        """End what must not go on while the app cannot be seen. Nothing by default."""
 
     def attach(self, page: ft.Page) -> None:
         """Follow the window's width and the device's brightness, and set the page's own look."""

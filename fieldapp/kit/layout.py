@@ -93,21 +93,37 @@ def shell(ui: Interface, route: str, draw: Callable[[bool], ft.Control], *, unlo
 
 
 def _or_question(ui: Interface, drawn: ft.Control, covers: bool) -> ft.Control:
-    """Return what a screen has `drawn`, or the question that is asked in its place.
+    """Return what a screen has `drawn`, or what stands in its place: a question, or something like a viewfinder.
 
     A question is no dialog of Flet's: a dialog is a route of its own in Flutter's navigator, and when the view below it
     is replaced at the same moment (locking does that) Flet 1.0.5 can lose hold of it: it stays above the lock screen
     (`docs/adr/0029`). The screen itself waits unseen: it cannot be pressed, reached by Tab or read out.
     """
-    asking = ui.asking
+    asking, instead = ui.asking, ui.instead
     # Always the same tree, so that what was typed on the screen stays. Without opacity Flutter draws nothing and tells
     # screen readers nothing; an `ft.Semantics` around everything would run the texts of a screen together.
-    waits = asking is not None
+    waits = asking is not None or instead is not None
     below = ft.Container(drawn, opacity=0.0 if waits else 1.0, disabled=waits, ignore_interactions=waits)
     layers: list[ft.Control] = [below]
     if asking is not None:
         layers.append(_question(ui, asking, covers))
+    elif instead is not None:
+        layers.append(instead(covers))
     return ft.Stack(layers, fit=ft.StackFit.EXPAND, expand=True)
+
+
+def in_place(
+    ui: Interface,
+    content: Sequence[ft.Control],
+    *,
+    title: str,
+    covers: bool,
+    on_back: Handler | None = None,
+    bottom: Sequence[ft.Control] = (),
+) -> ft.Control:
+    """Return what `Interface.instead` draws, arranged as a screen."""
+    bar = top_bar(ui, title, None, on_back, (), covers)
+    return _centred(ui, column(ui, bar, content, bottom), wide=False)
 
 
 def _question(ui: Interface, asking: Question, covers: bool) -> ft.Control:

@@ -48,6 +48,7 @@ _NO_ACTIVITY: Final = frozenset(
         "seek_complete",
         "size_change",
         "state_change",
+        "stream",
         "stream_image",
     }
 )
@@ -107,6 +108,11 @@ class Presence:
         """Whether something is open that a lock would close."""
         return self._unlocked
 
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the app locks by itself if nobody touches it."""
+        return max(0.0, self.policy.idle - (self._clock() - self._active_at))
+
     def opened(self) -> None:
         """Say that the app is unlocked now: the timers start and the cover button appears."""
         if self._ui.ended:
@@ -127,7 +133,7 @@ class Presence:
         self._unlocked = False
         self._locking = True
         self._ui.veiled = True
-        self._ui.cover = self._ui.asking = None
+        self._ui.cover = self._ui.asking = self._ui.instead = None
         try:
             await self._on_lock()
         except Exception as error:
@@ -202,6 +208,7 @@ class Presence:
             if self._hidden_at is None:
                 self._hidden_at = self._clock()
             await self.check()
+            await self._ui.hidden()
         elif state is ft.AppLifecycleState.RESUME:
             await self.check()
             self._hidden_at = None

@@ -19,8 +19,10 @@ from typing import Final, cast
 from fieldapp.codec import attachment_body, read_attachment
 from fieldapp.domain.attachment import (
     MAX_DEVICE_PIECES,
+    MAX_FILE_PIECES,
     MAX_FILES,
     MAX_RECORD_PIECES,
+    PIECE_SIZE,
     Attachment,
     label_of,
 )
@@ -74,21 +76,48 @@ class Attachments:
         """Return the files of something unfinished, in the order in which they were added."""
         return self._lists.get(owner, _NONE)
 
-    async def add(self, owner: bytes, prepared: Prepared, label: str = "") -> Attachment:
-        """Keep a file; FileRefused when there are too many or there is no room, VaultError: nothing was kept."""
-        file = prepared.listed(self._book.ids.new_id(), label_of(label))
+    async def add(
+        self, owner: bytes, prepared: Prepared, label: str = "", *, instead_of: bytes | None = None
+    ) -> Attachment:
+        """Keep a file; FileRefused when there are too many or there is no room, VaultError: nothing was kept.
+
+        With `instead_of`, the id of a file, that one gets this content in its place: a recording that has grown, a
+        picture that was taken again. Only pieces that differ are written. When it is not there any more, it is added.
+        """
+        file = prepared.listed(instead_of or self._book.ids.new_id(), label_of(label))
         pieces = dict(zip(pieces_of([file]), split(prepared.data), strict=True))
 
+        def listed(files: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
+            if any(old.id == file.id for old in files):
+                return tuple(file if old.id == file.id else old for old in files)
+            return (*files, file)
+
         def change(tx: Transaction, files: tuple[Attachment, ...]) -> None:
-            self._check(files, len(pieces))
-            for one, data in pieces.items():
-                tx.put(one, int(Kind.PIECE), data)
+            before = {
+                one: known
+                for old in self.of(owner)
+                if old.id == file.id
+                for one, known in zip(pieces_of([old]), old.pieces, strict=True)
+            }
+            self._check(files, len(pieces) - len(before))
+            for (one, data), content in zip(pieces.items(), file.pieces, strict=True):
+                if before.get(one) != content:
+                    tx.put(one, int(Kind.PIECE), data)
+            _erase(tx, [one for one in before if one not in pieces])
 
         try:
-            await self._change(owner, lambda files: (*files, file), change)
+            await self._change(owner, listed, change)
         except VaultFull:
             raise FileRefused(Refused.NO_ROOM) from None
         return file
+
+    def room(self, owner: bytes) -> int:
+        """Return how many bytes one more file of `owner` may have: 0 when it may have none."""
+        files = self.of(owner)
+        if len(files) >= MAX_FILES:
+            return 0
+        here = MAX_RECORD_PIECES - sum(len(file.pieces) for file in files)
+        return PIECE_SIZE * max(0, min(MAX_FILE_PIECES, here, MAX_DEVICE_PIECES - self.pieces_here))
 
     async def remove(self, owner: bytes, file_id: bytes) -> None:
         """Erase a file; nothing happens when it is not there. VaultError."""

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from datetime import date
 
 from fieldapp.services.attaching import Attachments
+from fieldapp.services.capturing import Captures
 from fieldapp.services.connections import RelayFactory
 from fieldapp.services.contacts import Contacts
 from fieldapp.services.covering import Covering
@@ -28,6 +29,7 @@ class Notebook:
         """Use `Gate.create` or `Gate.unlock`."""
         self.book = book
         self.attachments = Attachments(book)
+        self.captures = Captures(self.attachments)
         self.screenings = Screenings(book, attachments=self.attachments)
         self.unfinished = UnfinishedWork(book, self.attachments)
         self.contacts = Contacts(book, self.unfinished, holidays)
@@ -36,11 +38,12 @@ class Notebook:
         self.delivery = Delivery(book, relays, self.contacts.take, covering)
 
     async def lock(self) -> None:
-        """Stop sending, finish what is being written, drop keys and records. Idempotent.
+        """Keep what is being recorded, stop sending, finish what is being written, drop keys and records. Idempotent.
 
         Whatever fails on the way, the book is closed.
         """
         try:
+            await self.captures.settle()
             await self.delivery.stop()
             await self.enrolling.cancel()
         finally:
@@ -49,3 +52,4 @@ class Notebook:
             self.contacts.forget()
             self.unfinished.forget()
             self.attachments.forget()
+            self.captures.forget()

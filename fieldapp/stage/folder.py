@@ -45,14 +45,24 @@ NIGHT: Final = "#141a22"
 
 
 CAMERA: Final = "flet-camera==1.0.5"
-"""Scans the centre's code, in a package that is staged with a camera."""
+"""Scans the centre's code and takes photos, in a package that is staged with a camera."""
 
-CAMERA_REASON: Final = "To scan the code on your centre's screen. Nothing is kept."
+CAMERA_REASON: Final = "To scan your centre's code, and to take pictures that stay in this app."
 """What iOS shows when the camera is asked for."""
 
+MICROPHONE: Final = "flet-audio-recorder==1.0.5"
+"""Records sound, in a package that is staged with a microphone."""
 
-def stage(target: Path, *, bundle_id: str = BUNDLE_ID, camera: bool = False) -> list[str]:
-    """Write the folder to `target` and return the names of our modules in it; with `camera` the package asks for one.
+MICROPHONE_REASON: Final = "To record sound that stays in this app."
+"""What iOS shows when the microphone is asked for."""
+
+
+def stage(
+    target: Path, *, bundle_id: str = BUNDLE_ID, camera: bool = False, microphone: bool = False
+) -> list[str]:
+    """Write the folder to `target` and return the names of our modules in it.
+
+    With `camera` the package asks for one, with `microphone` for that.
 
     An earlier one there is replaced; anything else is left alone. InputError when `target` holds something else or
     cannot be written, or when what a phone must not have would get in.
@@ -70,7 +80,8 @@ def stage(target: Path, *, bundle_id: str = BUNDLE_ID, camera: bool = False) -> 
             shutil.copyfile(file, copy)
         _copy_data(fresh / "assets")
         (fresh / "main.py").write_text(MAIN, "utf-8")
-        (fresh / "pyproject.toml").write_text(description(bundle_id, camera=camera), "utf-8")
+        described = description(bundle_id, camera=camera, microphone=microphone)
+        (fresh / "pyproject.toml").write_text(described, "utf-8")
         shutil.rmtree(target, ignore_errors=True)
         fresh.rename(target)
     except OSError as error:
@@ -92,16 +103,17 @@ def _copy_data(target: Path) -> None:
         shutil.copyfile(assets_dir() / picture, target / place)
 
 
-def description(bundle_id: str, *, camera: bool = False) -> str:
+def description(bundle_id: str, *, camera: bool = False, microphone: bool = False) -> str:
     """Return the staged ``pyproject.toml``: exact dependencies of a phone, and what the package asks of the system.
 
-    Android: the network and nothing else (with `camera` that one too, and neither sound nor storage, which its plugin
-    would bring); no backup, no copy to a new phone, no cleartext. The rules that
+    Android: the network and nothing else; with `camera` and `microphone` these too, and nothing that only their plugins
+    would bring: storage, and sound beside a camera alone. No backup, no copy to a new phone, no cleartext. The rules that
     ``dataExtractionRules`` names are written by `fieldapp.stage.hardening`: without the hardened template the build
     fails, instead of making a package without them.
     """
     project = _project()
-    needed = [*project["dependencies"], *([CAMERA] if camera else [])]
+    wanted = [*([CAMERA] if camera else []), *([MICROPHONE] if microphone else [])]
+    needed = [*project["dependencies"], *wanted]
     return f"""[project]
 name = "notebook"
 version = {_text(project["version"])}
@@ -126,7 +138,7 @@ dark_color = {_text(NIGHT)}
 
 [tool.flet.android.permission]
 "android.permission.INTERNET" = true
-{_CAMERA_ASKED if camera else ""}
+{_asked(camera=camera, microphone=microphone)}
 [tool.flet.android.manifest_application]
 allowBackup = "false"
 fullBackupContent = "false"
@@ -135,17 +147,28 @@ usesCleartextTraffic = "false"
 """
 
 
-_CAMERA_ASKED: Final = f"""\
-"android.permission.CAMERA" = true
-"android.permission.RECORD_AUDIO" = false
-"android.permission.WRITE_EXTERNAL_STORAGE" = false
-
-[tool.flet.android.feature]
-"android.hardware.camera.any" = false
-
-[tool.flet.ios.info]
-NSCameraUsageDescription = {json.dumps(CAMERA_REASON)}
-"""
+def _asked(*, camera: bool, microphone: bool) -> str:
+    """Return what is asked for beside the network. Flet's template takes away what is false, whoever asked for it."""
+    if not camera and not microphone:
+        return ""
+    permissions = {"RECORD_AUDIO": microphone}
+    features, reasons = {}, {}
+    if camera:
+        permissions |= {"CAMERA": True, "WRITE_EXTERNAL_STORAGE": False}
+        # Not needed: a phone without one is not kept off the app.
+        features["android.hardware.camera.any"] = False
+        reasons["NSCameraUsageDescription"] = CAMERA_REASON
+    if microphone:
+        features["android.hardware.microphone"] = False
+        reasons["NSMicrophoneUsageDescription"] = MICROPHONE_REASON
+    lines = [
+        *(f"{_text('android.permission.' + name)} = {_text(on)}" for name, on in permissions.items()),
+        "\n[tool.flet.android.feature]",
+        *(f"{_text(name)} = {_text(on)}" for name, on in features.items()),
+        "\n[tool.flet.ios.info]",
+        *(f"{name} = {_text(words)}" for name, words in reasons.items()),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _project() -> dict[str, Any]:
@@ -158,6 +181,6 @@ def _project() -> dict[str, Any]:
         ) from None
 
 
-def _text(value: str) -> str:
-    """Return a TOML string; JSON's form is one."""
+def _text(value: str | bool) -> str:
+    """Return a TOML string or boolean; JSON's form is one."""
     return json.dumps(value)

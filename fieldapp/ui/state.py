@@ -116,7 +116,7 @@ class FieldState(places.Places[Screen], Interface):
 
     def leaving(self) -> None:
         """Settle what could be taken back, and withdraw what was asked."""
-        self.undo = self.asking = None
+        self.undo = self.asking = self.instead = None
 
     def back(self) -> None:
         """Return to the place before; whoever comes home has nothing open any more."""
@@ -126,7 +126,7 @@ class FieldState(places.Places[Screen], Interface):
 
     def home(self) -> None:
         """Return to the home screen."""
-        self.screening = self.reach = self.unsaved = self.undo = self.asking = None
+        self.screening = self.reach = self.unsaved = self.undo = self.asking = self.instead = None
         self.places = (Place(Screen.HOME),)
 
     # --- What is open ----------------------------------------------------------------------------------
@@ -228,6 +228,11 @@ class FieldState(places.Places[Screen], Interface):
         self.quiet = False
         self.places = (self._door(),)
         await self.gate.lock()
+
+    async def hidden(self) -> None:
+        """End a recording when the app cannot be seen any more, and keep it."""
+        if self.notebook is not None:
+            await self.notebook.captures.settle()
 
     def apply(self, settings: Settings) -> None:
         """Show the worker's choices at once."""

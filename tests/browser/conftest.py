@@ -59,7 +59,7 @@ EVERYTHING = """() => [
 ].join('\\n')"""
 """What a script in the page could read of it: all words, names and what stands in fields."""
 
-PATIENCE: Final = 60_000
+PATIENCE: Final = 15_000
 """Milliseconds that anything may take on a busy machine. A test waits for what it needs, never for a time."""
 
 steps = logging.getLogger("steps")

@@ -17,7 +17,7 @@ async def run(module_name: str) -> None:
     pin_loggers()
     module = importlib.import_module(module_name)
     served = await serve(
-        module.main, camera=getattr(module, "CAMERA", False), sound=getattr(module, "SOUND", False)
+        module.main, capture=getattr(module, "CAPTURE", False), sound=getattr(module, "SOUND", False)
     )
     print(served.url, flush=True)
     while line := (await asyncio.to_thread(sys.stdin.readline)).strip():

@@ -35,8 +35,8 @@ def main(page: ft.Page) -> None:
 
 
 @asynccontextmanager
-async def served(*, camera: bool = False, sound: bool = False) -> AsyncIterator[Served]:
-    app = await serve(main, camera=camera, sound=sound)
+async def served(*, capture: bool = False, sound: bool = False) -> AsyncIterator[Served]:
+    app = await serve(main, capture=capture, sound=sound)
     try:
         yield app
     finally:
@@ -229,14 +229,16 @@ async def test_answers_carry_the_headers_of_a_closed_house() -> None:
             assert "http:" not in policy
             assert "https:" not in policy
             assert "*" not in policy
-            assert headers["permissions-policy"].startswith("camera=(), ")
+            assert (
+                headers["permissions-policy"] == "camera=(), geolocation=(), microphone=(), clipboard-read=()"
+            )
 
 
-async def test_only_an_app_that_scans_may_ask_for_the_camera_and_for_nothing_else() -> None:
-    async with served(camera=True) as app, launched(app) as client:
+async def test_only_the_field_app_may_ask_for_camera_and_microphone_and_for_nothing_else() -> None:
+    async with served(capture=True) as app, launched(app) as client:
         headers = (await client.get("/")).headers
         assert headers["permissions-policy"] == (
-            "camera=(self), geolocation=(), microphone=(), clipboard-read=()"
+            "camera=(self), geolocation=(), microphone=(self), clipboard-read=()"
         )
         assert f"connect-src 'self' ws://127.0.0.1:{app.port} blob:;" in headers["content-security-policy"]
 
@@ -263,7 +265,7 @@ def test_the_desk_has_sound_and_the_field_app_has_a_camera(
         monkeypatch.setattr(module, "prepare", lambda: None)
         monkeypatch.setattr(module, "serve_until_stopped", not_served)
         run(config)
-    assert asked == [{"camera": True}, {"sound": True}]
+    assert asked == [{"capture": True}, {"sound": True}]
 
 
 async def test_own_fonts_are_served_where_the_client_looks() -> None:

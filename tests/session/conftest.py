@@ -1,7 +1,12 @@
 """Fixtures of the in-process session tests."""
 
+from typing import Any
+
+import flet as ft
 import pytest
 
+from fieldapp.ui.parts import camera as cameras
+from tests.fakes.capture import PlayedCamera, PlayedMicrophone
 from tests.unit.centre.desk import founded
 
 
@@ -15,3 +20,25 @@ def anyio_backend() -> str:
 def made_up_centre() -> None:
     """Make the centre of which each test of the desk gets a copy; it needs an event loop of its own."""
     founded()
+
+
+@pytest.fixture
+def camera(monkeypatch: pytest.MonkeyPatch) -> PlayedCamera:
+    """A camera that the test plays."""
+    monkeypatch.setattr(cameras, "SECONDS_BETWEEN_PICTURES", 0.01)
+    return PlayedCamera(monkeypatch)
+
+
+@pytest.fixture
+def microphone(monkeypatch: pytest.MonkeyPatch) -> PlayedMicrophone:
+    """A microphone that the test plays."""
+    return PlayedMicrophone(monkeypatch)
+
+
+@pytest.fixture
+def platform(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the page says of the device: a phone, unless a test says otherwise."""
+    said: dict[str, Any] = {"web": False, "platform": ft.PagePlatform.ANDROID}
+    for name in said:
+        monkeypatch.setattr(ft.Page, name, property(lambda _page, name=name: said[name], lambda *_: None))
+    return said

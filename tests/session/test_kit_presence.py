@@ -155,15 +155,24 @@ async def test_a_resize_is_no_activity() -> None:
 
 
 @pytest.mark.parametrize(
-    "event", ["stream_image", "position_change", "state_change", "duration_change", "loaded", "seek_complete"]
+    "event",
+    [
+        "duration_change",
+        "loaded",
+        "position_change",
+        "seek_complete",
+        "state_change",
+        "stream",
+        "stream_image",
+    ],
 )
-async def test_what_a_camera_or_a_sound_sends_is_no_activity(event: str) -> None:
+async def test_what_a_camera_a_microphone_or_a_sound_sends_is_no_activity(event: str) -> None:
     app = App()
     async with FakeSession(app.main) as session:
         await open_session(app, session)
         (tap,) = session.find(ft.Button)
         app.clock.now += 179
-        await session.fire(tap, event, {})
+        await session.fire(tap, event, {"bytes": b"made up"})
         app.clock.now += 2
         await app.presence.check()
         assert not app.presence.unlocked

@@ -1,7 +1,6 @@
 """Scanning the centre's code on the enrolment screen, with a camera that this test plays, and a real relay and centre."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,9 +13,10 @@ import pytest
 
 from fieldapp.services.membership import Standing
 from fieldapp.services.settings import Work
-from fieldapp.ui.parts import scanning
+from fieldapp.ui.parts import camera as cameras
 from fieldapp.ui.state import Screen
 from sync.client import RelayClient
+from tests.fakes.capture import PlayedCamera
 from tests.fakes.frames import code_picture, jpeg
 from tests.session.field_harness import Field, StillClock, open_field
 from tests.unit.centre.desk import NOW, World, in_world
@@ -24,61 +24,6 @@ from tests.unit.centre.desk import NOW, World, in_world
 pytestmark = pytest.mark.anyio
 UNUSABLE = "The camera cannot be used, or was not allowed. Type the code."
 NO_CODE = jpeg(code_picture("HELLO WORLD"))
-
-
-class PlayedCamera:
-    """What a client would answer to the camera's methods, and what it was asked for."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[str, Any]] = []
-        self.found = [
-            flet_camera.CameraDescription("front", flet_camera.CameraLensDirection.FRONT, 0),
-            flet_camera.CameraDescription("back", flet_camera.CameraLensDirection.BACK, 90),
-        ]
-        self.refused = False
-        self.streams = True
-        self.pictures: list[bytes] = []
-
-    async def answer(self, name: str, *args: Any, **named: Any) -> Any:
-        self.calls.append((name, (args, named)))
-        match name:
-            case "get_available_cameras":
-                return self.found
-            case "initialize" if self.refused:
-                raise RuntimeError("CameraException(CameraAccessDenied, made up)")
-            case "supports_image_streaming":
-                return self.streams
-            case "take_picture":
-                return self.pictures.pop(0) if len(self.pictures) > 1 else self.pictures[0]
-        return None
-
-    @property
-    def called(self) -> list[str]:
-        return [name for name, _ in self.calls]
-
-
-@pytest.fixture
-def camera(monkeypatch: pytest.MonkeyPatch) -> PlayedCamera:
-    played = PlayedCamera()
-    for name in (
-        "get_available_cameras", "initialize", "supports_image_streaming", "start_image_stream", "take_picture"
-    ):  # fmt: skip
-        monkeypatch.setattr(
-            flet_camera.Camera,
-            name,
-            lambda _self, *args, _name=name, **named: played.answer(_name, *args, **named),
-        )
-    monkeypatch.setattr(scanning, "SECONDS_BETWEEN_PICTURES", 0.01)
-    return played
-
-
-@pytest.fixture
-def platform(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """What the page says of the device: a phone, unless a test says otherwise."""
-    said: dict[str, Any] = {"web": False, "platform": ft.PagePlatform.ANDROID}
-    for name in said:
-        monkeypatch.setattr(ft.Page, name, property(lambda _page, name=name: said[name], lambda *_: None))
-    return iter([said])
 
 
 async def to_the_camera(app: Field) -> None:
@@ -96,9 +41,9 @@ async def show(app: Field, frame: bytes) -> None:
 
 @pytest.mark.parametrize("where", ["phone", "browser"])
 def test_a_scanned_code_leads_to_the_same_digits(
-    where: str, tmp_path: Path, camera: PlayedCamera, platform: Iterator[dict[str, Any]]
+    where: str, tmp_path: Path, camera: PlayedCamera, platform: dict[str, Any]
 ) -> None:
-    said = next(platform)
+    said = platform
     if where == "browser":
         said |= {"web": True, "platform": ft.PagePlatform.LINUX}
         camera.streams = False
@@ -133,9 +78,8 @@ def test_a_scanned_code_leads_to_the_same_digits(
 
 @pytest.mark.parametrize("trouble", ["none", "refused", "no frames"])
 async def test_without_a_usable_camera_one_line_says_so_and_the_code_is_typed(
-    trouble: str, tmp_path: Path, camera: PlayedCamera, platform: Iterator[dict[str, Any]]
+    trouble: str, tmp_path: Path, camera: PlayedCamera, platform: dict[str, Any]
 ) -> None:
-    next(platform)
     camera.found = [] if trouble == "none" else camera.found
     camera.pictures = [NO_CODE]
     camera.refused, camera.streams = trouble == "refused", trouble != "no frames"
@@ -150,9 +94,8 @@ async def test_without_a_usable_camera_one_line_says_so_and_the_code_is_typed(
 
 
 async def test_leaving_covering_and_locking_let_the_camera_go(
-    tmp_path: Path, camera: PlayedCamera, platform: Iterator[dict[str, Any]]
+    tmp_path: Path, camera: PlayedCamera, platform: dict[str, Any]
 ) -> None:
-    next(platform)
     async with open_field(tmp_path) as app:
         await to_the_camera(app)
         await app.screen.wait_for(lambda: "start_image_stream" in camera.called)
@@ -175,11 +118,11 @@ async def test_leaving_covering_and_locking_let_the_camera_go(
 
 @pytest.mark.parametrize("without", ["package", "platform"])
 async def test_no_camera_is_offered_where_there_can_be_none(
-    without: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: Iterator[dict[str, Any]]
+    without: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: dict[str, Any]
 ) -> None:
-    said = next(platform)
+    said = platform
     if without == "package":
-        monkeypatch.setattr(scanning, "_cameras", lambda: None)
+        monkeypatch.setattr(cameras, "_cameras", lambda: None)
     else:
         said["platform"] = ft.PagePlatform.WINDOWS
     async with open_field(tmp_path) as app:

@@ -16,7 +16,7 @@ from flet_cli.utils.pyproject_toml import load_pyproject_toml
 from fieldapp.__main__ import main as fieldapp_command
 from fieldapp.errors import InputError
 from fieldapp.stage.closure import modules
-from fieldapp.stage.folder import CAMERA, MAIN, ROOT, stage
+from fieldapp.stage.folder import CAMERA, MAIN, MICROPHONE, ROOT, stage
 from fieldapp.stage.hardening import harden
 
 PHONE_ONLY = (
@@ -24,6 +24,7 @@ PHONE_ONLY = (
     "flet_audio",
     "flet_camera",
     "pypdfium2",
+    "flet_audio_recorder",
     "starlette",
     "uvicorn",
     "sqlalchemy",
@@ -142,12 +143,33 @@ def test_a_camera_is_asked_for_only_where_it_was_wanted(tmp_path: Path) -> None:
     }
     assert android["feature"] == {"android.hardware.camera.any": False}
     assert android["manifest_application"]["allowBackup"] == "false"
-    assert "Nothing is kept" in described["tool"]["flet"]["ios"]["info"]["NSCameraUsageDescription"]
+    assert list(described["tool"]["flet"]["ios"]["info"]) == ["NSCameraUsageDescription"]
     assert described["project"]["dependencies"] == [*source["project"]["dependencies"], CAMERA]
     assert CAMERA in source["dependency-groups"]["desktop"], "one version for both"
     (plain := tmp_path / "plain").mkdir()
     stage(plain / "app")
     assert "camera" not in (plain / "app" / "pyproject.toml").read_text().lower()
+    assert "audio" not in (plain / "app" / "pyproject.toml").read_text().lower()
+
+
+@pytest.mark.parametrize("camera", [False, True])
+def test_a_microphone_is_asked_for_only_where_it_was_wanted(camera: bool, tmp_path: Path) -> None:
+    flags = ["--microphone", *(["--camera"] if camera else [])]
+    done = CliRunner().invoke(fieldapp_command, ["stage", "--out", str(tmp_path / "app"), *flags])
+    assert done.exit_code == 0, done.output
+    described = tomllib.loads((tmp_path / "app" / "pyproject.toml").read_text())
+    asked = described["tool"]["flet"]["android"]["permission"]
+    assert [name.rpartition(".")[2] for name, on in asked.items() if on] == [
+        "INTERNET",
+        "RECORD_AUDIO",
+        *(["CAMERA"] if camera else []),
+    ]
+    assert not any(described["tool"]["flet"]["android"]["feature"].values())
+    assert "NSMicrophoneUsageDescription" in described["tool"]["flet"]["ios"]["info"]
+    source = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = [*([CAMERA] if camera else []), MICROPHONE]
+    assert described["project"]["dependencies"] == [*source["project"]["dependencies"], *wanted]
+    assert MICROPHONE in source["dependency-groups"]["desktop"], "one version for both"
 
 
 def test_a_second_time_replaces_the_first_and_nothing_else(tmp_path: Path) -> None:

@@ -18,6 +18,13 @@ MAX_PHOTO_BYTES: Final = 8 * 63_488
 _STEPS: Final = ((2048, 80), (2048, 65), (1600, 65), (1280, 60), (1024, 50), (800, 40))
 """Longest side in pixels, and JPEG quality: the first pair that fits is taken."""
 
+_QUARTERS: Final = {
+    1: Image.Transpose.ROTATE_270,
+    2: Image.Transpose.ROTATE_180,
+    3: Image.Transpose.ROTATE_90,
+}
+"""Pillow turns the other way round."""
+
 
 def shape_of(data: bytes) -> tuple[int, int] | None:
     """Return width and height of a JPEG as `redraw` makes them, by its head alone; None for anything else.
@@ -32,27 +39,30 @@ def shape_of(data: bytes) -> tuple[int, int] | None:
     return size if plain and max(size) <= _STEPS[0][0] else None
 
 
-def redraw(data: bytes) -> bytes:
+def redraw(data: bytes, *, turns: int = 0, mirrored: bool = False) -> bytes:
     """Return the picture as a JPEG without any metadata, at most 2048 pixels wide and high. Slow.
 
+    It is mirrored back first where it is `mirrored`, then turned clockwise by `turns` quarters.
     FileRefused: unreadable, or too large to be decoded.
     """
     try:
-        return _redrawn(data)
+        return _redrawn(data, turns, mirrored)
     except FileRefused:
         raise
     except Exception:  # a decoder fed with foreign bytes may raise anything; none of it holds content for us
         raise FileRefused(Refused.UNREADABLE) from None
 
 
-def _redrawn(data: bytes) -> bytes:
+def _redrawn(data: bytes, turns: int, mirrored: bool) -> bytes:
     with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as opened:
         if opened.width * opened.height > MAX_PIXELS:
             raise FileRefused(Refused.TOO_LARGE)
         opened.draft("RGB", (_STEPS[0][0],) * 2)  # a JPEG is decoded small at once
         upright = ImageOps.exif_transpose(opened)
         upright.thumbnail((_STEPS[0][0],) * 2)
-        pixels = _only_pixels(upright)
+        pixels = _only_pixels(ImageOps.mirror(upright) if mirrored else upright)
+    if turns % 4:
+        pixels = pixels.transpose(_QUARTERS[turns % 4])
     for side, quality in _STEPS:
         smaller = pixels.copy()
         smaller.thumbnail((side, side))

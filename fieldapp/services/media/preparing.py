@@ -30,15 +30,20 @@ class Prepared:
         return Attachment(file_id, self.kind, self.media, label, size, whole, pieces)
 
 
-def prepare(data: bytes) -> Prepared:
-    """Recognise, strip and shrink a file; its name is not asked for. Slow for a picture. FileRefused."""
+def prepare(data: bytes, *, turns: int = 0, mirrored: bool = False) -> Prepared:
+    """Recognise, strip and shrink a file; its name is not asked for. Slow for a picture. FileRefused.
+
+    A picture that is `mirrored` is mirrored back, and turned clockwise by `turns` quarters.
+    """
     if not data:
         raise FileRefused(Refused.EMPTY)
     if len(data) > MAX_CHOSEN:
         raise FileRefused(Refused.TOO_LARGE)
     media = media_of(data)
     if media in PICTURES:
-        return Prepared(AttachmentKind.PHOTO, "image/jpeg", redraw(data), clean=True)
+        return Prepared(
+            AttachmentKind.PHOTO, "image/jpeg", redraw(data, turns=turns, mirrored=mirrored), clean=True
+        )
     kind = MEDIA.get(media)
     if kind is None:
         raise FileRefused(Refused.KIND)

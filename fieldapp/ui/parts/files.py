@@ -9,13 +9,17 @@ from fieldapp.kit.boundary import component
 from fieldapp.kit.buttons import icon_button, quiet_button, secondary_button
 from fieldapp.kit.fields import text_field, typed
 from fieldapp.kit.i18n import Translator
-from fieldapp.kit.interface import bound
+from fieldapp.kit.interface import Handler, bound
 from fieldapp.kit.layout import card, section
 from fieldapp.kit.notices import Urgency, notice
 from fieldapp.kit.text import body, isolate, quiet
 from fieldapp.services.filed import Filed
 from fieldapp.services.media import prepare
 from fieldapp.ui.parts import picking
+from fieldapp.ui.parts.camera import has_camera
+from fieldapp.ui.parts.microphone import Microphone, has_microphone
+from fieldapp.ui.parts.photo import photo_taking
+from fieldapp.ui.parts.sound import sound_taking
 from fieldapp.ui.parts.trying import Trying, use_trying
 from fieldapp.ui.state import FieldState
 
@@ -52,6 +56,16 @@ def files_part(state: FieldState, owner: bytes) -> ft.Control:
         if data is not None and state.notebook is not None:
             await trying.of(keep, data)()
 
+    def close() -> None:
+        state.instead = None
+
+    def photo() -> None:
+        state.instead = lambda covers: photo_taking(state, owner, label, covers, close)
+
+    def sound() -> None:
+        microphone = Microphone()
+        state.instead = lambda covers: sound_taking(state, owner, label, microphone, covers)
+
     words = t("Add a file") if plain else t("Add a photo, recording or document")
     add = quiet_button(
         state, words, bound(set_open, not is_open), icon=ft.Icons.ATTACH_FILE_ROUNDED, identifier="add-file"
@@ -69,6 +83,7 @@ def files_part(state: FieldState, owner: bytes) -> ft.Control:
         secondary_button(
             state, t("Choose a file"), choose, icon=ft.Icons.FOLDER_OPEN_OUTLINED, identifier="choose-file"
         ),
+        *_taken_here(state, photo, sound),
     ]
     return ft.Column(
         [
@@ -80,6 +95,26 @@ def files_part(state: FieldState, owner: bytes) -> ft.Control:
         spacing=state.theme.small,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
     )
+
+
+def _taken_here(state: FieldState, photo: Handler, sound: Handler) -> list[ft.Control]:
+    """Offer what can be taken inside the app, where this installation may use a camera and a microphone."""
+    t, page = state.t, ft.context.page
+    picture = t("Picture") if state.quiet else t("Take a photo")
+    hearing = t("Sound") if state.quiet else t("Record sound")
+    camera, mic = ft.Icons.PHOTO_CAMERA_OUTLINED, ft.Icons.MIC_NONE_ROUNDED
+    return [
+        *(
+            [secondary_button(state, picture, photo, icon=camera, identifier="take-photo")]
+            if has_camera(page)
+            else []
+        ),
+        *(
+            [secondary_button(state, hearing, sound, icon=mic, identifier="record-sound")]
+            if has_microphone(page)
+            else []
+        ),
+    ]
 
 
 def left_behind(state: FieldState, owner: bytes) -> list[ft.Control]:
@@ -100,7 +135,7 @@ def sent_files(state: FieldState, record: Filed, trying: Trying) -> list[ft.Cont
 
 def _unfinished_row(state: FieldState, owner: bytes, file: Attachment, trying: Trying) -> ft.Control:
     t = state.t
-    details = t("{kind}, {size}", kind=kind_words(t, file.kind), size=size_words(t, file.size))
+    details = t("{kind}, {size}", kind=_kind(state, file), size=size_words(t, file.size))
     warning = t("It may still hold a name or a place.") if file.may_tell_more and not state.quiet else ""
     remove = trying.of(state.open.attachments.remove, owner, file.id)
     return _row(state, file, " ".join(filter(None, (f"{details}.", warning))), t("Remove"), remove)
@@ -126,8 +161,8 @@ def _sent_row(state: FieldState, record: Filed, file: Attachment, trying: Trying
 
 
 def _row(state: FieldState, file: Attachment, details: str, action: str, on_action: object) -> ft.Control:
-    t, theme = state.t, state.theme
-    name = isolate(file.label) if file.label else kind_words(t, file.kind)
+    theme = state.theme
+    name = isolate(file.label) if file.label else _kind(state, file)
     icon = ft.Icon(_ICONS[file.kind], size=theme.icon, color=theme.palette.muted)
     words = ft.Column([body(state, name, strong=True), quiet(state, details)], spacing=0, expand=True)
     button = icon_button(
@@ -138,6 +173,13 @@ def _row(state: FieldState, file: Attachment, details: str, action: str, on_acti
         identifier=f"drop-{file.id.hex()[:8]}",
     )
     return ft.Row([icon, words, *([button] if on_action else [])], spacing=theme.gap)
+
+
+def _kind(state: FieldState, file: Attachment) -> str:
+    """Name the kind of a file, in neutral words where somebody may look on."""
+    if state.quiet and file.kind is not AttachmentKind.DOCUMENT:
+        return state.t("Picture") if file.kind is AttachmentKind.PHOTO else state.t("Sound")
+    return kind_words(state.t, file.kind)
 
 
 def kind_words(t: Translator, kind: AttachmentKind) -> str:

@@ -19,8 +19,9 @@ from fieldapp.kit.notices import empty_state, notice, status_line
 from fieldapp.kit.text import body, heading, quiet
 from fieldapp.kit.text import question as large
 from fieldapp.services.membership import Standing
+from fieldapp.ui.parts.camera import has_camera
 from fieldapp.ui.parts.frame import framed, typed
-from fieldapp.ui.parts.scanning import can_scan, viewfinder
+from fieldapp.ui.parts.scanning import viewfinder
 from fieldapp.ui.parts.trying import Trying, use_trying
 from fieldapp.ui.state import FieldState
 from fieldapp.ui.words import EXPECTED
@@ -104,7 +105,7 @@ def _code_step(state: FieldState, trying: Trying) -> ft.View:
             *([notice(state, words)] if unusable else []),
             *(
                 [secondary_button(state, t("Scan the code"), scan, identifier="enrol-scan")]
-                if can_scan(ft.context.page)
+                if has_camera(ft.context.page)
                 else []
             ),
             text_field(
