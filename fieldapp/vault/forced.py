@@ -199,6 +199,8 @@ def _first_cells(
 
 
 def _companion(files: OpenFiles) -> Companion | None:
+    if is_second(files.content):  # what it has under its own id is something else
+        return None
     place = files.partition.pool.places.get(files.content.vault_id)
     return Companion.of(place.record if place else None)
 

@@ -41,7 +41,7 @@ from fieldapp.vault.outbox_file import BOX_FILE, load_box
 from fieldapp.vault.partition import Partition, first_root, tags_of
 from fieldapp.vault.pool import Pool
 from fieldapp.vault.rotation import in_force
-from fieldapp.vault.second import is_second, new_second
+from fieldapp.vault.second import is_second, is_understood, new_second
 from fieldapp.vault.slots import SlotContent, SlotKind, SlotState
 from fieldapp.vault.store import CellStore
 from fieldapp.vault.vault import OpenFiles, Rollback, Vault
@@ -178,6 +178,8 @@ class UnlockAttempt:
             if remembered is None
             else root.generation < remembered
         )
+        own = partition.pool.places.get(content.vault_id)
+        told = second and is_understood(own.record if own else None, self._guard.behind)
         if root is None or second:
             outbox_key = self._known_outbox_key()
         else:
@@ -196,7 +198,7 @@ class UnlockAttempt:
                 partition,
                 box,
                 mirror,
-                Rollback(self._guard.rolled_back, older),
+                Rollback(self._guard.rolled_back and not told, older),
                 index,
                 stretched,
             )

@@ -469,3 +469,56 @@ def test_without_a_keystore_a_sheet_typed_as_passphrase_changes_nothing(
         vault.change_passphrase(sheet, "changed", NOW)
     vault.lock()
     unlock(directory, PASSPHRASE, nothing, now=NOW).lock()
+
+
+def test_a_notice_that_is_understood_in_the_second_notebook_goes_on_in_the_first(
+    device: Device, opened: list[Vault]
+) -> None:
+    """Each notebook ends it for itself, for good; a header that is put back once more shows in both again."""
+    clock = NOW + 1000
+    header = device.directory / "v.hdr"
+
+    def told(words: str) -> tuple[bool, Vault]:
+        nonlocal clock
+        clock += 1000
+        vault = unlock(device.directory, words, device.keystore, now=clock)
+        opened.append(vault)
+        return vault.rollback.header, vault
+
+    def understood_by(words: str) -> None:
+        shown, vault = told(words)
+        assert shown
+        before = payloads(vault)
+        vault.acknowledge_rollback(clock)
+        assert (bool(vault.rollback), vault.read_only) == (False, False)
+        vault.lock()
+        shown, vault = told(words)
+        assert (shown, payloads(vault)) == (False, before), "it has ended there"
+        vault.lock()
+
+    old = header.read_bytes()
+    for _ in range(2):
+        told(PASSPHRASE)[1].lock()
+        header.write_bytes(old)
+        understood_by(SECOND)
+        for _ in range(2):
+            shown, first = told(PASSPHRASE)
+            assert shown, "the first notebook is told, however often"
+            first.lock()
+        understood_by(PASSPHRASE)
+        shown, second = told(SECOND)
+        assert not shown
+        second.lock()
+
+
+def test_erasing_the_second_notebook_does_not_end_the_notice_of_the_first(device: Device) -> None:
+    old = (device.directory / "v.hdr").read_bytes()
+    unlock(device.directory, PASSPHRASE, device.keystore, now=NOW + 10).lock()
+    (device.directory / "v.hdr").write_bytes(old)
+    del device.keystore.values["gen1"], device.keystore.values["gen0"]  # then older records are assumed as well
+    second = unlock(device.directory, SECOND, device.keystore, now=NOW + 20)
+    assert (second.rollback.header, second.rollback.records) == (True, True)
+    erase(second, NOW + 20)
+    first = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW + 30)
+    assert first.rollback.header
+    first.lock()
