@@ -272,7 +272,7 @@ class FieldState(places.Places[Screen], Interface):
             self.busy = False
 
     async def _enter(self, opening: Coroutine[Any, Any, Notebook | None]) -> bool:
-        """Show what is being opened, if it opens; returns whether it is shown: not to whoever locked or went meanwhile."""
+        """Show what is being opened, if it opens; returns whether it is shown: not to whoever locked or went by then."""
         locks = self._locks
         notebook = await self._with_progress(opening)
         if notebook is None:

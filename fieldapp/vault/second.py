@@ -60,9 +60,7 @@ def understood(behind: int) -> bytes:
 
 def is_understood(record: Record | None, behind: int) -> bool:
     """Tell whether a second notebook's own record says so; False for none, and for one of another header."""
-    return (
-        record is not None and record.kind == UNDERSTOOD_KIND and same(record.payload, understood(behind))
-    )
+    return record is not None and record.kind == UNDERSTOOD_KIND and same(record.payload, understood(behind))
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,8 @@ from fieldapp.vault.vault import OpenFiles, Rollback, Vault
 from sync.primitives import KEY_SIZE, random_bytes, same
 
 CELLS_FILE: Final = "v.db"
+_FEW: Final = 16
+"""Cells written at a time where the disk has no room for the journal of a whole partition: 64 KB."""
 
 
 class UnlockAttempt:
@@ -212,15 +214,30 @@ class UnlockAttempt:
         return partition
 
     def _begun(self, content: SlotContent, blobs: Mapping[int, bytes | None], now: int) -> Partition | None:
-        """Write the first cell, over cells that may be somebody's records; alone, if the disk has no room for more."""
+        """Write the first cell, over cells that may be somebody's records.
+
+        All at once; where the disk has no room for that, some cells at a time and the first one last, so that a cut
+        begins anew; and where it has no room for these, the first cell alone.
+        """
         part, noise = content.part, {n: random_bytes(CELL_SIZE) for n in blobs}
-        for cells in (noise, blobs):
-            root = first_root(content, tags_of(cells, part), random_bytes(KEY_SIZE), now)
-            written = {**noise, part: root} if cells is noise else {part: root}
+        written, numbers = self._with_root(content, noise, now), [n for n in noise if n != part]
+        few = [[(n, noise[n]) for n in numbers[at : at + _FEW]] for at in range(0, len(numbers), _FEW)]
+        for batches in ([[*written.items()]], [*few, [(part, written[part])]]):
             with suppress(StorageFailed):
-                self._store.write(written.items())
-                return Partition.load(content, {**cells, part: root}, now)
+                for batch in batches:
+                    self._store.write(batch)
+                return Partition.load(content, written, now)
+        alone = self._with_root(content, self._store.read(part=part), now)
+        with suppress(StorageFailed):
+            self._store.write([(part, alone[part] or b"")])
+            return Partition.load(content, alone, now)
         return None
+
+    def _with_root(
+        self, content: SlotContent, cells: Mapping[int, bytes | None], now: int
+    ) -> dict[int, bytes | None]:
+        root = first_root(content, tags_of(cells, content.part), random_bytes(KEY_SIZE), now)
+        return {**cells, content.part: root}
 
     def _known_outbox_key(self) -> bytes:
         """Return the outbox key as the keystore knows it, a random one when it does not."""

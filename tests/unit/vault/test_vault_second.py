@@ -515,7 +515,10 @@ def test_erasing_the_second_notebook_does_not_end_the_notice_of_the_first(device
     old = (device.directory / "v.hdr").read_bytes()
     unlock(device.directory, PASSPHRASE, device.keystore, now=NOW + 10).lock()
     (device.directory / "v.hdr").write_bytes(old)
-    del device.keystore.values["gen1"], device.keystore.values["gen0"]  # then older records are assumed as well
+    del (
+        device.keystore.values["gen1"],
+        device.keystore.values["gen0"],
+    )  # then older records are assumed as well
     second = unlock(device.directory, SECOND, device.keystore, now=NOW + 20)
     assert (second.rollback.header, second.rollback.records) == (True, True)
     erase(second, NOW + 20)
