@@ -21,18 +21,29 @@ from tests.session.field_harness import PASSPHRASE
 WORD, IN_A_MESSAGE, CONTROL = canary(1), canary(2), canary(3)
 
 PLAIN = """
-import os
+import json, os
 from keyring.backend import KeyringBackend
+
+FILE = os.path.join(os.environ["HOME"], "keys.txt")
 
 class Keyring(KeyringBackend):
     priority = 99
 
+    def held(self):
+        return json.load(open(FILE)) if os.path.exists(FILE) else {}
+
+    def change(self, service, password):
+        held = {**self.held(), service: password}
+        json.dump({name: word for name, word in held.items() if word}, open(FILE, "w"))
+
     def set_password(self, service, username, password):
-        with open(os.path.join(os.environ["HOME"], "keys.txt"), "a") as file:
-            file.write(service + " " + username + " " + password)
+        self.change(service, password)
 
     def get_password(self, service, username):
-        return None
+        return self.held().get(service)
+
+    def delete_password(self, service, username):
+        self.change(service, None)
 """
 """What a plug-in for the library of key stores looks like that keeps its entries in a readable file."""
 
