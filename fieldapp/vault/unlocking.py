@@ -220,24 +220,23 @@ class UnlockAttempt:
         begins anew; and where it has no room for these, the first cell alone.
         """
         part, noise = content.part, {n: random_bytes(CELL_SIZE) for n in blobs}
-        written, numbers = self._with_root(content, noise, now), [n for n in noise if n != part]
-        few = [[(n, noise[n]) for n in numbers[at : at + _FEW]] for at in range(0, len(numbers), _FEW)]
-        for batches in ([[*written.items()]], [*few, [(part, written[part])]]):
+        root = self._root_over(content, noise, now)
+        others = [(n, cell) for n, cell in noise.items() if n != part]
+        few = [others[at : at + _FEW] for at in range(0, len(others), _FEW)]
+        for batches in ([[*others, (part, root)]], [*few, [(part, root)]]):
             with suppress(StorageFailed):
                 for batch in batches:
                     self._store.write(batch)
-                return Partition.load(content, written, now)
-        alone = self._with_root(content, self._store.read(part=part), now)
+                return Partition.load(content, {**noise, part: root}, now)
+        left = self._store.read(part=part)
+        root = self._root_over(content, left, now)
         with suppress(StorageFailed):
-            self._store.write([(part, alone[part] or b"")])
-            return Partition.load(content, alone, now)
+            self._store.write([(part, root)])
+            return Partition.load(content, {**left, part: root}, now)
         return None
 
-    def _with_root(
-        self, content: SlotContent, cells: Mapping[int, bytes | None], now: int
-    ) -> dict[int, bytes | None]:
-        root = first_root(content, tags_of(cells, content.part), random_bytes(KEY_SIZE), now)
-        return {**cells, content.part: root}
+    def _root_over(self, content: SlotContent, cells: Mapping[int, bytes | None], now: int) -> bytes:
+        return first_root(content, tags_of(cells, content.part), random_bytes(KEY_SIZE), now)
 
     def _known_outbox_key(self) -> bytes:
         """Return the outbox key as the keystore knows it, a random one when it does not."""
