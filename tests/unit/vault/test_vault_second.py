@@ -525,3 +525,30 @@ def test_erasing_the_second_notebook_does_not_end_the_notice_of_the_first(device
     first = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW + 30)
     assert first.rollback.header
     first.lock()
+
+
+def test_a_second_notebook_that_was_never_opened_is_no_older_one_when_a_header_is_put_back(
+    vault: Vault, directory: Path, keystore: MemoryKeystore
+) -> None:
+    with vault.transaction(NOW) as tx:
+        tx.put(A, 1, b"in the language of the first")
+    ForcedWords(vault).set(OPEN, PASSPHRASE, SECOND, NOW, copied=[A])
+    vault.lock()
+    old = (directory / "v.hdr").read_bytes()
+    unlock(directory, PASSPHRASE, keystore, now=NOW + 10).lock()
+    (directory / "v.hdr").write_bytes(old)
+    first = unlock(directory, PASSPHRASE, keystore, now=NOW + 20)
+    told = first.rollback
+    erased, copy = dict(keystore.values), directory.with_name("erased")
+    first.lock()
+    shutil.copytree(directory, copy)
+    second = unlock(directory, SECOND, keystore, now=NOW + 30)
+    assert (second.rollback, payloads(second)) == (told, [b"in the language of the first"])
+    assert (told.header, told.records) == (True, False)
+    second.lock()
+    other = MemoryKeystore(erased)
+    first = unlock(copy, PASSPHRASE, other, now=NOW + 30)
+    erase(first, NOW + 30, copied=[A])
+    fresh = unlock(copy, PASSPHRASE, other, now=NOW + 40)
+    assert (fresh.is_second, fresh.read_only) == (True, False)
+    fresh.lock()
