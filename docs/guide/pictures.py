@@ -1,7 +1,8 @@
 r"""Make the pictures of the guide, small, from the screenshots of the browser tests.
 
     FIELDAPP_BROWSER=required pytest tests/browser/test_journey.py tests/browser/test_field_walk.py \
-        tests/browser/test_screening.py tests/browser/test_forced.py
+        tests/browser/test_screening.py tests/browser/test_forced.py tests/browser/test_notes.py \
+        tests/browser/test_telling.py
     python docs/guide/pictures.py
 
 The tests write ``shots/``, which git ignores; people, words and codes in them are made up. Look at each picture before
@@ -29,6 +30,10 @@ PICTURES: Final = {
     "case": "case",
     "distress": "contact-distress",
     "forced": "forced",
+    "notes": "notes-4-list",
+    "notes-choice": "notes-2-choice",
+    "put-back": "told-9-older-lock",
+    "sealed-copy": "told-8-sealed-copy",
 }
 """The name in the guide, and the screenshot of a phone in light colours."""
 WIDTH: Final = 360

@@ -21,7 +21,7 @@ def title_words(t: Translator, alert: Alert) -> str:
         case AlertKind.RECIPIENTS:
             return t("Sealed to other readers")
         case AlertKind.PUT_BACK:
-            return t("Older files were put back on a device")
+            return t("Older files were put back")
 
 
 def meaning_words(t: Translator, alert: Alert) -> str:

@@ -3,7 +3,8 @@
 Independent of what is unlocked. The application says what locking means (`on_lock`) and tells when it has
 unlocked; everything that may end that is here:
 
-- INACTIVE (focus lost) veils at once: it is the last state whose picture the client still paints. RESUME lifts.
+- INACTIVE (focus lost) veils at once: it is the last state whose picture the client still paints. RESUME lifts. What
+  is unlocked while the focus is elsewhere comes up veiled.
 - HIDE and PAUSE start the time in the background; when it is over the app locks.
 - No tap and no key for the idle time locks. A process timer checks, whether or not events arrive, and every
   event checks first, so that a machine woken from sleep shows nothing before it locks.
@@ -94,6 +95,7 @@ class Presence:
         self._locking = False
         self._ending = False
         self._active_at = clock()
+        self._away = False
         self._hidden_at: float | None = None
         self._watch: asyncio.Task[None] | None = None
         page.on_app_lifecycle_state_change = self._on_lifecycle
@@ -114,10 +116,14 @@ class Presence:
         return max(0.0, self.policy.idle - (self._clock() - self._active_at))
 
     def opened(self) -> None:
-        """Say that the app is unlocked now: the timers start and the cover button appears."""
+        """Say that the app is unlocked now: the timers start and the cover button appears.
+
+        Whoever looked away while it was opening sees it only when they come back.
+        """
         if self._ui.ended:
             return
         self._unlocked = True
+        self._ui.veiled = self._away
         self._active_at = self._clock()
         self._ui.cover = self.cover
         if self._watch is None or self._watch.done():
@@ -200,9 +206,11 @@ class Presence:
     async def _on_lifecycle(self, event: ft.AppLifecycleStateChangeEvent) -> None:
         state = event.state
         if state is ft.AppLifecycleState.INACTIVE:
+            self._away = True
             self._ui.away += 1
             self._ui.veiled = self._unlocked
         elif state in (ft.AppLifecycleState.HIDE, ft.AppLifecycleState.PAUSE):
+            self._away = True
             self._ui.away += 1
             self._ui.veiled = self._unlocked
             if self._hidden_at is None:
@@ -211,6 +219,7 @@ class Presence:
             await self._ui.hidden()
         elif state is ft.AppLifecycleState.RESUME:
             await self.check()
+            self._away = False
             self._hidden_at = None
             self._active_at = self._clock()
             self._ui.veiled = self._locking

@@ -166,10 +166,19 @@ def _reading_back(
 
 
 @component
-def recovery_form(ui: Interface, trying: Trying, recover: Keep, *, busy: bool, found: str = "") -> ft.Control:
+def recovery_form(
+    ui: Interface,
+    trying: Trying,
+    recover: Keep,
+    keep_code: Callable[[str], None],
+    *,
+    busy: bool,
+    found: str = "",
+) -> ft.Control:
     """Ask for the code of the newest sheet, then for a new passphrase, and open with them.
 
-    A code that was `found` to open is not asked for again.
+    A code that was `found` before is not asked for again. `keep_code` gets the one that was typed, and "" when it opens
+    nothing: a screen that was blank for a moment begins anew with what was kept.
     """
     t = ui.t
     typed_code, set_typed_code = ft.use_state(found)
@@ -178,6 +187,7 @@ def recovery_form(ui: Interface, trying: Trying, recover: Keep, *, busy: bool, f
 
     async def go_on() -> None:
         trying.clear()
+        keep_code(typed_code)
         set_entered(True)
 
     async def choose(passphrase: str) -> None:
@@ -187,6 +197,7 @@ def recovery_form(ui: Interface, trying: Trying, recover: Keep, *, busy: bool, f
         try:
             await recover(passphrase, typed_code)
         except WrongRecoveryCode:
+            keep_code("")
             set_entered(False)
             raise
 

@@ -144,9 +144,9 @@ class Gate:
         """Return the id of a note that begins in front of the lock."""
         return self._ids.new_id().hex()
 
-    async def lock(self) -> None:
-        """Close what is open: what is being written is finished first. Idempotent."""
-        await self._to_the_end(self._lock())
+    async def lock(self, only: Notebook | None = None) -> None:
+        """Close what is open, or `only` this one if it still is: what is being written is finished first. Idempotent."""
+        await self._to_the_end(self._lock(only))
 
     async def sends_locked(self) -> bool:
         """Tell whether what is sealed is sent while this is locked: the key store still has the outbox key."""
@@ -301,8 +301,10 @@ class Gate:
             await self._worker.run(recovery.abandon)
             raise
 
-    async def _lock(self) -> None:
+    async def _lock(self, only: Notebook | None = None) -> None:
         async with self._turn:
+            if only is not None and self.notebook is not only:
+                return
             await self._close()
             self.send_while_locked()
 

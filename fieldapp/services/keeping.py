@@ -208,8 +208,8 @@ class DeviceBook(ChunkBook):
             await self._report_put_back(self.membership.device_id)
 
     async def understood_put_back(self) -> None:
-        """End it: the worker was told. StorageFailed: told again at the next unlock."""
-        await self._worker.run(self._vault.acknowledge_rollback)
+        """End it in this notebook: the worker was told. StorageFailed: told again at the next unlock."""
+        await self._worker.run(self._vault.acknowledge_rollback, self.clock.now())
         self.keys_put_back = False
         self.changes.ring()
 

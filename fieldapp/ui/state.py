@@ -111,6 +111,7 @@ class FieldState(places.Places[Screen], Interface):
         self._saving = asyncio.Lock()
         self._ending: asyncio.Task[None] | None = None
         self._taps = 0
+        self._locks = 0
 
     # --- Where the worker is ---------------------------------------------------------------------------
 
@@ -153,14 +154,13 @@ class FieldState(places.Places[Screen], Interface):
 
         Where a key store guards it the sheet comes first: a key store that loses its secret must not cost a record.
         """
-        self._opened(await self._with_progress(self.gate.create(passphrase, settings)))
-        if self.open.book.is_bound:
+        if await self._enter(self.gate.create(passphrase, settings)) and self.open.book.is_bound:
             self.go(Screen.SHEET)
 
     async def unlock(self, passphrase: str) -> None:
         """Open this device; errors as `Gate.unlock`."""
         try:
-            self._opened(await self._with_progress(self.gate.unlock(passphrase)))
+            await self._enter(self.gate.unlock(passphrase))
         except KeystoreUnavailable:
             self.sends_locked = await self.gate.sends_locked()
             raise
@@ -168,15 +168,27 @@ class FieldState(places.Places[Screen], Interface):
     async def search(self, word: str) -> None:
         """Try a word that was searched for in the notes; whatever it was, nothing fails (see `Gate.search`)."""
         if await self._with_progress(self.gate.is_sheet(word)):
-            self.go(Screen.RECOVER, word)
-            return
-        notebook = await self._with_progress(self.gate.search(word))
-        if notebook is not None:
-            self._opened(notebook)
+            self.use_sheet(word)
+        else:
+            await self._enter(self.gate.search(word))
+
+    def use_sheet(self, code: str = "") -> None:
+        """Show the page for a recovery sheet; a `code` that is known to be right is not asked for again.
+
+        Whoever finds a code there may set a passphrase: from here on the lock falls as if a notebook were open, and takes
+        the page and what was typed with it. `presence.lock` leads back.
+        """
+        if not self.ended:
+            self.go(Screen.RECOVER, code)
+            self.presence.opened()
 
     async def recover(self, code: str, passphrase: str) -> None:
-        """Open this device with a recovery sheet and a new passphrase; errors as `Gate.recover`."""
-        self._opened(await self._with_progress(self.gate.recover(code, passphrase)))
+        """Open this device with a recovery sheet and a new passphrase, and show how to make the next sheet.
+
+        Errors as `Gate.recover`. Whoever locks meanwhile finds it closed, and opens it with the new passphrase.
+        """
+        if await self._enter(self.gate.recover(code, passphrase)):
+            self.go(Screen.SHEET)
 
     async def add_notebook(self) -> None:
         """Lock this notebook, and begin one for a colleague; ShelfFull."""
@@ -224,6 +236,7 @@ class FieldState(places.Places[Screen], Interface):
     async def forget(self) -> None:
         """Lock: drop keys, records and places. The kit's presence calls this, after it has blanked the screen."""
         self._unsubscribe()
+        self._locks += 1
         self.notebook = self.screening = self.undo = self.unsaved = self.reach = None
         self.quiet = False
         self.places = (self._door(),)
@@ -263,6 +276,18 @@ class FieldState(places.Places[Screen], Interface):
             return await task
         finally:
             self.busy = False
+
+    async def _enter(self, opening: Coroutine[Any, Any, Notebook | None]) -> bool:
+        """Show what is being opened, if it opens; returns whether it is shown: not to whoever locked or went by then."""
+        locks = self._locks
+        notebook = await self._with_progress(opening)
+        if notebook is None:
+            return False
+        if self.ended or locks != self._locks:
+            await self.gate.lock(notebook)
+            return False
+        self._opened(notebook)
+        return True
 
     def _opened(self, notebook: Notebook) -> None:
         self.notebook = notebook

@@ -89,6 +89,8 @@ class ForcedWords:
         with vault.transaction(now) as tx:
             tx.put(files.content.vault_id, COMPANION_KIND, companion.with_slot(kind, slot).pack())
             tx.beside += cells
+        if cells:
+            _mirror_fresh(files, content)
         # The other word of a second notebook that nobody remembers would open cells that are written over now.
         lost = {word_place(first, _another(kind)): unused_slot()} if cells else {}
         files.guard.set_slots({place: slot, **lost})
@@ -140,6 +142,8 @@ def erase(vault: Vault, now: int, *, copied: Collection[bytes] = ()) -> None:
             refused
         ):  # closing what is here came first; where this fails as well, the next unlock writes a first cell
             files.store.write(cells)
+        if cells:
+            _mirror_fresh(files, content)
         _overwrite(files, content)
     finally:
         vault.lock()
@@ -199,8 +203,15 @@ def _first_cells(
 
 
 def _companion(files: OpenFiles) -> Companion | None:
+    if is_second(files.content):  # what it has under its own id is something else
+        return None
     place = files.partition.pool.places.get(files.content.vault_id)
     return Companion.of(place.record if place else None)
+
+
+def _mirror_fresh(files: OpenFiles, content: SlotContent) -> None:
+    """Have the keystore know a fresh second notebook: else its records look older as soon as a header is put back."""
+    files.mirror.of(content.vmk, content.vault_id, content.part).write(1)
 
 
 def _another(kind: SlotKind) -> SlotKind:

@@ -32,6 +32,10 @@ class GenerationMirror:
         """Return the same entry under another key; what it holds is unknown until it is written."""
         return GenerationMirror(self._keystore, vmk, self._vault_id, self._part)
 
+    def of(self, vmk: bytes, vault_id: bytes, part: int) -> "GenerationMirror":
+        """Return the entry of another notebook in the same keystore."""
+        return GenerationMirror(self._keystore, vmk, vault_id, part)
+
     def read(self) -> int | None:
         """Return the mirrored generation; None when it is unknown."""
         try:

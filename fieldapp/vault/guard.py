@@ -72,6 +72,11 @@ class HeaderGuard:
         """Whether the header is older than the keystore remembers. It stays so until `acknowledge`, at every start."""
         return self._behind > 0
 
+    @property
+    def behind(self) -> int:
+        """By how many seqs the header is older: the same at every start until `acknowledge`, 0 where it is not."""
+        return self._behind
+
     def acknowledge(self) -> None:
         """End a rollback of which somebody was told: the header goes on above the seq that the keystore remembers."""
         if self.rolled_back:

@@ -10,6 +10,11 @@ id is its vault id; nothing leads back.
     companion record = slot plaintext 120 | commitment of the second passphrase's slot 16 | of the wipe passphrase's 16
 
 A word counts as set while the header holds a slot with the remembered commitment.
+
+A second notebook may have a record under its own id as well: by how many seqs an older header was behind when somebody
+there had understood that notice. It ends the notice there and nowhere else: the first one has still to be told of it.
+
+    understood record = u64
 """
 
 from dataclasses import dataclass, field, replace
@@ -22,6 +27,7 @@ from fieldapp.vault.slots import COMMIT_SIZE, COUNT, PLAINTEXT_SIZE, SlotContent
 from sync.primitives import KEY_SIZE, blake, random_bytes, same
 
 COMPANION_KIND: Final = 255
+UNDERSTOOD_KIND: Final = 254
 _OFFSETS: Final = {SlotKind.OPEN: 1, SlotKind.WIPE_THEN_OPEN: 2}
 _NOT_SET: Final = bytes(COMMIT_SIZE)
 
@@ -45,6 +51,16 @@ def second_id(vmk: bytes) -> bytes:
 def is_second(content: SlotContent) -> bool:
     """Tell whether these are the keys of a second notebook: it has no outbox, no network and no enrolment."""
     return same(content.vault_id, second_id(content.vmk))
+
+
+def understood(behind: int) -> bytes:
+    """Return the payload of the record that says so of a header that is `behind` by so much."""
+    return behind.to_bytes(8, "little")
+
+
+def is_understood(record: Record | None, behind: int) -> bool:
+    """Tell whether a second notebook's own record says so; False for none, and for one of another header."""
+    return record is not None and record.kind == UNDERSTOOD_KIND and same(record.payload, understood(behind))
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,13 +41,15 @@ from fieldapp.vault.outbox_file import BOX_FILE, load_box
 from fieldapp.vault.partition import Partition, first_root, tags_of
 from fieldapp.vault.pool import Pool
 from fieldapp.vault.rotation import in_force
-from fieldapp.vault.second import is_second, new_second
+from fieldapp.vault.second import is_second, is_understood, new_second
 from fieldapp.vault.slots import SlotContent, SlotKind, SlotState
 from fieldapp.vault.store import CellStore
 from fieldapp.vault.vault import OpenFiles, Rollback, Vault
 from sync.primitives import KEY_SIZE, random_bytes, same
 
 CELLS_FILE: Final = "v.db"
+_FEW: Final = 16
+"""Cells written at a time where the disk has no room for the journal of a whole partition: 64 KB."""
 
 
 class UnlockAttempt:
@@ -178,6 +180,8 @@ class UnlockAttempt:
             if remembered is None
             else root.generation < remembered
         )
+        own = partition.pool.places.get(content.vault_id)
+        told = second and is_understood(own.record if own else None, self._guard.behind)
         if root is None or second:
             outbox_key = self._known_outbox_key()
         else:
@@ -196,7 +200,7 @@ class UnlockAttempt:
                 partition,
                 box,
                 mirror,
-                Rollback(self._guard.rolled_back, older),
+                Rollback(self._guard.rolled_back and not told, older),
                 index,
                 stretched,
             )
@@ -210,15 +214,29 @@ class UnlockAttempt:
         return partition
 
     def _begun(self, content: SlotContent, blobs: Mapping[int, bytes | None], now: int) -> Partition | None:
-        """Write the first cell, over cells that may be somebody's records; alone, if the disk has no room for more."""
+        """Write the first cell, over cells that may be somebody's records.
+
+        All at once; where the disk has no room for that, some cells at a time and the first one last, so that a cut
+        begins anew; and where it has no room for these, the first cell alone.
+        """
         part, noise = content.part, {n: random_bytes(CELL_SIZE) for n in blobs}
-        for cells in (noise, blobs):
-            root = first_root(content, tags_of(cells, part), random_bytes(KEY_SIZE), now)
-            written = {**noise, part: root} if cells is noise else {part: root}
+        root = self._root_over(content, noise, now)
+        others = [(n, cell) for n, cell in noise.items() if n != part]
+        few = [others[at : at + _FEW] for at in range(0, len(others), _FEW)]
+        for batches in ([[*others, (part, root)]], [*few, [(part, root)]]):
             with suppress(StorageFailed):
-                self._store.write(written.items())
-                return Partition.load(content, {**cells, part: root}, now)
+                for batch in batches:
+                    self._store.write(batch)
+                return Partition.load(content, {**noise, part: root}, now)
+        left = self._store.read(part=part)
+        root = self._root_over(content, left, now)
+        with suppress(StorageFailed):
+            self._store.write([(part, root)])
+            return Partition.load(content, {**left, part: root}, now)
         return None
+
+    def _root_over(self, content: SlotContent, cells: Mapping[int, bytes | None], now: int) -> bytes:
+        return first_root(content, tags_of(cells, content.part), random_bytes(KEY_SIZE), now)
 
     def _known_outbox_key(self) -> bytes:
         """Return the outbox key as the keystore knows it, a random one when it does not."""

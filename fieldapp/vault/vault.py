@@ -30,7 +30,7 @@ from fieldapp.vault.outbox_file import OutboxEntry, StagedEntries, entries_of
 from fieldapp.vault.partition import NextRoot, Partition
 from fieldapp.vault.pool import DamagedCells, Pool, Staged
 from fieldapp.vault.root import ChainState, Root
-from fieldapp.vault.second import is_second
+from fieldapp.vault.second import UNDERSTOOD_KIND, is_second, understood
 from fieldapp.vault.sheet import is_code, read_code
 from fieldapp.vault.slots import SlotContent, SlotKind, SlotState
 from fieldapp.vault.store import Blobs, CellStore
@@ -174,12 +174,20 @@ class Vault:
         """Whether a file is older than the keystore remembers."""
         return self._open().rollback
 
-    def acknowledge_rollback(self) -> None:
-        """Somebody was told that the header was put back: it goes on. VaultReadOnly for records; StorageFailed."""
+    def acknowledge_rollback(self, now: int) -> None:
+        """Somebody was told that the header was put back: it goes on. VaultReadOnly for records; StorageFailed.
+
+        In a second notebook that ends it there only: whoever is behind the first one must be told as well, and tell the
+        centre. Where it cannot be written down, for want of room or of a root cell, it is told again at the next unlock.
+        """
         files = self._open()
         if files.rollback.records:
             raise VaultReadOnly("older than the keystore remembers")
-        files.guard.acknowledge()
+        if is_second(files.content):
+            with suppress(VaultFull, VaultReadOnly), self.transaction(now) as tx:
+                tx.put(files.content.vault_id, UNDERSTOOD_KIND, understood(files.guard.behind))
+        else:
+            files.guard.acknowledge()
         files.rollback = Rollback(header=False, records=False)
 
     def set_wipe_after(self, attempts: int) -> None:
@@ -330,9 +338,9 @@ class Vault:
         if box_blobs or ends_rollback:
             files.rollback = replace(files.rollback, records=False)
             mirror(files)
-        if ends_rollback:
+        if ends_rollback and not is_second(files.content):
             with suppress(StorageFailed):  # the records are written: the header is told of once more
-                self.acknowledge_rollback()
+                self.acknowledge_rollback(now)
 
     def _write(self, files: OpenFiles, following: NextRoot, blobs: Blobs, box_blobs: Blobs) -> None:
         """Write cells with their root cell; the memory follows only what is known to be on the disk."""

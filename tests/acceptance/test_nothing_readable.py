@@ -1,12 +1,24 @@
 """Canary words typed in every field stand in no file of the device, the relay or the temp folder, at no step."""
 
 import base64
+import gzip
+import hashlib
+import io
+import json
 import logging
+import lzma
+import marshal
+import sqlite3
 import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
+from fieldapp import bootstrap
 from fieldapp.domain.contact import (
     Channel,
     CheckIn,
@@ -31,11 +43,16 @@ from fieldapp.domain.unfinished import Hours, OpenContact, OpenRules
 from fieldapp.services.case_file import Entry
 from fieldapp.services.filed import Stage
 from fieldapp.services.gate import Gate
-from sync.client import CentreClient
+from fieldapp.services.settings import Settings
+from fieldapp.system import SystemIds
+from fieldapp.vault import FLOOR
+from sync.client import CentreClient, RelayClient
 from sync.receipts import ReceiptKind
 from tests.fakes.canary import canary, leaks
 from tests.fakes.centre import ScriptedCentre
 from tests.fakes.clock import FixedClock
+from tests.fakes.keystore import MemoryKeystore
+from tests.session.test_phone_keys import Device
 from tests.unit.services.conftest import PASSPHRASE, centre, clock, desk, gate, network  # noqa: F401
 
 pytestmark = pytest.mark.anyio
@@ -182,16 +199,105 @@ async def test_the_relays_database_holds_no_token_no_name_and_no_sender(
     assert all(envelope[500:600] in dump for envelope in envelopes), "the search would find what is there"
 
 
-def test_the_search_finds_a_planted_canary_in_every_form(tmp_path: Path) -> None:
+def in_a_zip(data: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("app/main.py", data)
+    return packed.getvalue()
+
+
+def in_a_database(data: bytes) -> bytes:
+    connection = sqlite3.connect(":memory:")
+    connection.execute("CREATE TABLE cell (n INTEGER PRIMARY KEY, b BLOB)")
+    connection.execute("INSERT INTO cell VALUES (1, ?)", (data,))
+    connection.commit()
+    return connection.serialize()
+
+
+def as_a_cached_module(data: bytes) -> bytes:
+    return bytes(16) + marshal.dumps(compile(f"SAID = {data!r}", "said.py", "exec"))
+
+
+FORMS: dict[str, Callable[[str], bytes]] = {
+    "utf-8": str.encode,
+    "upper case": lambda word: word.upper().encode(),
+    "latin-1": lambda word: word.encode("latin-1"),
+    "utf-16": lambda word: word.encode("utf-16-le"),
+    "utf-16, big": lambda word: word.encode("utf-16-be"),
+    "hex": lambda word: word.encode().hex().encode(),
+    "hex, upper case": lambda word: word.encode().hex().upper().encode(),
+    "hex of utf-16": lambda word: word.encode("utf-16-le").hex().encode(),
+    "base64": lambda word: base64.b64encode(b"x" + word.encode() + b"yz"),
+    "base64 of utf-16": lambda word: base64.b64encode(word.encode("utf-16-le")),
+    "base64 for addresses": lambda word: base64.urlsafe_b64encode(b"??>" + word.encode() + b"???"),
+    "json": lambda word: json.dumps({"said": word}).encode(),
+    "address": lambda word: f"/?said={quote(word)}".encode(),
+    "python": lambda word: ascii(word).encode(),
+}
+PLACES: dict[str, Callable[[bytes], bytes]] = {
+    "data/v.db": in_a_database,
+    "__pycache__/said.cpython-311.pyc": as_a_cached_module,
+    "home/.cache/notebook/said": bytes,
+    "home/.local/share/python_keyring/keyring_pass.cfg": lambda data: b"[notebook]\nds = " + data,
+    "cwd/core.4711": lambda data: bytes(4096) + data + bytes(4096),
+    "temp/tmpabc123": gzip.compress,
+    "profile/Cache/data_1": zlib.compress,
+    "build/app.zip": in_a_zip,
+    "build/outer.zip": lambda data: in_a_zip(in_a_zip(data)),
+    "build/data.xz": lzma.compress,
+}
+"""Each kind of place where something could be left, and how it lies there."""
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_search_finds_a_planted_canary_in_every_form_and_place(tmp_path: Path, place: str) -> None:
     word = canary(7)
-    for name, data in {
-        "plain": b"..." + word.encode() + b"...",
-        "utf16": word.encode("utf-16-le"),
-        "hex": word.encode().hex().encode(),
-        "base64": base64.b64encode(b"x" + word.encode() + b"yz"),
-    }.items():
-        (tmp_path / "sub").mkdir(exist_ok=True)
-        (tmp_path / "sub" / name).write_bytes(data)
-        assert leaks([word], [tmp_path]) == [f"{word} in {name}"]
-        (tmp_path / "sub" / name).unlink()
-    assert leaks([word], [tmp_path]) == []
+    file = tmp_path / place
+    file.parent.mkdir(parents=True)
+    for form, written in FORMS.items():
+        for said in (word, "made up, canoe lantern"):
+            file.write_bytes(PLACES[place](b"..." + written(said) + b"..."))
+            assert leaks([word, "made up, canoe lantern"], [tmp_path]) == [f"{said} in {file.name}"], form
+    file.write_bytes(PLACES[place](b"... made up ... canary ..."))
+    assert leaks([word, "made up, canoe lantern"], [tmp_path]) == []
+
+
+def test_the_search_finds_a_word_in_a_name_and_a_secret_in_every_form(tmp_path: Path) -> None:
+    (tmp_path / f"said {canary(7)}").mkdir()
+    assert leaks([canary(7)], [tmp_path]) == [f"{canary(7)} in said {canary(7)}"]
+    secret = hashlib.sha256(b"made up").digest()
+    for data in (secret, secret.hex().encode(), base64.b64encode(b"x" + secret), in_a_zip(secret)):
+        (tmp_path / "file").write_bytes(data)
+        assert leaks([secret], [tmp_path]) == [f"{secret!s} in file"]
+
+
+async def test_what_a_key_store_keeps_stands_in_no_file(tmp_path: Path, clock: FixedClock) -> None:  # noqa: F811
+    keystore, folder = MemoryKeystore(), tmp_path / "device"
+    gate = Gate(folder, keystore, clock, SystemIds(), RelayClient, calibrated=lambda: FLOOR)  # noqa: F811
+    await gate.create(PASSPHRASE, Settings())
+    held = {name: keystore.values[name] for name in ("ds", "bk")}
+    await gate.lock()
+    await gate.unlock(PASSPHRASE)
+    await gate.shut()
+    assert all(held.values())
+    assert leaks(held.values(), [tmp_path]) == []
+
+
+async def test_what_the_key_store_of_a_phone_keeps_stands_in_no_file_of_the_phone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor, where the phone has no key store that works, any entry that was meant for one."""
+    for fault in ("", "raises", "forgot"):
+        device = Device(tmp_path / f"phone {fault}")
+        device.phone.fault = fault
+        monkeypatch.setattr(bootstrap, "guarded_gate", device.gate)
+        async with device.start() as app:
+            assert app.gate.has_keystore is not bool(fault)
+            await app.state.create(PASSPHRASE, Settings())
+            kept = device.phone.values if not fault else {}
+            entries = [base64.b64decode(text) for text in kept.values()]
+            texts: list[str | bytes] = [*kept.values(), *entries]
+            assert leaks([*texts, PASSPHRASE], [device.folder]) == []
+            if fault:
+                names = {path.name for path in device.folder.iterdir()}
+                assert names - {"v.db-journal", "v.box-journal"} == {"v.box", "v.db", "v.hdr"}

@@ -250,15 +250,24 @@ class AppWindow:
 
 
 @contextmanager
-def _window(browser: Browser, shape: dict[str, int], scheme: Literal["light", "dark"]) -> Iterator[AppWindow]:
+def _window(
+    browser: Browser, shape: dict[str, int], scheme: Literal["light", "dark"], profile: Path | None
+) -> Iterator[AppWindow]:
     phone = shape == PHONE
-    context: BrowserContext = browser.new_context(
-        viewport={"width": shape["width"], "height": shape["height"]},
-        has_touch=phone,
-        color_scheme=scheme,
-        reduced_motion="reduce",
-        locale="en-GB",
-        timezone_id="Europe/Brussels",
+    look: dict[str, Any] = {
+        "viewport": {"width": shape["width"], "height": shape["height"]},
+        "has_touch": phone,
+        "color_scheme": scheme,
+        "reduced_motion": "reduce",
+        "locale": "en-GB",
+        "timezone_id": "Europe/Brussels",
+    }
+    context: BrowserContext = (
+        browser.new_context(**look)
+        if profile is None
+        else browser.browser_type.launch_persistent_context(
+            profile, executable_path=chromium_path(), args=list(FLAGS), **look
+        )
     )
     outside: list[str] = []
 
@@ -276,11 +285,20 @@ def _window(browser: Browser, shape: dict[str, int], scheme: Literal["light", "d
 
 @pytest.fixture
 def open_window(browser: Browser) -> Iterator[OpenApp]:
-    """Return a function ``open_window(url, phone=True, scheme="light")`` that opens windows for one test."""
+    """Return a function ``open_window(url, phone=True, scheme="light")`` that opens windows for one test.
+
+    With a folder as `profile` it is a chromium of its own, which keeps there what it keeps for a person who uses it.
+    """
     contexts: list[Any] = []
 
-    def open_it(url: str, *, phone: bool = True, scheme: Literal["light", "dark"] = "light") -> AppWindow:
-        context = _window(browser, PHONE if phone else DESKTOP, scheme)
+    def open_it(
+        url: str,
+        *,
+        phone: bool = True,
+        scheme: Literal["light", "dark"] = "light",
+        profile: Path | None = None,
+    ) -> AppWindow:
+        context = _window(browser, PHONE if phone else DESKTOP, scheme, profile)
         window = context.__enter__()
         contexts.append(context)
         window.open(url)

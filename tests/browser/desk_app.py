@@ -12,12 +12,13 @@ from fieldapp.desk.app import desk_app
 from fieldapp.desk.gate import DeskGate
 from fieldapp.domain.contact import Outcome
 from fieldapp.services.desk.ceremony import KeyCeremony
+from fieldapp.services.keeping import put_back_report
 from fieldapp.vault import FLOOR
 from sync import enrolment as protocol
 from sync.client import CentreClient, RelayClient
 from sync.code import EnrolmentCode
 from sync.primitives import SigningKey
-from sync.protocol import DAY, GAP_ALERT_AFTER, Withheld
+from sync.protocol import DAY, GAP_ALERT_AFTER, MsgType, Withheld
 from sync.relay.app import register_centre
 from tests.fakes import desk_cases
 from tests.relay.harness import FakeClock, Relay, relay
@@ -77,7 +78,7 @@ class Stage:
         centre.receiving.wake()
 
     async def wrongs(self) -> None:
-        """Play devices whose chains are not in order: a gap of three days, a rollback, other readers."""
+        """Play devices that are not in order: a gap of three days, a rollback, other readers, files put back."""
         centre = self.gate.centre
         assert centre
         ceremony = KeyCeremony((), removable=True, centre_id=b"", desk_key=b"")
@@ -95,6 +96,9 @@ class Stage:
         odd = await world.device("Made-up phone 7", "youth")
         made = desk_cases.quiet("other readers", NOW - 3000)
         await odd.drop(seal_record(odd, made, roles=("intake",))[0].envelope)
+        older = await world.device("Made-up phone 8", "police")
+        report = put_back_report(older.device_id, NOW - 2000)
+        await older.drop(older.seal(MsgType.DEVICE_REPORT, bytes(16), report).envelope)
         await centre.receiving.once()
         self.clock.now += GAP_ALERT_AFTER
         centre.receiving.wake()

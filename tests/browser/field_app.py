@@ -1,5 +1,6 @@
 """The field app on an empty folder, for browser tests: a fast vault and no relay."""
 
+import asyncio
 import atexit
 import base64
 import shutil
@@ -36,6 +37,7 @@ GATE = Gate(FOLDER, NoKeystore(), SystemClock(), SystemIds(), no_network, calibr
 CAPTURE = True
 """As the program serves it."""
 SESSIONS: list[ft.Page] = []
+_CHOOSING: list[asyncio.Task[None]] = []
 _serve = field_app(GATE, default_law())
 
 
@@ -59,7 +61,8 @@ def answer(question: str) -> str:
     """Tell the alias of the draft, or how many sessions there were, whether the vault is open, and how many Flet keeps.
 
     "files" are those of the last finished record, as they are in the vault: media type and content in base64.
-    "kept" are the sessions that Flet would give to a client which knows their id.
+    "kept" are the sessions that Flet would give to a client which knows their id. "notes" puts the notes in front of the
+    lock, and tells whether they are.
     """
     from flet_web.fastapi import app_manager
 
@@ -68,5 +71,8 @@ def answer(question: str) -> str:
     if question == "alias":
         assert GATE.notebook
         return GATE.notebook.screenings.unfinished[0].alias
+    if question == "notes":
+        _CHOOSING.append(asyncio.create_task(GATE.front.choose()))
+        return str(GATE.front.chosen)
     kept = len(app_manager._FletAppManager__sessions)
     return f"{len(SESSIONS)} {int(GATE.notebook is not None)} {kept}"

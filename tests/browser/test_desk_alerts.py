@@ -49,6 +49,11 @@ def test_alerts_and_decisions(
     window.wait_text("Counted in the chain")
     if phone:
         window.click("back")
+    alert(window, "Older files were put back")
+    window.wait_text("A backup that was put back looks the same.")
+    window.shot("alerts-7-put-back")
+    if phone:
+        window.click("back")
         window.wait_text("An alert holds nothing back")
     window.click("to-devices")
     window.wait_text("Made-up tablet 6")

@@ -48,6 +48,20 @@ def test_a_worker_reads_what_the_centre_says(
     window.click("settings")
     window.wait_text("Send now")
     window.shot("told-7-settings")
+    app.ask("trouble")
+    window.click("outbox")
+    record = window.page.locator('[flt-semantics-identifier^="record-"]').last
+    record.wait_for(state="attached")
+    window.click(record)
+    window.wait_text("You can also carry a sealed copy")
+    window.by_id("save-sealed").scroll_into_view_if_needed()
+    window.shot("told-8-sealed-copy")
+    for words in ("Sent from here", "Lock now", "An older passphrase may open it again."):
+        window.click("back")
+        window.wait_text(words)
+    window.shot("told-9-older-lock")
+    window.click("error-action")
+    window.wait_text("New screening")
 
 
 def walk_the_device(window: AppWindow) -> None:

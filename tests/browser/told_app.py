@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from fieldapp.codec import case_contact_body
 from fieldapp.domain.contact import Channel, ContactRules, SafeContact, SafeWindow, SeenBy, Window
+from fieldapp.domain.screening import FinishChoice, FinishKind, Mode
 from fieldapp.services.listening import News
 from sync.downstream import DevicePolicy, Message, RulesUpdate
 from tests.browser.field_app import GATE, main
@@ -54,9 +55,19 @@ async def told() -> None:
     await notebook.book.hear("", News(messages=messages, policies=[policy], odd=[b"o" * 32]))
 
 
+async def trouble() -> None:
+    """Finish a record that cannot be sent, and have an older copy of the lock put back."""
+    notebook = GATE.notebook
+    assert notebook
+    draft = await notebook.screenings.begin(Mode.OUTREACH, language="en")
+    await notebook.screenings.finish(draft, FinishChoice(FinishKind.SEND))
+    notebook.book.keys_put_back = True
+    notebook.book.changes.ring()
+
+
 def answer(line: str) -> str:
-    """Play the centre: ``told``."""
-    task: asyncio.Task[None] = asyncio.ensure_future({"told": told}[line]())
+    """Play the centre: ``told``, or somebody else: ``trouble``."""
+    task: asyncio.Task[None] = asyncio.ensure_future({"told": told, "trouble": trouble}[line]())
     _TASKS.add(task)
     task.add_done_callback(_TASKS.discard)
     return "begun"

@@ -1,11 +1,17 @@
 """Does what belongs to the second notebook, and rotating the key, while disk and key store fail at every call in turn.
 
-    python -m tests.faults.forced_driver FOLDER                 one line per operation on standard input: name and step
+    python -m tests.faults.forced_driver FOLDER [small]         one line per operation on standard input: name and step
     python -m tests.faults.forced_driver DEVICE loop LAST       does one thing after the other until it is killed
 
 Each case is a fork that opens a copy of the same device, does the operation, and dies or is refused in the middle. Then
 this process looks at what every word opens, as the next start of the app would. Argon2id is replaced by one fast hash:
 what is tried here is what happens on the disk.
+
+Whatever writes a whole partition makes some 4,140 calls: it is one transaction over 1024 pages, of which SQLite notes
+three things each in its journal, and writes each. As its cache holds less than that, it does so in four turns of notes, a
+sync and pages. So a sample takes the first, the middle and the last call of every phase: a run of calls of one kind, or
+a header with its syncs. `small` makes partitions, v.box and that cache one sixteenth as large: the same phases, and the
+calls within them fewer.
 """
 
 import hashlib
@@ -13,11 +19,13 @@ import itertools
 import json
 import os
 import shutil
+import struct
 import sys
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from fieldapp.vault import (
     FLOOR,
@@ -42,15 +50,17 @@ from fieldapp.vault import (
     unlock,
     unlocking,
 )
-from fieldapp.vault import (
-    vault as vault_module,
-)
+from fieldapp.vault import creation as creation_module
+from fieldapp.vault import store as store_module
+from fieldapp.vault import vault as vault_module
+from fieldapp.vault.guard import WIPE_AFTER
 from fieldapp.vault.migration import Step
 from tests.faults.disk import DEADLY, DIED, REFUSALS, Disk, Fault, library
 
 NOW = 1_800_000_000
 FIRST, SECOND, WIPE, NEW = "first words", "second words", "wiping words", "new words"
-WORDS = (FIRST, SECOND, WIPE, NEW)
+GUESSED = "guessed words"
+WORDS = (FIRST, SECOND, WIPE, NEW, GUESSED)
 OLD_SHEET, NEW_SHEET = "0" * 26, "1" * 26
 SHEETS = (OLD_SHEET, NEW_SHEET)
 A, B = b"a" * 16, b"b" * 16
@@ -70,6 +80,18 @@ State = dict[str, list[str]]
 def quick(passphrase: str, salt: bytes, _parameters: KdfParameters) -> bytes:
     """Stand for Argon2id."""
     return hashlib.blake2b(passphrase.encode() + salt, digest_size=32).digest()
+
+
+SMALL = 16
+"""By how much `small` divides."""
+
+
+def make_small() -> None:
+    """Use small partitions, with a cache that is as much too small for them, in this process."""
+    cells = store_module.BLOCK // SMALL
+    store_module.BLOCK = creation_module.BLOCK = creation_module.BOX_CELLS = cells  # type: ignore[misc]
+    cache = (f"cache_size=-{2000 // SMALL}",)  # SQLite's own are 2000 KiB
+    store_module._CONNECTION_SETTINGS += cache  # type: ignore[misc]
 
 
 def replace_argon2id(put: Callable[[Any, str, Any], None] = setattr) -> None:
@@ -113,6 +135,11 @@ def opened(device: Path, word: str, disk: Disk | None = None, now: int = NOW + 1
     return unlock(device / "data", word, FileKeystore(device / "keys", disk), now=now)
 
 
+def one_guess_erases(device: Path) -> None:
+    """Leave the centre's wish in the key store."""
+    FileKeystore(device / "keys").set(WIPE_AFTER, struct.pack("<II", 1, 0))
+
+
 def recovered(device: Path, code: str) -> Vault:
     """Open the device with a sheet."""
     attempt = Recovery.begin(device / "data", FileKeystore(device / "keys"))
@@ -127,7 +154,14 @@ def recovered(device: Path, code: str) -> Vault:
 def template(device: Path, *, words: bool = True) -> Path:
     """Make a device with a record and an entry on its way; with `words` also a sheet, both words and a second record."""
     device.mkdir(parents=True)
-    vault = create(device / "data", FIRST, FileKeystore(device / "keys"), FLOOR, now=NOW)
+    vault = create(
+        device / "data",
+        FIRST,
+        FileKeystore(device / "keys"),
+        FLOOR,
+        now=NOW,
+        partition_cells=store_module.BLOCK,
+    )
     with vault.transaction(NOW) as tx:
         tx.put(A, 1, b"kept")
         tx.enqueue(ENTRY)
@@ -163,6 +197,7 @@ def look(device: Path) -> State:
     state: State = {}
     for word in (*WORDS, *SHEETS):
         with untouched(device), suppress(WrongPassphrase, WrongRecoveryCode):
+            (device / "keys" / WIPE_AFTER).unlink(missing_ok=True)  # looking is no guess
             vault = recovered(device, word) if word in SHEETS else opened(device, word, now=NOW + 10**6)
             try:
                 assert (vault.damaged, vault.altered, bool(vault.rollback)) == ([], 0, False), word
@@ -195,10 +230,32 @@ OPERATIONS: dict[str, tuple[str, bool, Callable[[Vault], object]]] = {
     "rekey": (FIRST, True, lambda vault: rekey(vault, FIRST, NEW_SHEET, NOW)),
     "migrate": (FIRST, True, lambda vault: migrate(vault, NOW, MADE_UP_STEPS)),
     "wipe": (WIPE, True, finish_wipe),
+    "guess": (GUESSED, True, finish_wipe),
     "erase": (FIRST, True, lambda vault: erase(vault, NOW)),
     "erase-plain": (FIRST, False, lambda vault: erase(vault, NOW)),
 }
-"""The word to open with, whether the device has a second notebook already, and what is done."""
+"""The word to open with, whether the device has a second notebook already, and what is done.
+
+Before `guess` the centre's wish is there that one wrong passphrase erases everything.
+"""
+BY_OPENING: Final = ("wipe", "guess")
+"""Of these, unlocking is itself the operation."""
+
+
+def phases_of(names: Sequence[str]) -> list[range]:
+    """Split the calls of an operation: runs of one kind, of which a header's own writes, syncs and renames are one."""
+    kinds = ["own" if name.startswith("own") else name for name in names]
+    found, begin = [], 0
+    for _, run in itertools.groupby(kinds):
+        length = len(list(run))
+        found.append(range(begin, begin + length))
+        begin += length
+    return found
+
+
+def places_of(names: Sequence[str]) -> list[int]:
+    """Return the first, the middle and the last call of every phase."""
+    return sorted({at for run in phases_of(names) for at in (run[0], run[len(run) // 2], run[-1])})
 
 
 class Case:
@@ -213,13 +270,16 @@ class Case:
         self.work = folder / "work"
         self.old = look(self.base)
         first = opened(self.base, FIRST)
-        self.part = first.opened.content.part
+        self.part = None if name == "guess" else first.opened.content.part
         self.cells = set(first.opened.store.read(part=self.part).values())
         first.lock()
         code, said = self._run(None, 0)
         assert code == 0, said
-        self.calls = said["calls"]
+        self.calls: int = said["calls"]
+        self.names: list[str] = said["names"]
         self.new = look(self.work)
+        # Between its two copies an older header still opens with the older sheet, and the newer one with the new one.
+        self.allowed = [self.old, self.new, *([self.old | self.new] if name == "rekey" else [])]
         self.outcomes: set[str] = set()
 
     def try_at(self, fault: Fault, at: int) -> list[str]:
@@ -231,7 +291,7 @@ class Case:
         try:
             left = look(self.work)
             self.outcomes |= {"old"} if left == self.old else {"new"}
-            if left not in (self.old, self.new):
+            if left not in self.allowed:
                 wrong.append(f"neither old nor new: {left}")
             elif said.get("refused") is False and left != self.new:
                 wrong.append("what was confirmed is gone")
@@ -245,7 +305,7 @@ class Case:
 
     def _go_on(self, left: State) -> None:
         """Do what the next start does, and the operation itself if it was not done."""
-        word = self.word if self.word in left else NEW
+        word = self.word if self.word in left or self.name == "guess" else NEW
         vault = opened(self.work, word, now=NOW + 2 * 10**6)
         finish_wipe(vault)
         finish_rekey(vault)
@@ -254,18 +314,23 @@ class Case:
         vault.lock()
 
     def _remains(self) -> list[str]:
-        """After a wipe, an erasure or a rotation no cell of the first notebook is there any more as it was."""
-        if self.name not in ("wipe", "rekey") and not self.name.startswith("erase"):
+        """After a wipe, an erasure or a rotation no cell of the first notebook is there any more as it was.
+
+        After a guess too many none of either notebook.
+        """
+        if self.name not in ("wipe", "guess", "rekey") and not self.name.startswith("erase"):
             return []
         vault = opened(self.work, self.word, now=NOW + 3 * 10**6)
         finish_wipe(vault)
         found = set(vault.opened.store.read(part=self.part).values()) & self.cells
         vault.lock()
-        return ["cells of the first notebook are still there"] if found else []
+        return [f"{len(found)} cells of before are still there"] if found else []
 
     def _run(self, fault: Fault | None, at: int) -> tuple[int, dict[str, Any]]:
         shutil.rmtree(self.work, ignore_errors=True)
         shutil.copytree(self.base, self.work)
+        if self.name == "guess":
+            one_guess_erases(self.work)
         reading, writing = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -291,7 +356,7 @@ class Case:
         disk.install(sqlite)
         refused = False
         vault: Vault | None = None
-        if self.name != "wipe":  # unlocking with the wipe passphrase is itself the operation
+        if self.name not in BY_OPENING:
             vault = opened(self.work, self.word, disk)
         disk.arm(fault, at)
         try:
@@ -299,29 +364,55 @@ class Case:
             self.operation(vault)
         except VaultError:
             refused = True
-        calls = disk.calls
+        names = disk.names.copy()
         if fault is not Fault.POWER:
             disk.mend()
             if vault:
                 vault.lock()
-        return {"refused": refused, "calls": calls}
+        return {"refused": refused, "calls": len(names), "names": names if fault is None else []}
+
+
+FAULTS: Final = (*DEADLY, *REFUSALS)
+
+
+def every_place(case: Case, step: int) -> list[tuple[Fault, int]]:
+    """Return every fault at every place, and at every `step`-th call between them."""
+    places = places_of(case.names)
+    return [
+        (fault, at)
+        for number, fault in enumerate(FAULTS)
+        for at in sorted({*places, *range(step * number // len(FAULTS), case.calls, step)})
+    ]
+
+
+def sample(case: Case) -> list[tuple[Fault, int]]:
+    """Return one fault at every place, by turns, and every fault with every kind of call at least once."""
+    tried: Counter[tuple[str, Fault]] = Counter()
+    found = []
+    places = places_of(case.names)
+    for at in places:
+        kind = case.names[at]
+        fault = min(FAULTS, key=lambda one: (tried[kind, one], FAULTS.index(one)))
+        tried[kind, fault] += 1
+        found.append((fault, at))
+    for kind in sorted(set(case.names)):
+        at = next(at for at in reversed(places) if case.names[at] == kind)
+        found += [(fault, at) for fault in FAULTS if not tried[kind, fault]]
+    return found
 
 
 def try_everything(case: Case, step: int) -> dict[str, Any]:
-    """Try every fault at every `step`-th call, and a power cut after the last one."""
-    wrong, tried = [], 0
-    faults = (*DEADLY, *REFUSALS)
-    for number, fault in enumerate(faults):
-        sample = list(range(step * number // len(faults), case.calls, step))
-        if case.name == "rekey":  # the two writes of the header around thousands of cells
-            sample += [case.calls - 1 - 2 * number - other for other in range(1 if step > 1000 else 2)]
-        for at in sample + [case.calls] * (fault is Fault.POWER):
-            tried += 1
-            wrong += [f"{fault} at {at}: {what}" for what in case.try_at(fault, at)]
+    """Try every fault at every place and `step`-th call, or the `sample` for step 0; and a power cut after the last."""
+    wrong = []
+    chosen = every_place(case, step) if step else sample(case)
+    chosen.append((Fault.POWER, case.calls))
+    for fault, at in chosen:
+        wrong += [f"{fault} at {at}: {what}" for what in case.try_at(fault, at)]
     return {
         "operation": case.name,
         "calls": case.calls,
-        "tried": tried,
+        "phases": len(phases_of(case.names)),
+        "tried": len(chosen),
         "wrong": wrong,
         "outcomes": sorted(case.outcomes),
     }
@@ -352,6 +443,8 @@ def after(state: State, step: str) -> State:
             return {word: shown for word, shown in state.items() if word != old} | {new: first}
         case "erase":
             return {FIRST: second}
+        case "guess":
+            return {GUESSED: []}
         case _:
             return {WIPE: second}
 
@@ -380,16 +473,18 @@ def do(device: Path, vault: Vault, step: str) -> None:
             erase(vault, NOW)
         case _:
             vault.lock()
-            vault = opened(device, WIPE)
+            if step == "guess":
+                one_guess_erases(device)
+            vault = opened(device, GUESSED if step == "guess" else WIPE)
             finish_wipe(vault)
             vault.lock()
 
 
 def loop(device: Path, last: str) -> None:
-    """Say and do one thing after the other; `last` ends it after one round, or is "" for ever."""
+    """Say and do one thing after the other for ever; or, with a `last` that ends the notebook, save and do that."""
     vault = opened(device, FIRST)
     print("open", flush=True)
-    for step in itertools.chain(ROUND, [last] if last else itertools.cycle(ROUND)):
+    for step in ("save", last) if last else itertools.cycle(ROUND):
         print("begin", step, flush=True)
         do(device, vault, step)
         print("done", step, flush=True)
@@ -398,7 +493,9 @@ def loop(device: Path, last: str) -> None:
 def main() -> None:
     """Answer line after line, or do one thing after the other."""
     folder = Path(sys.argv[1])
-    if sys.argv[2:]:
+    if sys.argv[2:] == ["small"]:
+        make_small()
+    elif sys.argv[2:]:
         loop(folder, sys.argv[3])
         return
     for line in sys.stdin:

@@ -1,5 +1,8 @@
 """Fixtures of the in-process session tests."""
 
+import hashlib
+from collections.abc import Iterator
+from threading import Event
 from typing import Any
 
 import flet as ft
@@ -42,3 +45,18 @@ def platform(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     for name in said:
         monkeypatch.setattr(ft.Page, name, property(lambda _page, name=name: said[name], lambda *_: None))
     return said
+
+
+@pytest.fixture
+def held_argon2id(monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
+    """Stand in for Argon2id, which waits while the event that this gives is cleared."""
+    goes_on = Event()
+    goes_on.set()
+
+    def held(passphrase: bytes, salt: bytes, *, passes: int, memory_kib: int) -> bytes:
+        assert goes_on.wait(60)
+        return hashlib.blake2b(passphrase, key=salt, digest_size=32).digest()
+
+    monkeypatch.setattr("fieldapp.vault.kdf.argon2id", held)
+    yield goes_on
+    goes_on.set()

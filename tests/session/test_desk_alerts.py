@@ -156,7 +156,7 @@ async def test_a_device_that_noticed_older_files_is_an_alert_with_what_to_do(tmp
         await app.press("to-alerts")
         await app.press(alert(app))
         for words in (
-            "Older files were put back on a device",
+            "Older files were put back",
             "Not that somebody meant harm",
             "makes a new key",
         ):

@@ -1,7 +1,9 @@
 """The door: first start step by step, and the neutral lock screen."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 
 import flet as ft
 import pytest
@@ -108,6 +110,37 @@ async def test_a_wrong_passphrase_is_said_calmly_and_enter_opens(tmp_path: Path)
         await app.screen.submit("Passphrase")
         await app.rest()
         assert app.state.place.screen is Screen.HOME
+
+
+@pytest.mark.parametrize("going", ["inactive", "hide", "disconnect"])
+async def test_whoever_looks_away_while_it_opens_leaves_nothing_on_the_screen(
+    tmp_path: Path, going: str, held_argon2id: Event
+) -> None:
+    life = ft.AppLifecycleState
+    async with open_field(tmp_path) as app:
+        state = app.state
+        await state.presence.lock()
+        await app.screen.settle()
+        await app.screen.fill("Passphrase", PASSPHRASE)
+        held_argon2id.clear()
+        opening = asyncio.create_task(app.screen.press("unlock"))
+        await app.screen.wait_for(lambda: state.busy)
+        sent = len(app.screen.client.sent)
+        if going == "disconnect":
+            await app.screen.disconnect()
+        else:
+            await app.screen.lifecycle(life.INACTIVE if going == "inactive" else life.HIDE)
+        held_argon2id.set()
+        await opening
+        await app.rest()
+        if going == "disconnect":
+            assert (state.notebook, app.gate.notebook) == (None, None), "nobody is there any more"
+            return
+        assert state.place.screen is Screen.HOME
+        assert app.screen.texts() == []
+        assert b"New screening" not in b"".join(app.screen.client.sent[sent:])
+        await app.screen.lifecycle(life.RESUME)
+        assert "New screening" in app.screen.texts()
 
 
 async def test_after_five_failures_the_wait_is_counted_down(tmp_path: Path) -> None:

@@ -90,6 +90,29 @@ async def test_losing_focus_blanks_the_screen_and_coming_back_lifts() -> None:
         assert app.presence.unlocked
 
 
+@pytest.mark.parametrize("away", [LIFE.INACTIVE, LIFE.HIDE])
+async def test_what_opens_while_somebody_looks_elsewhere_comes_up_blank(away: ft.AppLifecycleState) -> None:
+    app = App()
+    async with FakeSession(app.main) as session:
+        await session.lifecycle(away)
+        app.unlock()
+        await session.settle()
+        assert session.texts() == []
+        await session.lifecycle(LIFE.RESUME)
+        assert SECRET in session.texts()
+
+
+async def test_what_opens_while_hidden_locks_after_the_time_in_the_background() -> None:
+    app = App()
+    async with FakeSession(app.main) as session:
+        await session.lifecycle(LIFE.HIDE)
+        app.clock.now += 40
+        app.unlock()
+        app.clock.now += 20
+        await app.presence.check()
+        assert not app.presence.unlocked
+
+
 async def test_the_locked_screen_is_not_blanked() -> None:
     app = App()
     async with FakeSession(app.main) as session:

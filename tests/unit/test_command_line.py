@@ -1,11 +1,21 @@
-"""Every wrong option or file is one clear line and exit code 2; never a traceback."""
+"""Every wrong option or file is one clear line and exit code 2; never a traceback. And what the programs serve."""
 
+import asyncio
+import os
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
+
+from fieldapp import bootstrap, desk_bootstrap
+from fieldapp.bootstrap import run_field
+from fieldapp.config import Config
+from fieldapp.desk_bootstrap import run_desk
 
 
 def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -80,3 +90,25 @@ def test_help_is_no_error(arguments: list[str]) -> None:
     result = run(*arguments)
     assert result.returncode == 0
     assert "Usage" in result.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="stopped by a signal")
+@pytest.mark.parametrize(("program", "allowed"), [(run_field, "camera=(self)"), (run_desk, "camera=()")])
+def test_only_the_field_app_may_ask_for_the_camera(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Callable[[Config], None], allowed: str
+) -> None:
+    """As the programs serve it: the desk scans nothing."""
+    found, looking = [], []
+
+    async def look(url: str) -> None:
+        try:
+            async with httpx.AsyncClient() as client:
+                found.append((await client.get(url)).headers["permissions-policy"])
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    for module in (bootstrap, desk_bootstrap):  # what they forbid would hold for all later tests
+        monkeypatch.setattr(module, "prepare", lambda: None)
+    monkeypatch.setattr(bootstrap, "open_browser", lambda url: looking.append(asyncio.create_task(look(url))))
+    program(Config(tmp_path))
+    assert [policy.partition(", ")[0] for policy in found] == [allowed]

@@ -60,9 +60,8 @@ def corrected(word: bytes, checks: int) -> bytes | None:
     good = bytearray(word)
     for place in places:
         inverse = _POWER[255 - place]
+        # Never 0: the locator has as many different roots as its degree, so each is a single one.
         below = _at(slope, inverse)
-        if not below:
-            return None
         good[-1 - place] ^= _times(_POWER[place], _over(_at(product, inverse), below))
     return None if any(_syndromes(bytes(good), checks)) else bytes(good)
 

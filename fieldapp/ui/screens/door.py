@@ -22,7 +22,7 @@ from fieldapp.kit.text import question as large
 from fieldapp.services.settings import Settings, Work
 from fieldapp.ui.parts.frame import ROUTE
 from fieldapp.ui.parts.trying import Trying, use_trying
-from fieldapp.ui.state import FieldState, Screen
+from fieldapp.ui.state import FieldState
 from fieldapp.vault import KeystoreUnavailable
 
 
@@ -161,7 +161,7 @@ def lock_screen(state: FieldState) -> ft.View:
         state.unlock,
         state.gate.clock.now,
         busy=state.busy,
-        on_forgotten=bound(state.go, Screen.RECOVER),
+        on_forgotten=bound(state.use_sheet),
         choice=_notebooks(state, trying),
         told=_what_is_sent(state, trying),
         digits=state.gate.pad.digits_first,

@@ -1,5 +1,7 @@
 """The recovery sheet: made from the settings, used from the lock screen."""
 
+from functools import partial
+
 import flet as ft
 
 from fieldapp.kit import layout
@@ -45,18 +47,25 @@ def _why(state: FieldState) -> list[ft.Control]:
 
 @component
 def recover_screen(state: FieldState) -> ft.View:
-    """Open with a sheet and a new passphrase; then the used sheet is replaced at once."""
+    """Open with a sheet and a new passphrase; then the used sheet is replaced at once. The lock falls here as well."""
     t, trying = state.t, use_trying(state)
 
     async def recover(passphrase: str, code: str) -> None:
         await state.recover(code, passphrase)
-        state.go(Screen.SHEET)
 
     return layout.screen(
         state,
         ROUTE,
-        [recovery_form(state, trying, recover, busy=state.busy, found=str(state.about(Screen.RECOVER)))],
+        [
+            recovery_form(
+                state,
+                trying,
+                recover,
+                partial(state.swap, Screen.RECOVER),
+                busy=state.busy,
+                found=str(state.about(Screen.RECOVER)),
+            )
+        ],
         title=t("Locked"),
-        on_back=state.back,
-        unlocked=False,
+        on_back=state.presence.lock,
     )

@@ -11,7 +11,7 @@ from fieldapp.services.membership import Standing
 from fieldapp.services.notebook import Notebook
 from fieldapp.services.settings import Settings
 from fieldapp.system import SystemIds
-from fieldapp.vault import FLOOR, VaultReadOnly
+from fieldapp.vault import FLOOR, SlotKind, VaultReadOnly
 from fieldapp.vault.guard import WIPE_AFTER
 from sync.client import CentreClient, RelayClient
 from sync.directory import Directory, Revocation, sign_directory
@@ -208,6 +208,38 @@ async def test_an_older_header_is_told_to_the_worker_and_the_centre_until_it_is_
     own = device_id(notebook).hex()
     assert reported == [{"at": clock.now(), "device_id": own, "kind": "put_back", "v": 1}]
     assert record.record_id in {a.header.record_id for a in arrived}
+    await gate.shut()
+
+
+async def test_whoever_understands_it_in_the_second_notebook_ends_neither_notice_nor_report_of_the_first(
+    tmp_path: Path, network: Switchable, centre: ScriptedCentre, desk: CentreClient, clock: FixedClock
+) -> None:
+    def relays(url: str) -> RelayClient:
+        return RelayClient(url, transport=network)
+
+    folder = tmp_path / "put back"
+    gate = Gate(folder, MemoryKeystore(), clock, SystemIds(), relays, calibrated=lambda: FLOOR)
+    notebook = await gate.create(PASSPHRASE, Settings())
+    await notebook.delivery.stop()
+    await notebook.book.join(centre.member(), centre.trust, await centre.tokens(desk))
+    second = "harmless sextant walnut copper ninety"
+    await notebook.book.set_word(SlotKind.OPEN, PASSPHRASE, second)
+    network.off()
+    await gate.lock()
+    old = (folder / "v.hdr").read_bytes()
+    await (await gate.unlock(PASSPHRASE)).delivery.stop()
+    await gate.lock()
+    (folder / "v.hdr").write_bytes(old)
+    for shown in (True, False):
+        book = (await gate.unlock(second)).book
+        assert (book.is_second, book.keys_put_back, list(book.on_the_way)) == (True, shown, [])
+        if shown:
+            await book.understood_put_back()
+        await gate.lock()
+    notebook = await gate.unlock(PASSPHRASE)
+    await notebook.delivery.stop()
+    assert notebook.book.keys_put_back
+    assert len(notebook.book.on_the_way) == 1, "the report to the centre"
     await gate.shut()
 
 

@@ -197,7 +197,7 @@ def test_a_restored_header_shows_at_every_start_until_somebody_was_told(
         assert (again.rollback.header, again.rollback.records, again.read_only) == (True, False, False)
         put(again, b"work goes on")
     known = keystore.values["seq"]
-    again.acknowledge_rollback()
+    again.acknowledge_rollback(NOW)
     assert not again.rollback
     assert keystore.values["seq"] > known
     assert not reopen(now=NOW + 20_000).rollback
@@ -214,7 +214,7 @@ def test_an_acknowledged_header_is_above_everything_the_keystore_has_seen(
         reopen(now=NOW + step).lock()
     newest = (directory / "v.hdr").read_bytes()
     (directory / "v.hdr").write_bytes(old)
-    reopen(now=NOW + 100).acknowledge_rollback()
+    reopen(now=NOW + 100).acknowledge_rollback(NOW)
     reopen(now=NOW + 200).lock()
     (directory / "v.hdr").write_bytes(newest)
     assert reopen(now=NOW + 300).rollback.header
@@ -230,7 +230,7 @@ def test_whoever_enrols_anew_ends_both(vault: Vault, directory: Path, reopen: Re
         (directory / name).write_bytes(data)
     vault = reopen()
     with pytest.raises(VaultReadOnly):
-        vault.acknowledge_rollback()
+        vault.acknowledge_rollback(NOW)
     with vault.transaction(NOW, anew=True) as tx:
         tx.put(A, 1, b"enrolled anew")
     assert not vault.rollback

@@ -469,3 +469,86 @@ def test_without_a_keystore_a_sheet_typed_as_passphrase_changes_nothing(
         vault.change_passphrase(sheet, "changed", NOW)
     vault.lock()
     unlock(directory, PASSPHRASE, nothing, now=NOW).lock()
+
+
+def test_a_notice_that_is_understood_in_the_second_notebook_goes_on_in_the_first(
+    device: Device, opened: list[Vault]
+) -> None:
+    """Each notebook ends it for itself, for good; a header that is put back once more shows in both again."""
+    clock = NOW + 1000
+    header = device.directory / "v.hdr"
+
+    def told(words: str) -> tuple[bool, Vault]:
+        nonlocal clock
+        clock += 1000
+        vault = unlock(device.directory, words, device.keystore, now=clock)
+        opened.append(vault)
+        return vault.rollback.header, vault
+
+    def understood_by(words: str) -> None:
+        shown, vault = told(words)
+        assert shown
+        before = payloads(vault)
+        vault.acknowledge_rollback(clock)
+        assert (bool(vault.rollback), vault.read_only) == (False, False)
+        vault.lock()
+        shown, vault = told(words)
+        assert (shown, payloads(vault)) == (False, before), "it has ended there"
+        vault.lock()
+
+    old = header.read_bytes()
+    for _ in range(2):
+        told(PASSPHRASE)[1].lock()
+        header.write_bytes(old)
+        understood_by(SECOND)
+        for _ in range(2):
+            shown, first = told(PASSPHRASE)
+            assert shown, "the first notebook is told, however often"
+            first.lock()
+        understood_by(PASSPHRASE)
+        shown, second = told(SECOND)
+        assert not shown
+        second.lock()
+
+
+def test_erasing_the_second_notebook_does_not_end_the_notice_of_the_first(device: Device) -> None:
+    old = (device.directory / "v.hdr").read_bytes()
+    unlock(device.directory, PASSPHRASE, device.keystore, now=NOW + 10).lock()
+    (device.directory / "v.hdr").write_bytes(old)
+    del (
+        device.keystore.values["gen1"],
+        device.keystore.values["gen0"],
+    )  # then older records are assumed as well
+    second = unlock(device.directory, SECOND, device.keystore, now=NOW + 20)
+    assert (second.rollback.header, second.rollback.records) == (True, True)
+    erase(second, NOW + 20)
+    first = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW + 30)
+    assert first.rollback.header
+    first.lock()
+
+
+def test_a_second_notebook_that_was_never_opened_is_no_older_one_when_a_header_is_put_back(
+    vault: Vault, directory: Path, keystore: MemoryKeystore
+) -> None:
+    with vault.transaction(NOW) as tx:
+        tx.put(A, 1, b"in the language of the first")
+    ForcedWords(vault).set(OPEN, PASSPHRASE, SECOND, NOW, copied=[A])
+    vault.lock()
+    old = (directory / "v.hdr").read_bytes()
+    unlock(directory, PASSPHRASE, keystore, now=NOW + 10).lock()
+    (directory / "v.hdr").write_bytes(old)
+    first = unlock(directory, PASSPHRASE, keystore, now=NOW + 20)
+    told = first.rollback
+    erased, copy = dict(keystore.values), directory.with_name("erased")
+    first.lock()
+    shutil.copytree(directory, copy)
+    second = unlock(directory, SECOND, keystore, now=NOW + 30)
+    assert (second.rollback, payloads(second)) == (told, [b"in the language of the first"])
+    assert (told.header, told.records) == (True, False)
+    second.lock()
+    other = MemoryKeystore(erased)
+    first = unlock(copy, PASSPHRASE, other, now=NOW + 30)
+    erase(first, NOW + 30, copied=[A])
+    fresh = unlock(copy, PASSPHRASE, other, now=NOW + 40)
+    assert (fresh.is_second, fresh.read_only) == (True, False)
+    fresh.lock()
