@@ -282,6 +282,7 @@ class Vault:
         counted from the passphrase's slot.
         """
         files = self._open()
+        files.guard.settle()
         files.guard.begin_attempt(now)
         stretched = self.stretch(passphrase)
         index, content = files.guard.open(stretched)
@@ -305,6 +306,11 @@ class Vault:
         """What is open, for the operations on both notebooks (`forced`); VaultLocked."""
         return self._open()
 
+    def settle(self) -> None:
+        """Write what unlocking has left for the key store, behind what is shown; idempotent, nothing once locked."""
+        if self._files is not None:
+            self._files.guard.settle()
+
     def lock(self) -> None:
         """Drop the keys and records and close the files; idempotent."""
         files, self._files = self._files, None
@@ -312,6 +318,7 @@ class Vault:
             return
         try:
             mirror(files)
+            files.guard.settle()
         finally:
             files.store.close()
 

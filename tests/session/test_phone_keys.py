@@ -212,7 +212,11 @@ async def test_the_new_secret_is_confirmed_before_the_header_depends_on_it(
         await app.screen.wait_for(lambda: app.state.notebook is not None)
         await rest(app)
     assert seen == [True]
-    assert not [name for name in device.phone.values if name.endswith(".ds2")]
+    in_use, ready = (
+        next(text for name, text in device.phone.values.items() if name.endswith(entry))
+        for entry in (".ds", ".ds2")
+    )
+    assert in_use != ready
 
 
 async def test_the_outbox_key_is_at_hand_while_the_phones_own_lock_is_on(device: Device) -> None:
