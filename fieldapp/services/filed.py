@@ -214,7 +214,11 @@ class Filed:
 
 
 def _read_parts(fields: Fields, *, with_files: bool) -> tuple[Part, ...]:
-    types, hashes, proofs = fields.items("part_types"), fields.items("part_hashes"), fields.items("part_proofs")
+    types, hashes, proofs = (
+        fields.items("part_types"),
+        fields.items("part_hashes"),
+        fields.items("part_proofs"),
+    )
     opened = fields.items("part_opened")
     if not (types or hashes or proofs or opened):  # whatever waits for enrolment
         return ()

@@ -328,14 +328,21 @@ class Gate:
         return self.notebook
 
     async def _finish(self, vault: Vault) -> None:
-        """Behind the notebook that is shown: the key store, then what a wipe has closed, or a rotation of the key."""
-        await self._worker.run(vault.settle)
-        for finish in (finish_wipe, finish_rekey):
-            with contextlib.suppress(VaultError):  # the next unlock tries again
-                await self._worker.run(finish, vault)
+        """Behind the notebook that is shown: what the key store is owed, what a wipe has closed, a rotation of the key.
+
+        One call: the storage thread may have ended before a second one.
+        """
+        await self._worker.run(_finish_all, vault)
 
     async def _close(self) -> None:
         await self._hush()
         notebook, self.notebook = self.notebook, None
         if notebook:
             await notebook.lock()
+
+
+def _finish_all(vault: Vault) -> None:
+    vault.settle()
+    for finish in (finish_wipe, finish_rekey):
+        with contextlib.suppress(VaultError):  # the next unlock tries again
+            finish(vault)

@@ -222,7 +222,9 @@ class HeaderGuard:
         header = header.with_slot(index, seal_slot(kek, index, content, header.fixed))
         self._header = self._file.supersede(header, secret, old)
         self._secret = secret
-        if not self.is_unguarded:  # first of all: until then `ds2` alone opens this header, and is found by the next start
+        if (
+            not self.is_unguarded
+        ):  # first of all: until then `ds2` alone opens this header, and is found by the next start
             self._keystore.later(keys.DEVICE_KEY, secret)
             self._keystore.later(keys.INSTALL_ID, header.header_id)
         self.set_wipe_after(0)  # there is nothing left that guessing could reach
@@ -282,7 +284,9 @@ class HeaderGuard:
     def _store_attempts(self, record: AttemptRecord) -> None:
         """Write a record durably to both places, before anything is tried."""
         self._header = self._file.update(replace(self._header, attempts=record), self._secret)
-        if self.rolled_back:  # else a lag is harmless; here the end of this attempt is counted in, lest it catch up
+        if (
+            self.rolled_back
+        ):  # else a lag is harmless; here the end of this attempt is counted in, lest it catch up
             seq = max(self._header.seq + self._behind + _WRITES, self._mirrored_seq())
             with suppress(KeystoreUnavailable):
                 keys.remember(self._keystore, keys.HEADER_SEQ, seq.to_bytes(8, "little"))

@@ -337,6 +337,7 @@ class Vault:
         if box_blobs or ends_rollback:
             files.rollback = replace(files.rollback, records=False)
             mirror(files)
+            files.guard.settle()  # at once, also right behind an unlock
         if ends_rollback:
             with suppress(StorageFailed):  # the records are written: the header is told of once more
                 self.acknowledge_rollback()

@@ -113,7 +113,7 @@ async def test_a_phone_keeps_the_secret_with_the_only_safe_options(device: Devic
         assert not ios.get("synchronizable", False)
     await set_up(device)
     names = {name.rpartition(".")[2] for name in device.phone.values}
-    assert names == {"ds", "bk", "iid", "seq", "att", "gen0", "gen1"}
+    assert names == {"ds", "ds2", "bk", "iid", "seq", "att", "gen0", "gen1"}
     assert {len(text) for text in device.phone.values.values()} == {88}
     assert {name.partition(".")[0] for name in device.phone.values} == {"notebook"}
     assert (device.folder / ID_FILE).exists()
