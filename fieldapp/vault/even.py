@@ -22,7 +22,7 @@ Not final: tests that unlock thousands of times set less, as they take the lowes
 
 
 def fill_up(partition: Partition) -> None:
-    """Do, for a partition that was opened, the work of its free cells. Not where its root cell is lost: all were tried."""
+    """Do, for a partition that was opened, the work of its free cells. Where its root cell is lost all were tried."""
     if partition.root is not None:
         open_for_nothing(CELLS - partition.root.used.bit_count())
 

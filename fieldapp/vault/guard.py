@@ -59,6 +59,7 @@ class HeaderGuard:
         self._file = HeaderFile(directory / HEADER_FILE)
         self._keystore = keystore
         self._spare: bytes | None = None
+        self._prepared = False
         raw = self._file.read()
         self._secret = self._device_secret(raw)
         try:
@@ -97,6 +98,7 @@ class HeaderGuard:
         """Ask the keystore, while a passphrase is stretched, for what any passphrase may need afterwards."""
         if self.is_unguarded:
             return
+        self._prepared = True
         with suppress(KeystoreUnavailable):
             keys.recall(self._keystore, WIPE_AFTER, _LIMIT.size)
         with suppress(KeystoreUnavailable):
@@ -107,7 +109,7 @@ class HeaderGuard:
 
     def settle(self) -> None:
         """Write what is owed to the keystore, behind the answer to an attempt. Never raises; idempotent."""
-        self._spare = None
+        self._spare, self._prepared = None, False
         self._keystore.settle()
 
     @property
@@ -224,7 +226,7 @@ class HeaderGuard:
         self._secret = secret
         if (
             not self.is_unguarded
-        ):  # first of all: until then `ds2` alone opens this header, and is found by the next start
+        ):  # first: until then `ds2` alone opens this header, which the next start finds out
             self._keystore.later(keys.DEVICE_KEY, secret)
             self._keystore.later(keys.INSTALL_ID, header.header_id)
         self.set_wipe_after(0)  # there is nothing left that guessing could reach
@@ -236,8 +238,8 @@ class HeaderGuard:
         """Return the secret of a header under which nothing of before opens; that of today where there is no other."""
         if self.is_unguarded:
             return self._secret
-        if self._spare is not None:
-            return self._spare
+        if self._prepared:  # one that could not be made then is not asked for by a wipe alone
+            return self._spare or self._secret
         with suppress(KeystoreUnavailable):
             # While the keystore has the secret of this header as `ds2` only, that must not be written over.
             if same(keys.recall_key(self._keystore, keys.DEVICE_KEY), self._secret):

@@ -10,11 +10,11 @@
 that cannot be a passphrase, or comes too early, is not `counted`, costs the same work, and `decline` ends it.
 
 Whatever the passphrase is - the first, the second, the wipe passphrase or a wrong one - an attempt costs one Argon2id,
-eight commitments, one decryption of a slot and one for every cell of a partition (`even`), the same reads and writes of the
-files, and until the answer the same calls of the key store in the same order (docs/adr/0051). A wrong one changes
-nothing but the attempt record. The wipe passphrase exchanges the header in place of counting its success: from then on nothing of the
-first notebook opens, and `forced.finish_wipe` overwrites it after the second one is shown. Where the centre wishes it, so
-does one wrong passphrase too many, with a fresh notebook in place of the second one.
+eight commitments, one decryption of a slot and one for every cell of a partition (`even`), the same reads and writes of
+the files, and until the answer the same calls of the key store in the same order (docs/adr/0051). A wrong one changes
+nothing but the attempt record. The wipe passphrase exchanges the header in place of counting its success: from then on
+nothing of the first notebook opens, and `forced.finish_wipe` overwrites it after the second one is shown. Where the
+centre wishes it, so does one wrong passphrase too many, with a fresh notebook in place of the second one.
 """
 
 import secrets
@@ -180,7 +180,8 @@ class UnlockAttempt:
     def finish(self, stretched: bytes, now: int, *, erases: bool = True) -> Vault:
         """Open the vault; WrongPassphrase, VaultBusy, VaultDamaged or UnsupportedVault end the attempt.
 
-        `Vault.settle` is to follow, behind whatever is shown. Without `erases` a wrong one is counted and never one too many: it need not have been meant as a passphrase.
+        `Vault.settle` is to follow, behind whatever is shown. Without `erases` a wrong one is counted and never one too
+        many: it need not have been meant as a passphrase.
         """
         try:
             self.prepare()

@@ -1,4 +1,4 @@
-"""What an unlock asks of the key store and opens of the cells, counted: the same for all outcomes, and not more than it needs."""
+"""What an unlock asks of the key store and opens of the cells, counted: the same for all, and no more than it needs."""
 
 import shutil
 from collections.abc import Callable
@@ -219,6 +219,13 @@ def test_erasing_takes_a_secret_that_was_never_shown_to_a_copy(device: Device) -
 
 def test_a_key_store_that_keeps_nothing_more_still_wipes(device: Device) -> None:
     del device.keystore.values["ds2"]
+    for outcome, passphrase in OUTCOMES.items():
+        keystore = Recording(device.keystore.values)
+        keystore.read_only = True
+        calls, opened = calls_of(copy_of(device, outcome), passphrase, keystore)
+        assert calls == [BEFORE_ARGON2ID, [*MEANWHILE[:2], "set ds2", *MEANWHILE[2:]], []]
+        if opened:
+            opened.lock()
     device.keystore.read_only = True
     vault = unlock(device.directory, WIPE, device.keystore, now=NOW + 1)
     vault.lock()
