@@ -1,4 +1,4 @@
-"""Through the gate every passphrase and every search reads as much, and reads it beside the derivation; see vault/even."""
+"""Through the gate every passphrase and every search reads as much, beside the derivation as far as that is possible."""
 
 import threading
 from collections.abc import AsyncIterator
