@@ -285,11 +285,12 @@ class HeaderGuard:
 
     def _store_attempts(self, record: AttemptRecord) -> None:
         """Write a record durably to both places, before anything is tried."""
-        self._header = self._file.update(replace(self._header, attempts=record), self._secret)
-        if self.rolled_back:  # the end of this attempt is counted in; elsewhere a lag is harmless
-            seq = max(self._header.seq + self._behind + _WRITES, self._mirrored_seq())
+        if self.rolled_back:
+            # First, with room for this write and the one at the end: cut anywhere, it stays behind. Else a lag is harmless.
+            seq = max(self._header.seq + self._behind + 2 * _WRITES, self._mirrored_seq())
             with suppress(KeystoreUnavailable):
                 keys.remember(self._keystore, keys.HEADER_SEQ, seq.to_bytes(8, "little"))
+        self._header = self._file.update(replace(self._header, attempts=record), self._secret)
         with suppress(KeystoreUnavailable):
             keys.remember(self._keystore, keys.ATTEMPTS, record.pack())
 

@@ -125,13 +125,25 @@ def test_so_they_do_after_a_header_was_put_back(device: Device) -> None:
         assert calls == [[*BEFORE_ARGON2ID[:3], "set seq", "set att"], MEANWHILE, []]
 
 
-def test_guesses_that_are_cut_off_do_not_hide_that_a_header_was_put_back(device: Device) -> None:
+class Dies(MemoryKeystore):
+    """The power fails when something is to be written."""
+
+    def set(self, name: str, value: bytes) -> None:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("kind", [MemoryKeystore, Dies])
+def test_guesses_that_are_cut_off_do_not_hide_that_a_header_was_put_back(
+    device: Device, kind: type[MemoryKeystore]
+) -> None:
     old = (device.directory / "v.hdr").read_bytes()
     for step in range(3):
         unlock(device.directory, PASSPHRASE, device.keystore, now=NOW + step).lock()
     (device.directory / "v.hdr").write_bytes(old)
     for step in range(10):  # not one of them comes to its end
-        UnlockAttempt.begin(device.directory, device.keystore, NOW + step * 10_000)._store.close()
+        with suppress(KeyboardInterrupt):
+            held = kind(device.keystore.values)
+            UnlockAttempt.begin(device.directory, held, NOW + step * 10_000)._store.close()
     vault = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW + 200_000)
     assert vault.rollback.header
     vault.lock()
