@@ -286,7 +286,7 @@ class HeaderGuard:
     def _store_attempts(self, record: AttemptRecord) -> None:
         """Write a record durably to both places, before anything is tried."""
         if self.rolled_back:
-            # First, with room for this write and the one at the end: cut anywhere, it stays behind. Else a lag is harmless.
+            # First, with room for this write and the one at the end: wherever it is cut, it stays behind.
             seq = max(self._header.seq + self._behind + 2 * _WRITES, self._mirrored_seq())
             with suppress(KeystoreUnavailable):
                 keys.remember(self._keystore, keys.HEADER_SEQ, seq.to_bytes(8, "little"))
