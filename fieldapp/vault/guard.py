@@ -101,11 +101,19 @@ class HeaderGuard:
         self._prepared = True
         with suppress(KeystoreUnavailable):
             keys.recall(self._keystore, WIPE_AFTER, _LIMIT.size)
+        self._spare = self._ready()
+
+    def _ready(self) -> bytes | None:
+        """Return the secret that lies ready, a fresh one where that cannot be used; None where the store keeps none."""
         with suppress(KeystoreUnavailable):
-            spare = keys.recall(self._keystore, keys.NEXT_DEVICE_KEY, KEY_SIZE)
-            if spare is None or same(spare, self._secret):  # used up by the header that is here now
-                spare = keys.next_device_key(self._keystore)
-            self._spare = spare
+            held = keys.recall(self._keystore, keys.NEXT_DEVICE_KEY, KEY_SIZE)
+            if held is not None and not same(
+                held, self._secret
+            ):  # else used up by the header that is here now
+                return held
+        with suppress(KeystoreUnavailable):
+            return keys.next_device_key(self._keystore)
+        return None
 
     def settle(self) -> None:
         """Write what is owed to the keystore, behind the answer to an attempt. Never raises; idempotent."""

@@ -108,8 +108,12 @@ def test_so_they_do_where_guesses_erase(device: Device) -> None:
         assert calls == [BEFORE_ARGON2ID, MEANWHILE, []]
 
 
-def test_so_they_do_in_a_vault_of_an_earlier_release_that_has_no_secret_ready(device: Device) -> None:
+@pytest.mark.parametrize("held", [{}, {"ds2": b"damaged"}])
+def test_so_they_do_in_a_vault_of_an_earlier_release_that_has_no_secret_ready(
+    device: Device, held: dict[str, bytes]
+) -> None:
     del device.keystore.values["ds2"]
+    device.keystore.values |= held
     made = [*MEANWHILE[:2], "set ds2", "get ds2", *MEANWHILE[2:]]
     for calls in all_calls(device).values():
         assert calls == [BEFORE_ARGON2ID, made, []]
