@@ -1,5 +1,6 @@
 """Made-up screenings for the benches, as long as real ones, and the device that holds them."""
 
+import time
 from pathlib import Path
 from typing import Final
 
@@ -11,9 +12,10 @@ from fieldapp.domain.instrument import Answer
 from fieldapp.domain.screening import FinishChoice, FinishKind, Mode, Screening, start_screening
 from fieldapp.services.gate import Gate
 from fieldapp.system import SystemIds
-from fieldapp.vault import FLOOR, ForcedWords, KdfParameters, NoKeystore, SlotKind, unlock
+from fieldapp.vault import FLOOR, ForcedWords, KdfParameters, Keystore, NoKeystore, SlotKind, unlock
 from sync.client import RelayClient
 from tests.fakes.clock import START, FixedClock
+from tests.fakes.keystore import MemoryKeystore
 
 PASSPHRASE: Final = "made up canoe lantern gravel sixty"
 SECOND: Final = "harmless sextant walnut copper ninety"
@@ -43,14 +45,26 @@ def finished(alias: str = ALIAS) -> Screening:
     return answered(alias).finished(START + 170, FinishChoice(FinishKind.SEND), pair)
 
 
-def device(directory: Path, cost: KdfParameters = FLOOR) -> Gate:
-    """Return the gate of a device without network and keystore; its clock stands still."""
-    return Gate(directory, NoKeystore(), FixedClock(), SystemIds(), _no_network, calibrated=lambda: cost)
+class SlowKeystore(MemoryKeystore):
+    """A key store that takes `seconds` for every call, as one behind a message bus does."""
+
+    seconds = 0.0
+
+    def _check(self, *, changing: bool = False) -> None:
+        if self.seconds:
+            time.sleep(self.seconds)
+        super()._check(changing=changing)
 
 
-def set_words(directory: Path) -> None:
+def device(directory: Path, cost: KdfParameters = FLOOR, keystore: Keystore | None = None) -> Gate:
+    """Return the gate of a device without network, and without a key store but for `keystore`; its clock stands still."""
+    held = keystore or NoKeystore()
+    return Gate(directory, held, FixedClock(), SystemIds(), _no_network, calibrated=lambda: cost)
+
+
+def set_words(directory: Path, keystore: Keystore | None = None) -> None:
     """Set a second and a wipe passphrase in a locked vault. Slow: Argon2id several times."""
-    vault = unlock(directory, PASSPHRASE, NoKeystore(), now=START)
+    vault = unlock(directory, PASSPHRASE, keystore or NoKeystore(), now=START)
     ForcedWords(vault).set(SlotKind.OPEN, PASSPHRASE, SECOND, START)
     ForcedWords(vault).set(SlotKind.WIPE_THEN_OPEN, PASSPHRASE, WIPE, START, other=SECOND)
     vault.lock()

@@ -2,7 +2,8 @@
 
 Whoever holds a stopwatch must not learn which one was typed. The floor is the wrong one. P9 and P9p have equal contents
 in both notebooks, by the clock on the wall and by the processor time of the unlocking thread (which a busy machine
-disturbs less); P9u is the worst case, a full first notebook and an empty second one.
+disturbs less); P9u is the worst case, a full first notebook and an empty second one. P9g is that worst case as the worker
+meets it: through the gate, bound to a key store, until the notebook can be drawn or the passphrase is known to be wrong.
 
 Every cell has a device of its own, and all are unlocked in turn. The header is put back after each unlock, which also
 undoes a wipe (its overwriting comes behind the notebook that is shown, and is not part of this).
@@ -16,8 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from bench import made_up
+from bench import made_up, p2_unlock
 from bench.harness import Bench, Cell, Goal, Kind, Operation, Sample, require
+from fieldapp.services.settings import Settings
 from fieldapp.vault import (
     FLOOR,
     KdfParameters,
@@ -52,6 +54,55 @@ def bench_processor(*, short: bool = False) -> Bench:
 def bench_unequal(*, short: bool = False) -> Bench:
     """Return P9u: a full first notebook and an empty second one, in processor time."""
     return _bench("P9u", "full first, empty second, processor time", time.thread_time, short, equal=False)
+
+
+def bench_answers(*, short: bool = False) -> Bench:
+    """Return P9g: from the gate's call to its answer, a full first notebook and an empty second one."""
+    cost = FLOOR if short else calibrate()
+    words = {"wrong": WRONG, "first": made_up.PASSPHRASE, "second": SECOND, "wipe": WIPE}
+    return Bench(
+        "P9g",
+        f"to the answer, full first, empty second, key store ({cost.memory_kib // 1024} MiB, {cost.passes} passes)",
+        Goal(ratio=1.05),
+        tuple(
+            Cell(what, Kind.OURS if what != "wrong" else Kind.FLOOR, partial(_answering, cost, word))
+            for what, word in words.items()
+        ),
+        repeats=1 if short else UNLOCKS,
+    )
+
+
+@asynccontextmanager
+async def _answering(cost: KdfParameters, word: str, directory: Path) -> AsyncIterator[Operation]:
+    keystore = made_up.SlowKeystore()
+    gate = made_up.device(directory / "device", cost, keystore)
+    folder = gate.shelf.folder
+    notebook = await gate.create(made_up.PASSPHRASE, Settings())
+    await gate.lock()
+    await asyncio.to_thread(made_up.set_words, folder, keystore)
+    notebook = await gate.unlock(made_up.PASSPHRASE)
+    full = await p2_unlock.fill(notebook)
+    await gate.lock()
+    files, held = {path: path.read_bytes() for path in folder.glob("v.*")}, dict(keystore.values)
+    expected = {made_up.PASSPHRASE: full, WRONG: -1}.get(word, 0)
+
+    async def once() -> Sample:
+        shown, start = -1, time.perf_counter()
+        with suppress(WrongPassphrase):
+            notebook = await gate.unlock(word)
+            shown = 0
+        seconds = time.perf_counter() - start
+        if shown == 0:
+            shown = len(notebook.book.filed)
+        require(shown == expected, f"{shown} records in place of {expected}")
+        await gate.lock()  # behind a wipe it has overwritten what it closed
+        for path, data in files.items():
+            path.write_bytes(data)
+        keystore.values = dict(held)
+        return Sample(seconds)
+
+    yield once
+    await gate.shut()
 
 
 def _bench(name: str, title: str, clock: Callable[[], float], short: bool, *, equal: bool = True) -> Bench:

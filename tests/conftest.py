@@ -11,6 +11,8 @@ from typing import Final
 
 import pytest
 
+from fieldapp.vault import even
+
 LONGEST: Final = ("test_kill_field", "test_journey", "test_lock_records", "test_desk_alerts", "test_disk")
 """Modules, the longest first."""
 
@@ -21,6 +23,8 @@ for backend in ("keyring.backends.macOS", "keyring.backends.Windows"):
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, (str(Path(__file__).parent / "fakes" / "without_keyring"), os.environ.get("PYTHONPATH")))
 )
+
+even.CELLS = 8  # as FLOOR for Argon2id: the tests of equal work set what a device has
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

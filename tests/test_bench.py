@@ -15,7 +15,7 @@ from bench.run import BENCHES, main, table
 from tests.browser.conftest import chromium_path
 
 # P3 and P10b need a browser, P3 has a test of its own, P6 counts too; P5c needs a peer; the rest are parts of others.
-OTHERWISE = ("P3", "P6", "P5c", "P8t", "P2w", "P3w", "P9p", "P9u", "P10b")
+OTHERWISE = ("P3", "P6", "P5c", "P8t", "P2w", "P2k", "P3w", "P9p", "P9u", "P10b")
 
 
 @pytest.mark.parametrize("name", [name for name in BENCHES if name not in OTHERWISE])

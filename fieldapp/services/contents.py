@@ -1,10 +1,14 @@
-"""What the vault of a device holds, read once at unlocking. One thing that cannot be read never hides another."""
+"""What the vault of a device holds, read once at unlocking. One thing that cannot be read never hides another.
+
+However much it is, reading takes as long (`even_reading`).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from fieldapp.errors import FieldappError
+from fieldapp.services.even_reading import read_for_nothing
 from fieldapp.services.filed import Filed
 from fieldapp.services.kinds import Kind
 from fieldapp.services.mail import Letter
@@ -57,11 +61,13 @@ class Contents:
 def read_contents(vault: Vault) -> Contents:
     """Read all records and the sealed outbox."""
     found = Contents(damaged=[Damaged(0, damage.cells) for damage in vault.damaged])
-    for record in vault.records():
+    records = vault.records()
+    for record in records:
         try:
             _read(record, found)
         except _UNREADABLE:
             found.damaged.append(Damaged(record.kind))
+    read_for_nothing(len(records))
     _read_outbox(vault, found)
     return found
 

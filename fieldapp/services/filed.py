@@ -185,21 +185,11 @@ class Filed:
         The vault has authenticated every byte, and sealing makes the content canonical once more: to prove it here
         for each of a thousand records would double the time to unlock.
         """
-        value: dict[str, Value] = json.loads(data)
+        value: dict[str, Value] = json.loads(data.decode())  # from bytes it looks for the encoding first
         fields = Fields(value)
         content = value.get("content")
         kept = fields.text("keep_until")
         files = fields.items("attachments") if "attachments" in value else []
-        count = len(fields.items("part_types"))
-        parts = zip(
-            fields.items("part_types"),
-            fields.binaries("part_hashes", 32),
-            fields.binaries("part_proofs", 32),
-            fields.items("part_opened"),
-            [bytes.fromhex(str(f)) for f in fields.items("part_files")] if files else [b""] * count,
-            [int(str(i)) for i in fields.items("part_indices")] if files else [0] * count,
-            strict=True,
-        )
         return cls(
             record_id=fields.binary("record_id", 16),
             case_id=fields.binary("case_id", 16),
@@ -214,10 +204,31 @@ class Filed:
             withheld=fields.number("withheld"),
             version=fields.number("version", 1),
             content=content if isinstance(content, dict) else None,
-            parts=tuple(Part(MsgType(int(str(t))), h, p, bool(o), f, i) for t, h, p, o, f, i in parts),
+            parts=_read_parts(fields, with_files=bool(files)),
             opened_at=fields.number("opened_at"),
             acted_at=fields.number("acted_at"),
             sealed_at=fields.number("sealed_at") if "sealed_at" in value else 0,
             attachments=tuple(read_attachment(Table(file, "attachments", CodecError)) for file in files),
             withdrawn=fields.binaries("withdrawn", 16) if files else (),
         )
+
+
+def _read_parts(fields: Fields, *, with_files: bool) -> tuple[Part, ...]:
+    types, hashes, proofs = (
+        fields.items("part_types"),
+        fields.items("part_hashes"),
+        fields.items("part_proofs"),
+    )
+    opened = fields.items("part_opened")
+    if not (types or hashes or proofs or opened):  # whatever waits for enrolment
+        return ()
+    parts = zip(
+        types,
+        fields.binaries("part_hashes", 32),
+        fields.binaries("part_proofs", 32),
+        opened,
+        [bytes.fromhex(str(f)) for f in fields.items("part_files")] if with_files else [b""] * len(types),
+        [int(str(i)) for i in fields.items("part_indices")] if with_files else [0] * len(types),
+        strict=True,
+    )
+    return tuple(Part(MsgType(int(str(t))), h, p, bool(o), f, i) for t, h, p, o, f, i in parts)

@@ -15,6 +15,7 @@ from fieldapp.errors import InputError
 from fieldapp.services import passphrases
 from fieldapp.services.connections import RelayFactory
 from fieldapp.services.covering import Covering
+from fieldapp.services.even_reading import read_for_nothing
 from fieldapp.services.front_notes import FrontNotes
 from fieldapp.services.keeping import DeviceBook
 from fieldapp.services.locked_sender import LockedSender, nowhere
@@ -34,6 +35,7 @@ from fieldapp.vault import (
     Vault,
     VaultDamaged,
     VaultError,
+    WrongPassphrase,
     WrongRecoveryCode,
     calibrate,
     create,
@@ -218,12 +220,23 @@ class Gate:
             UnlockAttempt.begin, self.shelf.folder, self.shelf.keystore, self.clock.now()
         )
         stretched = await self._stretched(attempt, passphrase)
-        vault = await self._worker.run(attempt.finish, stretched, self.clock.now())
-        return await self._open(vault, passphrase)
+        return await self._open(await self._finished(attempt, stretched), passphrase)
+
+    async def _finished(self, attempt: UnlockAttempt, stretched: bytes, *, erases: bool = True) -> Vault:
+        """Open the vault; after a wrong passphrase, read as much for nothing as after a right one."""
+        try:
+            return await self._worker.run(attempt.finish, stretched, self.clock.now(), erases=erases)
+        except WrongPassphrase:
+            await self._worker.run(read_for_nothing)
+            raise
 
     async def _stretched(self, attempt: UnlockAttempt, passphrase: str) -> bytes:
+        """Stretch the passphrase, and read meanwhile what every passphrase needs."""
         try:
-            return await asyncio.to_thread(attempt.stretch, passphrase)
+            stretched, _ = await asyncio.gather(
+                asyncio.to_thread(attempt.stretch, passphrase), self._worker.run(attempt.prepare)
+            )
+            return stretched
         except BaseException:
             await self._worker.run(attempt.abandon)
             raise
@@ -249,8 +262,9 @@ class Gate:
         stretched = await self._stretched(attempt, word)
         if not attempt.counted:
             await self._worker.run(attempt.decline, stretched)
+            await self._worker.run(read_for_nothing)
             return None
-        vault = await self._worker.run(attempt.finish, stretched, self.clock.now(), erases=False)
+        vault = await self._finished(attempt, stretched, erases=False)
         return await self._open(vault, word)
 
     async def _try_sheet(self, word: str) -> bool:
@@ -333,13 +347,21 @@ class Gate:
         return self.notebook
 
     async def _finish(self, vault: Vault) -> None:
-        """Behind the notebook that is shown: overwrite what a wipe has closed, end a rotation of the key."""
-        for finish in (finish_wipe, finish_rekey):
-            with contextlib.suppress(VaultError):  # the next unlock tries again
-                await self._worker.run(finish, vault)
+        """Behind the notebook that is shown: what the key store is owed, what a wipe has closed, a rotation of the key.
+
+        One call: the storage thread may have ended before a second one.
+        """
+        await self._worker.run(_finish_all, vault)
 
     async def _close(self) -> None:
         await self._hush()
         notebook, self.notebook = self.notebook, None
         if notebook:
             await notebook.lock()
+
+
+def _finish_all(vault: Vault) -> None:
+    vault.settle()
+    for finish in (finish_wipe, finish_rekey):
+        with contextlib.suppress(VaultError):  # the next unlock tries again
+            finish(vault)

@@ -79,7 +79,7 @@ def create(
     _write_cells(_new(directory, CELLS_FILE), content, 2 * partition_cells, outbox_key, now)
     create_cells(_new(directory, BOX_FILE), BOX_CELLS, BoxCipher(outbox_key).free)
     _take_names(directory)
-    return UnlockAttempt.begin(directory, keystore, now).finish(stretched, now)
+    return UnlockAttempt.begin(directory, keystore, now).finished(stretched, now)
 
 
 def _new_device_keys(keystore: Keystore, header: Header) -> tuple[bytes, bytes]:

@@ -152,6 +152,7 @@ def erase(vault: Vault, now: int, *, copied: Collection[bytes] = ()) -> None:
 def finish_wipe(vault: Vault) -> None:
     """Overwrite what a wipe has closed, if one is under way; StorageFailed: the next unlock tries again."""
     files = vault.opened
+    files.guard.settle()  # the secret of the header that closed it comes before the overwriting
     if files.content.state is SlotState.WIPING:
         files.content = _overwrite(files, files.content)
 

@@ -3,14 +3,14 @@
     gen0, gen1 = nonce 24 | AEAD(generation u64, key = H("fsv1 gen", VMK, vault_id), AAD = "FSG1" | part u8) + 16
 
 Both entries exist from creation, one per partition; the one whose VMK nobody has yet is 48 random bytes. The mirror is
-renewed at unlock, at sealing and at lock: a lag is harmless, a lead is a rollback. A missing or foreign blob is
-"unknown", not a rollback.
+renewed behind an unlock, at sealing and at lock, if the generation is another one: a lag is harmless, a lead is a
+rollback. A missing or foreign blob is "unknown", not a rollback.
 """
 
 from typing import Final
 
 from fieldapp.vault.errors import KeystoreUnavailable
-from fieldapp.vault.keystore import GENERATION, Keystore, recall, remember_if_possible
+from fieldapp.vault.keystore import GENERATION, Opening, recall
 from sync.errors import PrimitiveError
 from sync.primitives import NONCE_SIZE, TAG_SIZE, aead_open, aead_seal, blake, random_bytes
 
@@ -20,13 +20,15 @@ BLOB_SIZE: Final = NONCE_SIZE + 8 + TAG_SIZE
 class GenerationMirror:
     """The keystore entry of one partition."""
 
-    def __init__(self, keystore: Keystore, vmk: bytes, vault_id: bytes, part: int) -> None:
+    def __init__(self, keystore: Opening, vmk: bytes, vault_id: bytes, part: int) -> None:
         self._keystore = keystore
         self._vault_id = vault_id
         self._part = part
         self._name = GENERATION[part]
         self._key = blake(b"fsv1 gen", vault_id, key=vmk)
         self._aad = b"FSG1" + bytes([part])
+        self._mirrored: int | None = None
+        """What was read and not written since: whether a write succeeded nobody says."""
 
     def under(self, vmk: bytes) -> "GenerationMirror":
         """Return the same entry under another key; what it holds is unknown until it is written."""
@@ -45,10 +47,14 @@ class GenerationMirror:
             plaintext = aead_open(self._key, blob[:NONCE_SIZE], blob[NONCE_SIZE:], self._aad)
         except (KeystoreUnavailable, PrimitiveError):
             return None
-        return int.from_bytes(plaintext, "little")
+        self._mirrored = int.from_bytes(plaintext, "little")
+        return self._mirrored
 
     def write(self, generation: int) -> None:
-        """Mirror a generation that is already durable on the disk."""
+        """Mirror a generation that is already durable on the disk; nothing to do when it is mirrored already."""
+        if generation == self._mirrored:
+            return
         nonce = random_bytes(NONCE_SIZE)
         ciphertext = aead_seal(self._key, nonce, generation.to_bytes(8, "little"), self._aad)
-        remember_if_possible(self._keystore, self._name, nonce + ciphertext)
+        self._mirrored = None
+        self._keystore.later(self._name, nonce + ciphertext)

@@ -1,7 +1,11 @@
 """The header in force together with what the keystore mirrors of it: seq and attempt record.
 
 The file is written first and the keystore second: a cut in between leaves a keystore that lags, which is harmless,
-never one that leads, which would look like a rollback.
+never one that leads, which would look like a rollback. Before a passphrase is stretched only the attempt record is
+written there; what follows the answer is owed (`Opening.later`) until `settle`, whatever was typed.
+
+`ds2` lies ready at all times: a fresh device secret for the next header that closes everything. So a wipe asks the
+keystore for nothing that other passphrases do not ask for, and the secret of its header has been kept for long.
 """
 
 import secrets
@@ -24,7 +28,7 @@ from fieldapp.vault.errors import (
 )
 from fieldapp.vault.header import Header, HeaderFile, header_id_of, new_header, valid_copies
 from fieldapp.vault.kdf import key_encryption_key
-from fieldapp.vault.keystore import Keystore
+from fieldapp.vault.keystore import Opening
 from fieldapp.vault.sheet import NO_DEVICE_SECRET, place_of
 from fieldapp.vault.slots import COUNT, SlotContent, open_slots, seal_slot
 from sync.primitives import KEY_SIZE, same
@@ -35,6 +39,9 @@ WIPE_AFTER: Final = "wpn"
 the count when the first notebook was last opened. The header has no place for it, and without a keystore whoever copies
 the files counts nothing anyway."""
 _LIMIT: Final = struct.Struct("<II")
+_COPIES: Final = 2
+_WRITES: Final = 2
+"""By so much an update raises the seq of a header: both copies are written."""
 _NO_SEQ: Final = 2**62
 """No header comes so far: a keystore that says so is damaged, and nothing is continued above it."""
 
@@ -42,7 +49,7 @@ _NO_SEQ: Final = 2**62
 class HeaderGuard:
     """The header of an existing vault. The caller holds the lock on v.db, which covers the header as well."""
 
-    def __init__(self, directory: Path, keystore: Keystore) -> None:
+    def __init__(self, directory: Path, keystore: Opening) -> None:
         """Load the header and repair its copies.
 
         A vault that was made without a keystore opens with one and without (`docs/adr/0043`). KeystoreUnavailable when
@@ -51,6 +58,8 @@ class HeaderGuard:
         """
         self._file = HeaderFile(directory / HEADER_FILE)
         self._keystore = keystore
+        self._spare: bytes | None = None
+        self._prepared = False
         raw = self._file.read()
         self._secret = self._device_secret(raw)
         try:
@@ -80,6 +89,7 @@ class HeaderGuard:
     def acknowledge(self) -> None:
         """End a rollback of which somebody was told: the header goes on above the seq that the keystore remembers."""
         if self.rolled_back:
+            self.settle()
             self._header = self._file.update(self._header, self._secret, above=self._mirrored_seq())
             self._behind = 0
             self._mirror_seq()
@@ -88,6 +98,32 @@ class HeaderGuard:
     def is_unguarded(self) -> bool:
         """Whether the device secret is zeros, as without a key store: then a sheet's slot opens like a passphrase's."""
         return same(self._secret, NO_DEVICE_SECRET)
+
+    def prepare(self) -> None:
+        """Ask the keystore, while a passphrase is stretched, for what any passphrase may need afterwards."""
+        if self.is_unguarded:
+            return
+        self._prepared = True
+        with suppress(KeystoreUnavailable):
+            keys.recall(self._keystore, WIPE_AFTER, _LIMIT.size)
+        self._spare = self._ready()
+
+    def _ready(self) -> bytes | None:
+        """Return the secret that lies ready, a fresh one where that cannot be used; None where the store keeps none."""
+        with suppress(KeystoreUnavailable):
+            held = keys.recall(self._keystore, keys.NEXT_DEVICE_KEY, KEY_SIZE)
+            if held is not None and not same(
+                held, self._secret
+            ):  # else used up by the header that is here now
+                return held
+        with suppress(KeystoreUnavailable):
+            return keys.next_device_key(self._keystore)
+        return None
+
+    def settle(self) -> None:
+        """Write what is owed to the keystore, behind the answer to an attempt. Never raises; idempotent."""
+        self._spare, self._prepared = None, False
+        self._keystore.settle()
 
     @property
     def wipes_now(self) -> bool:
@@ -113,11 +149,8 @@ class HeaderGuard:
         held: bytes | None = b""  # something else than what is wished, where it cannot be read
         with suppress(KeystoreUnavailable):
             held = keys.recall(self._keystore, WIPE_AFTER, _LIMIT.size)
-        with suppress(KeystoreUnavailable):
-            if wished is None and held is not None:
-                keys.forget(self._keystore, WIPE_AFTER)
-            elif wished is not None and wished != held:
-                keys.remember(self._keystore, WIPE_AFTER, wished)
+        if wished != held:
+            self._keystore.later(WIPE_AFTER, wished)
 
     def begin_attempt(self, now: int) -> None:
         """Count one attempt, durably, before anything is tried; UnlockDelayed when it is too early."""
@@ -147,13 +180,16 @@ class HeaderGuard:
             self._store_attempts(restarted)
 
     def end_attempt(self, now: int) -> None:
-        """Take back the count of an attempt that succeeded."""
-        self._store_attempts(self._before.succeeded(now))
+        """Take back the count of an attempt that succeeded; the keystore learns of it behind the answer."""
+        record = self._before.succeeded(now)
+        self._header = self._file.update(replace(self._header, attempts=record), self._secret)
+        self._mirror_seq()
+        self._keystore.later(keys.ATTEMPTS, record.pack())
 
     def fail_attempt(self) -> None:
         """Keep the count of an attempt that failed, with the writes of one that succeeded."""
         with suppress(StorageFailed):  # it is on the disk already
-            self._store_attempts(self._header.attempts)
+            self._header = self._file.update(self._header, self._secret)
 
     def open(self, stretched: bytes) -> tuple[int, SlotContent]:
         """Return the slot that a stretched passphrase opens, with its number; WrongPassphrase when there is none."""
@@ -194,25 +230,34 @@ class HeaderGuard:
         that nothing is stretched twice. StorageFailed when the disk refuses: then the old or the new header is in force.
         """
         old = self._header
-        secret = self._secret  # what opened before must not open any more, with a new secret or without
-        if not self.is_unguarded:
-            with suppress(KeystoreUnavailable):
-                secret = keys.next_device_key(self._keystore)
+        secret = self._next_secret()
         header = replace(new_header(old.parameters), salt=old.salt, attempts=self._before.succeeded(now))
         index = secrets.randbelow(COUNT)
         kek = key_encryption_key(stretched, secret, header.header_id)
         header = header.with_slot(index, seal_slot(kek, index, content, header.fixed))
         self._header = self._file.supersede(header, secret, old)
         self._secret = secret
+        if (
+            not self.is_unguarded
+        ):  # first: until then `ds2` alone opens this header, which the next start finds out
+            self._keystore.later(keys.DEVICE_KEY, secret)
+            self._keystore.later(keys.INSTALL_ID, header.header_id)
         self.set_wipe_after(0)  # there is nothing left that guessing could reach
         self._mirror_seq()
-        keys.remember_if_possible(self._keystore, keys.ATTEMPTS, header.attempts.pack())
-        if not self.is_unguarded:
-            keys.remember_if_possible(self._keystore, keys.INSTALL_ID, header.header_id)
-            with suppress(KeystoreUnavailable):
-                keys.remember(self._keystore, keys.DEVICE_KEY, secret)
-                keys.forget(self._keystore, keys.NEXT_DEVICE_KEY)
+        self._keystore.later(keys.ATTEMPTS, header.attempts.pack())
         return index
+
+    def _next_secret(self) -> bytes:
+        """Return the secret of a header under which nothing of before opens; that of today where there is no other."""
+        if self.is_unguarded:
+            return self._secret
+        if self._prepared:  # one that could not be made then is not asked for by a wipe alone
+            return self._spare or self._secret
+        with suppress(KeystoreUnavailable):
+            # While the keystore has the secret of this header as `ds2` only, that must not be written over.
+            if same(keys.recall_key(self._keystore, keys.DEVICE_KEY), self._secret):
+                return keys.next_device_key(self._keystore)
+        return self._secret
 
     def set_sheet(self, index: int, content: SlotContent, stretched: bytes) -> None:
         """Write the slot of the recovery sheet that belongs to slot `index`, and open it once, from the disk.
@@ -242,17 +287,25 @@ class HeaderGuard:
         return key_encryption_key(stretched, self._secret, self._header.header_id)
 
     def _update(self, header: Header) -> None:
+        self._keystore.settle()
         self._header = self._file.update(header, self._secret)
         self._mirror_seq()
 
     def _mirror_seq(self) -> None:
         # A header that was put back stays as far behind as it was found: some guesses later it would not show.
         seq = max(self._header.seq + self._behind, self._mirrored_seq())
-        keys.remember_if_possible(self._keystore, keys.HEADER_SEQ, seq.to_bytes(8, "little"))
+        self._keystore.later(keys.HEADER_SEQ, seq.to_bytes(8, "little"))
 
     def _store_attempts(self, record: AttemptRecord) -> None:
-        self._update(replace(self._header, attempts=record))
-        keys.remember_if_possible(self._keystore, keys.ATTEMPTS, record.pack())
+        """Write a record durably to both places, before anything is tried."""
+        if self.rolled_back:
+            # First, with room for this write and the one at the end: wherever it is cut, it stays behind.
+            seq = max(self._header.seq + self._behind + 2 * _WRITES, self._mirrored_seq())
+            with suppress(KeystoreUnavailable):
+                keys.remember(self._keystore, keys.HEADER_SEQ, seq.to_bytes(8, "little"))
+        self._header = self._file.update(replace(self._header, attempts=record), self._secret)
+        with suppress(KeystoreUnavailable):
+            keys.remember(self._keystore, keys.ATTEMPTS, record.pack())
 
     def _attempts(self) -> AttemptRecord:
         """Return the larger of the two records; a keystore entry that is none does not count."""
@@ -277,10 +330,11 @@ class HeaderGuard:
         A header under zeros whose id the keystore knows was rewritten by somebody: it counts as damaged. Nothing could be
         gained by it either, since no slot of another secret opens in it.
         """
-        unguarded = bool(valid_copies(raw, NO_DEVICE_SECRET))
+        unguarded = valid_copies(raw, NO_DEVICE_SECRET)
         try:
-            self._settle_secret(raw)
             held = keys.recall(self._keystore, keys.DEVICE_KEY, KEY_SIZE)
+            if len(unguarded) < _COPIES and (held is None or len(valid_copies(raw, held)) < _COPIES):
+                held = self._settled(raw) or held
         except KeystoreUnavailable:
             if unguarded:
                 return NO_DEVICE_SECRET
@@ -296,15 +350,19 @@ class HeaderGuard:
             return keys.recall(self._keystore, keys.INSTALL_ID, 16) == header_id_of(raw)
         return False
 
-    def _settle_secret(self, raw: bytes) -> None:
-        """End a replacement of the header that a power cut interrupted: `ds2` counts once a copy is under it."""
+    def _settled(self, raw: bytes) -> bytes | None:
+        """End a replacement of the header that a power cut interrupted: `ds2` counts once a copy is under it.
+
+        Asked only where a copy is not under what is known: while both are, `ds2` is nothing but the next secret.
+        """
         waiting = keys.recall(self._keystore, keys.NEXT_DEVICE_KEY, KEY_SIZE)
-        if waiting is None:
-            return
-        if valid_copies(raw, waiting):
-            keys.remember(self._keystore, keys.DEVICE_KEY, waiting)
-        with suppress(KeystoreUnavailable):  # what stays opens nothing, and is forgotten at a later start
-            keys.forget(self._keystore, keys.NEXT_DEVICE_KEY)
+        found = {} if waiting is None else valid_copies(raw, waiting)
+        if waiting is None or not found:
+            return None
+        keys.remember(self._keystore, keys.DEVICE_KEY, waiting)
+        newest = max(found.values(), key=lambda header: header.seq)
+        self._keystore.later(keys.INSTALL_ID, newest.header_id)
+        return waiting
 
     def _refuse_foreign_keystore(self, raw: bytes) -> None:
         owner = keys.recall(self._keystore, keys.INSTALL_ID, 16)

@@ -1,13 +1,17 @@
 """What the operating system keeps for a vault, and how the vault asks for it.
 
-Names: `ds` 32-byte device secret, `ds2` the next one while a header is being replaced, `bk` 32-byte outbox key, `iid`
-the header's id (so that what survives an uninstallation is recognised as foreign), `seq` highest header seq, `att`
-attempt record, `gen0`, `gen1` the sealed generation of each partition.
+Names: `ds` 32-byte device secret, `ds2` the next one, which lies ready for the next header that replaces this one, `bk`
+32-byte outbox key, `iid` the header's id (so that what survives an uninstallation is recognised as foreign), `seq`
+highest header seq, `att` attempt record, `gen0`, `gen1` the sealed generation of each partition.
 
 A keystore that raises or returns nothing never makes the vault erase or recreate anything.
+
+Some key stores take 40 ms for a call. So a vault is opened through an `Opening`: each entry is asked for once, and what
+may lag is written behind the answer, by `settle`. From then on nothing is held, and every call goes through.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Protocol, TypeVar
 
 from fieldapp.vault.errors import KeystoreUnavailable
@@ -54,6 +58,66 @@ class NoKeystore:
         """Forget nothing."""
 
 
+class Opening:
+    """A key store as a vault that is being opened sees it, until `settle`. Not for several threads at once.
+
+    The caller holds the lock on v.db meanwhile: nobody else changes entries of this folder. What must be durable before
+    something else is written by `set` and `delete`, which never wait.
+    """
+
+    def __init__(self, keystore: Keystore) -> None:
+        self._keystore = keystore
+        self._held: dict[str, bytes | None] | None = {}
+        self._owed: dict[str, bytes | None] = {}
+
+    def get(self, name: str) -> bytes | None:
+        """Return the value, asked for at most once before `settle`; what is owed counts as written."""
+        if self._held is not None and name in self._held:
+            return self._held[name]
+        value = self._keystore.get(name)
+        if self._held is not None:
+            self._held[name] = value
+        return value
+
+    def set(self, name: str, value: bytes) -> None:
+        """Store a value now, durably. The next device secret is asked for again: what comes back is what counts."""
+        self._forget(name)
+        self._keystore.set(name, value)
+        if self._held is not None and name != NEXT_DEVICE_KEY:
+            self._held[name] = value
+
+    def delete(self, name: str) -> None:
+        """Forget a value now."""
+        self._forget(name)
+        self._keystore.delete(name)
+
+    def later(self, name: str, value: bytes | None) -> None:
+        """Store a value, or forget it for None, behind the answer; at once after `settle`.
+
+        Only for what may lag, or is found again at the next start: a keystore that refuses must not stop an officer.
+        """
+        self._owed[name] = value
+        if self._held is None:
+            self.settle()
+        else:
+            self._held[name] = value
+
+    def settle(self) -> None:
+        """Write what is owed, in its order, and hold nothing any more. Never raises; idempotent."""
+        owed, self._owed, self._held = self._owed, {}, None
+        for name, value in owed.items():
+            with suppress(KeystoreUnavailable):
+                if value is None:
+                    forget(self._keystore, name)
+                else:
+                    remember(self._keystore, name, value)
+
+    def _forget(self, name: str) -> None:
+        self._owed.pop(name, None)
+        if self._held is not None:
+            self._held.pop(name, None)
+
+
 def recall(keystore: Keystore, name: str, size: int) -> bytes | None:
     """Read a value of exactly `size` bytes; None when there is none. KeystoreUnavailable for anything else."""
     value = _ask(lambda: keystore.get(name))
@@ -78,14 +142,6 @@ def remember(keystore: Keystore, name: str, value: bytes) -> None:
 def forget(keystore: Keystore, name: str) -> None:
     """Delete a value; KeystoreUnavailable when the keystore refuses."""
     _ask(lambda: keystore.delete(name))
-
-
-def remember_if_possible(keystore: Keystore, name: str, value: bytes) -> None:
-    """Store a mirror whose lag is harmless: a keystore that refuses must not stop an officer."""
-    try:
-        remember(keystore, name, value)
-    except KeystoreUnavailable:
-        return
 
 
 def next_device_key(keystore: Keystore) -> bytes:

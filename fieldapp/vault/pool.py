@@ -93,16 +93,20 @@ class Pool:
     def _assemble(self, pieces: Mapping[tuple[bytes, int], Sequence[tuple[int, Fragment]]]) -> None:
         """Keep the highest whole version of each record; every other fragment is reported as damaged."""
         for record_id, version in sorted(pieces):
-            group = sorted(pieces[record_id, version], key=lambda item: item[1].index)
-            cells = tuple(n for n, _ in group)
+            group = sorted(pieces[record_id, version], key=_index_of)
+            cells = tuple([n for n, _ in group])
             self.versions[record_id] = version
-            record = join(fragment for _, fragment in group)
+            record = join([fragment for _, fragment in group])
             if record is None:
                 self.damaged.append(DamagedCells(cells, record_id))
                 continue
             if record_id in self.places:
                 self.damaged.append(DamagedCells(self.places[record_id].cells, record_id))
             self.places[record_id] = _Place(record, cells)
+
+
+def _index_of(piece: tuple[int, Fragment]) -> int:
+    return piece[1].index
 
 
 class Staged:

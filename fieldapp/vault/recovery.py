@@ -6,7 +6,7 @@
 
 The header's MAC cannot be checked without the device secret: what makes the header's fields good is that the slot
 opens, since they are all bound into it. `finish` writes a header of its own under a fresh device secret. The keystore
-holds that one as `ds2` until both copies are written: whatever instant the power fails at, the next start finds either
+holds that one as `ds2` before the first copy is written: whatever instant the power fails at, the next start finds either
 the old header under `ds` or a new copy under `ds2`. No other slot is taken over, so every other word is set again.
 A keystore that fails behind the new header does not get another chance to keep the vault closed: it is left out.
 
@@ -23,7 +23,7 @@ from fieldapp.vault.errors import KeystoreUnavailable, NoVault, VaultDamaged, Wr
 from fieldapp.vault.guard import HEADER_FILE, HeaderGuard
 from fieldapp.vault.header import Header, HeaderFile, new_header
 from fieldapp.vault.kdf import key_encryption_key, stretch
-from fieldapp.vault.keystore import Keystore
+from fieldapp.vault.keystore import Keystore, Opening
 from fieldapp.vault.second import is_second
 from fieldapp.vault.sheet import NO_DEVICE_SECRET, place_of, read_code
 from fieldapp.vault.slots import COUNT, SlotContent, open_slots, seal_slot, unused_slot
@@ -99,31 +99,34 @@ class Recovery:
             secret = keys.next_device_key(self._keystore)
             stretched = stretch(passphrase, blank.salt, blank.parameters)
             written = self._file.supersede(_with_door(blank, stretched, secret, content), secret, old)
+            keystore = Opening(self._keystore)
             try:
-                guard = self._confirmed(written)
+                self._confirm(written)
+                guard = HeaderGuard(self._directory, keystore)
             except (KeystoreUnavailable, VaultDamaged):
                 # No sheet opens what was written: it must not depend on a keystore that fails. Its id stays that one's.
                 blank = replace(new_header(old.parameters), salt=blank.salt)
                 without = _with_door(blank, stretched, NO_DEVICE_SECRET, content)
                 self._file.supersede(without, NO_DEVICE_SECRET, written)
-                guard = HeaderGuard(self._directory, self._keystore)
-            attempt = UnlockAttempt(self._directory, self._keystore, self._store, guard)
+                keystore = Opening(self._keystore)
+                guard = HeaderGuard(self._directory, keystore)
+            attempt = UnlockAttempt(self._directory, keystore, self._store, guard)
         except BaseException:
             self.abandon()
             raise
-        return attempt.finish(stretched, now)
+        return attempt.finished(stretched, now)
 
-    def _confirmed(self, header: Header) -> HeaderGuard:
-        """Have the keystore keep what belongs to a header that is written, and load that."""
+    def _confirm(self, header: Header) -> None:
+        """Have the keystore keep what belongs to a header that is written."""
         keys.remember(self._keystore, keys.INSTALL_ID, header.header_id)
         # The mirrors of the old header would delay, or look like a rollback.
         keys.remember(self._keystore, keys.HEADER_SEQ, bytes(8))
         keys.remember(self._keystore, keys.ATTEMPTS, header.attempts.pack())
-        return HeaderGuard(self._directory, self._keystore)
 
     def _finish_second(self, opened: "_Opened", passphrase: str, now: int) -> Vault:
+        keystore = Opening(self._keystore)
         try:
-            guard = HeaderGuard(self._directory, self._keystore)
+            guard = HeaderGuard(self._directory, keystore)
             header = guard.header
             if open_slots(opened.kek, header.slots, header.fixed) is None:
                 raise WrongRecoveryCode("only in an older header")
@@ -132,11 +135,11 @@ class Recovery:
             guard.set_slots(
                 {index: guard.seal(index, opened.content, stretched), opened.sheet: unused_slot()}
             )
-            attempt = UnlockAttempt(self._directory, self._keystore, self._store, guard)
+            attempt = UnlockAttempt(self._directory, keystore, self._store, guard)
         except BaseException:
             self.abandon()
             raise
-        return attempt.finish(stretched, now)
+        return attempt.finished(stretched, now)
 
     def abandon(self) -> None:
         """Give up and release the files; nothing has changed. Idempotent."""

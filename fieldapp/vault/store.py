@@ -95,6 +95,10 @@ class CellStore:
                 raise reason from None
             raise OutboxUnavailable("not a database of cells") from None
 
+    def count(self) -> int:
+        """Return how many cells v.db has, both partitions together; VaultDamaged when it is no database."""
+        return len(self._numbers("main", None))
+
     def read(self, schema: str = "main", *, part: int | None = None) -> dict[int, bytes | None]:
         """Return all cells, or those of one partition, by number; None for one whose page cannot be read.
 

@@ -1,26 +1,30 @@
-"""Open an existing vault in three steps, so that the slow one can run in any thread.
+"""Open an existing vault in steps, so that the slow one can run in any thread.
 
     attempt = UnlockAttempt.begin(directory, keystore, now)   # counts the attempt, durably
     stretched = attempt.stretch(passphrase)                   # Argon2id: slow, thread-safe
+    attempt.prepare()                                         # meanwhile: all that needs no passphrase
     vault = attempt.finish(stretched, now)                    # or WrongPassphrase
+    vault.settle()                                            # behind the answer: what the key store is owed
 
 `UnlockAttempt.search` begins one where nobody may see whether a word is tried (the notes in front of the lock): a word
 that cannot be a passphrase, or comes too early, is not `counted`, costs the same work, and `decline` ends it.
 
 Whatever the passphrase is - the first, the second, the wipe passphrase or a wrong one - an attempt costs one Argon2id,
-eight commitments, one decryption, and the same reads and writes of the files. A wrong one changes nothing but the
-attempt record. The wipe passphrase exchanges the header in place of counting its success: from then on nothing of the
-first notebook opens, and `forced.finish_wipe` overwrites it after the second one is shown. Where the centre wishes it, so
-does one wrong passphrase too many, with a fresh notebook in place of the second one.
+eight commitments, one decryption of a slot and one for every cell of a partition (`even`), the same reads and writes of
+the files, and until the answer the same calls of the key store in the same order (docs/adr/0051). A wrong one changes
+nothing but the attempt record. The wipe passphrase exchanges the header in place of counting its success: from then on
+nothing of the first notebook opens, and `forced.finish_wipe` overwrites it after the second one is shown. Where the
+centre wishes it, so does one wrong passphrase too many, with a fresh notebook in place of the second one.
 """
 
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from fieldapp.vault import even
 from fieldapp.vault import keystore as keys
 from fieldapp.vault.cells import CELL_SIZE, BoxCipher
 from fieldapp.vault.errors import (
@@ -29,21 +33,22 @@ from fieldapp.vault.errors import (
     OutboxUnavailable,
     StorageFailed,
     UnsupportedVault,
+    VaultBusy,
     VaultDamaged,
     VaultError,
     WrongPassphrase,
 )
-from fieldapp.vault.generation import GenerationMirror
+from fieldapp.vault.generation import BLOB_SIZE, GenerationMirror
 from fieldapp.vault.guard import HEADER_FILE, HeaderGuard
 from fieldapp.vault.kdf import stretch
-from fieldapp.vault.keystore import Keystore
+from fieldapp.vault.keystore import Keystore, Opening
 from fieldapp.vault.outbox_file import BOX_FILE, load_box
 from fieldapp.vault.partition import Partition, first_root, tags_of
 from fieldapp.vault.pool import Pool
 from fieldapp.vault.rotation import in_force
 from fieldapp.vault.second import is_second, is_understood, new_second
 from fieldapp.vault.slots import SlotContent, SlotKind, SlotState
-from fieldapp.vault.store import CellStore
+from fieldapp.vault.store import BLOCK, CellStore
 from fieldapp.vault.vault import OpenFiles, Rollback, Vault
 from sync.primitives import KEY_SIZE, random_bytes, same
 
@@ -52,11 +57,25 @@ _FEW: Final = 16
 """Cells written at a time where the disk has no room for the journal of a whole partition: 64 KB."""
 
 
+@dataclass(slots=True)
+class _Ahead:
+    """What was read before anybody knew whether the passphrase opens something."""
+
+    blobs: dict[int, bytes | None] = field(default_factory=dict)
+    """All cells of v.db; none where they cannot be read, or are too many to hold for nothing (a desk)."""
+    box_key: bytes = b""
+    box: Pool | None = None
+    """v.box under `box_key`, if any of it opens."""
+    attached: bool = False
+    busy: VaultBusy | None = None
+
+
 class UnlockAttempt:
     """One attempt to unlock. It holds the lock on v.db until `finish` or `abandon`."""
 
-    def __init__(self, directory: Path, keystore: Keystore, store: CellStore, guard: HeaderGuard) -> None:
+    def __init__(self, directory: Path, keystore: Opening, store: CellStore, guard: HeaderGuard) -> None:
         """Use `UnlockAttempt.begin`."""
+        self._ahead: _Ahead | None = None
         self._directory = directory
         self._keystore = keystore
         self._store = store
@@ -99,6 +118,7 @@ class UnlockAttempt:
     def decline(self, stretched: bytes) -> None:
         """End an attempt that is not counted: the work of a wrong passphrase. Whatever opens is not looked at."""
         try:
+            self.prepare()
             _ = self._guard.find(stretched), self._guard.wipes_now
             self._same_work()
         finally:
@@ -111,9 +131,9 @@ class UnlockAttempt:
             if (directory / CELLS_FILE).exists() and not unfinished:
                 raise VaultDamaged("header is missing")
             raise NoVault("no header")
-        store = CellStore(directory / CELLS_FILE)
+        store, opening = CellStore(directory / CELLS_FILE), Opening(keystore)
         try:
-            return cls(directory, keystore, store, HeaderGuard(directory, keystore))
+            return cls(directory, opening, store, HeaderGuard(directory, opening))
         except BaseException:
             store.close()
             raise
@@ -123,12 +143,50 @@ class UnlockAttempt:
         header = self._guard.header
         return stretch(passphrase, header.salt, header.parameters)
 
+    def prepare(self) -> None:
+        """Read what every passphrase needs, as if none of it could be known: files and key store. Idempotent.
+
+        On the thread that has the files, while another one stretches; `finish` does it if nobody has. What goes wrong
+        here comes out there, in its place.
+        """
+        if self._ahead is not None:
+            return
+        ahead = self._ahead = _Ahead()
+        self._guard.prepare()
+        for name in keys.GENERATION:
+            with suppress(KeystoreUnavailable):
+                keys.recall(self._keystore, name, BLOB_SIZE)
+        with suppress(VaultDamaged):
+            if self._store.count() <= 2 * BLOCK:
+                ahead.blobs = self._store.read()
+        try:
+            self._store.attach(self._directory / BOX_FILE)
+            ahead.attached = True
+        except VaultBusy as busy:
+            ahead.busy = busy.with_traceback(None)
+        except OutboxUnavailable:
+            pass
+        known = self._known_outbox_key()
+        if ahead.attached and known is not None:
+            with suppress(VaultDamaged):
+                box = load_box(self._store, known, "box")
+                if box.places or box.free:  # else another key than the key store's counts, if any
+                    ahead.box_key, ahead.box = known, box
+
+    def finished(self, stretched: bytes, now: int) -> Vault:
+        """Open the vault and settle what that leaves to be written: for whoever shows nothing in between."""
+        vault = self.finish(stretched, now)
+        vault.settle()
+        return vault
+
     def finish(self, stretched: bytes, now: int, *, erases: bool = True) -> Vault:
         """Open the vault; WrongPassphrase, VaultBusy, VaultDamaged or UnsupportedVault end the attempt.
 
-        Without `erases` a wrong one is counted and never one too many: it need not have been meant as a passphrase.
+        `Vault.settle` is to follow, behind whatever is shown. Without `erases` a wrong one is counted and never one too
+        many: it need not have been meant as a passphrase.
         """
         try:
+            self.prepare()
             # Both are asked whatever was typed.
             found, too_many = self._guard.find(stretched), self._guard.wipes_now and erases
             if found is None and not too_many:
@@ -153,25 +211,40 @@ class UnlockAttempt:
         return vault
 
     def _same_work(self) -> None:
-        """Read and write for a wrong passphrase what a right one costs, and keep nothing of it."""
+        """Read, open and write for a wrong passphrase what a right one costs, and keep nothing of it."""
+        part = secrets.randbelow(2)
         with suppress(VaultDamaged):
-            self._store.read(part=secrets.randbelow(2))
-        self._load_box(self._known_outbox_key())
+            even.open_nothing(self._blobs(part), part)
+        self._box(self._known_outbox_key())
         self._guard.fail_attempt()
 
     def abandon(self) -> None:
         """Give up and release the files; the attempt stays counted. Idempotent."""
+        self._ahead = None
+        self._guard.settle()
         self._store.close()
+
+    def _blobs(self, part: int) -> dict[int, bytes | None]:
+        """Return the cells of a partition; VaultDamaged when not one can be read."""
+        found = {n: blob for n, blob in self._now().blobs.items() if n % 2 == part}
+        return found if any(found.values()) else self._store.read(part=part)
+
+    def _now(self) -> _Ahead:
+        """What was prepared; ValueError before."""
+        if self._ahead is None:
+            raise ValueError("not prepared")
+        return self._ahead
 
     def _load(self, index: int, content: SlotContent, stretched: bytes, now: int) -> Vault:
         rekeying, second = content.state is SlotState.REKEYING, is_second(content)
         if content.kind is not SlotKind.OPEN or (rekeying and second):
             raise UnsupportedVault("kind or state of the slot")
-        blobs = self._store.read(part=content.part)
+        blobs = self._blobs(content.part)
         content = in_force(content, blobs)
         if rekeying and content.state is SlotState.NORMAL:
             self._guard.rewrap(index, content, stretched)
         partition = self._load_partition(content, blobs, now)
+        even.fill_up(partition)
         mirror = GenerationMirror(self._keystore, content.vmk, content.vault_id, content.part)
         remembered = mirror.read()
         root = partition.root
@@ -183,11 +256,10 @@ class UnlockAttempt:
         own = partition.pool.places.get(content.vault_id)
         told = second and is_understood(own.record if own else None, self._guard.behind)
         if root is None or second:
-            outbox_key = self._known_outbox_key()
+            box = self._box(self._known_outbox_key())
         else:
-            outbox_key = root.outbox_key
-            self._restore_outbox_key(outbox_key)
-        box = self._load_box(outbox_key)
+            self._restore_outbox_key(root.outbox_key)
+            box = self._box(root.outbox_key)
         if second:
             # Read like the first one's, and given back at once: the sender of a locked device goes on with it.
             self._store.detach()
@@ -238,27 +310,33 @@ class UnlockAttempt:
     def _root_over(self, content: SlotContent, cells: Mapping[int, bytes | None], now: int) -> bytes:
         return first_root(content, tags_of(cells, content.part), random_bytes(KEY_SIZE), now)
 
-    def _known_outbox_key(self) -> bytes:
-        """Return the outbox key as the keystore knows it, a random one when it does not."""
+    def _known_outbox_key(self) -> bytes | None:
+        """Return the outbox key as the keystore knows it, None when it does not."""
         with suppress(KeystoreUnavailable):
-            return keys.recall(self._keystore, keys.OUTBOX_KEY, KEY_SIZE) or random_bytes(KEY_SIZE)
-        return random_bytes(KEY_SIZE)
+            return keys.recall(self._keystore, keys.OUTBOX_KEY, KEY_SIZE)
+        return None
 
-    def _load_box(self, outbox_key: bytes) -> Pool | None:
-        """Open v.box; None when it does not open, because the records must be usable without it."""
-        try:
-            self._store.attach(self._directory / BOX_FILE)
-            return load_box(self._store, outbox_key, "box")
-        except (OutboxUnavailable, VaultDamaged):
+    def _box(self, outbox_key: bytes | None) -> Pool | None:
+        """Return v.box; None when it does not open, because the records must be usable without it. VaultBusy.
+
+        Where the keystore's key opens nothing of it every passphrase tries once more: with the notebook's, or in vain.
+        """
+        ahead = self._now()
+        if ahead.busy is not None:
+            raise ahead.busy
+        if ahead.box is not None and (outbox_key is None or same(outbox_key, ahead.box_key)):
+            return ahead.box
+        if not ahead.attached:
             return None
+        with suppress(VaultDamaged):
+            return load_box(self._store, outbox_key or random_bytes(KEY_SIZE), "box")
+        return None
 
     def _restore_outbox_key(self, outbox_key: bytes) -> None:
         """Give a keystore that lost bk, or keeps something else in its place, the key that the locked sender needs."""
-        held = None
-        with suppress(KeystoreUnavailable):
-            held = keys.recall(self._keystore, keys.OUTBOX_KEY, KEY_SIZE)
+        held = self._known_outbox_key()
         if held is None or not same(held, outbox_key):
-            keys.remember_if_possible(self._keystore, keys.OUTBOX_KEY, outbox_key)
+            self._keystore.later(keys.OUTBOX_KEY, outbox_key)
 
 
 def unlock(directory: Path, passphrase: str, keystore: Keystore, *, now: int) -> Vault:
@@ -269,4 +347,4 @@ def unlock(directory: Path, passphrase: str, keystore: Keystore, *, now: int) ->
     except BaseException:
         attempt.abandon()
         raise
-    return attempt.finish(stretched, now)
+    return attempt.finished(stretched, now)

@@ -290,6 +290,7 @@ class Vault:
         counted from the passphrase's slot.
         """
         files = self._open()
+        files.guard.settle()
         files.guard.begin_attempt(now)
         stretched = self.stretch(passphrase)
         index, content = files.guard.open(stretched)
@@ -313,6 +314,11 @@ class Vault:
         """What is open, for the operations on both notebooks (`forced`); VaultLocked."""
         return self._open()
 
+    def settle(self) -> None:
+        """Write what unlocking has left for the key store, behind what is shown; idempotent, nothing once locked."""
+        if self._files is not None:
+            self._files.guard.settle()
+
     def lock(self) -> None:
         """Drop the keys and records and close the files; idempotent."""
         files, self._files = self._files, None
@@ -320,6 +326,7 @@ class Vault:
             return
         try:
             mirror(files)
+            files.guard.settle()
         finally:
             files.store.close()
 
@@ -338,6 +345,7 @@ class Vault:
         if box_blobs or ends_rollback:
             files.rollback = replace(files.rollback, records=False)
             mirror(files)
+            files.guard.settle()  # at once, also right behind an unlock
         if ends_rollback and not is_second(files.content):
             with suppress(StorageFailed):  # the records are written: the header is told of once more
                 self.acknowledge_rollback(now)

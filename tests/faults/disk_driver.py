@@ -45,6 +45,7 @@ from fieldapp.vault import (
     VaultError,
     WrongPassphrase,
     create,
+    even,
     exists,
 )
 from fieldapp.vault import vault as vault_module
@@ -73,6 +74,8 @@ Change = Callable[[Notebook], Awaitable[object]]
 
 vault_module.stretch = cache(stretch)
 """Argon2id is slow and no part of what fails here: what this process has stretched its forks know."""
+even.CELLS = 0
+"""Nor are cells that are opened for nothing."""
 
 
 def unlock(folder: Path, stretched: Sequence[bytes]) -> Vault:

@@ -41,6 +41,7 @@ from fieldapp.vault import (
     WrongRecoveryCode,
     create,
     erase,
+    even,
     finish_rekey,
     finish_wipe,
     kdf,
@@ -95,7 +96,11 @@ def make_small() -> None:
 
 
 def replace_argon2id(put: Callable[[Any, str, Any], None] = setattr) -> None:
-    """Use `quick` in this process; a test gives `monkeypatch.setattr`, so that it ends with the test."""
+    """Use `quick` in this process; a test gives `monkeypatch.setattr`, so that it ends with the test.
+
+    Cells that are opened for nothing are left out as well: they touch neither disk nor key store.
+    """
+    put(even, "CELLS", 0)
     for module in (kdf, unlocking, vault_module, recovery):
         put(module, "stretch", quick)
 

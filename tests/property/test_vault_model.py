@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from fieldapp.vault import partition as partition_module
 from fieldapp.vault.cells import BoxCipher, RecordCipher
 from fieldapp.vault.generation import GenerationMirror
+from fieldapp.vault.keystore import Opening
 from fieldapp.vault.outbox_file import BOX_CELLS, OutboxEntry, load_box
 from fieldapp.vault.partition import Partition
 from fieldapp.vault.root import ChainState
@@ -50,11 +52,12 @@ def opened(directory: Path, keystore: MemoryKeystore) -> Vault:
     store = CellStore(directory / "v.db")
     store.attach(directory / "v.box")
     partition = Partition.load(CONTENT, store.read(part=CONTENT.part), 1)
-    mirror = GenerationMirror(keystore, CONTENT.vmk, CONTENT.vault_id, CONTENT.part)
+    keys = Opening(keystore)
+    mirror = GenerationMirror(keys, CONTENT.vmk, CONTENT.vault_id, CONTENT.part)
     assert partition.root is not None
     older = partition.root.generation < (mirror.read() or 0)
     box = load_box(store, partition.root.outbox_key, "box")
-    guard = None
+    guard = SimpleNamespace(settle=keys.settle)
     return Vault(
         OpenFiles(
             store,

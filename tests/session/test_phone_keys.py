@@ -126,7 +126,7 @@ async def test_a_phone_keeps_the_secret_with_the_only_safe_options(device: Devic
         assert not ios.get("synchronizable", False)
     await set_up(device)
     names = {name.rpartition(".")[2] for name in device.phone.values}
-    assert names == {"ds", "bk", "iid", "seq", "att", "gen0", "gen1"}
+    assert names == {"ds", "ds2", "bk", "iid", "seq", "att", "gen0", "gen1"}
     assert {len(text) for text in device.phone.values.values()} == {88}
     assert {name.partition(".")[0] for name in device.phone.values} == {"notebook"}
     assert (device.folder / ID_FILE).exists()
@@ -225,7 +225,11 @@ async def test_the_new_secret_is_confirmed_before_the_header_depends_on_it(
         await app.screen.wait_for(lambda: app.state.notebook is not None)
         await rest(app)
     assert seen == [True]
-    assert not [name for name in device.phone.values if name.endswith(".ds2")]
+    in_use, ready = (
+        next(text for name, text in device.phone.values.items() if name.endswith(entry))
+        for entry in (".ds", ".ds2")
+    )
+    assert in_use != ready
 
 
 async def test_the_outbox_key_is_at_hand_while_the_phones_own_lock_is_on(device: Device) -> None:

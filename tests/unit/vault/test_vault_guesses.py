@@ -263,7 +263,7 @@ def cut(*_args: object) -> None:
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("place", [(CellStore, "write"), (CellStore, "attach")])
+@pytest.mark.parametrize("place", [(CellStore, "write"), (CellStore, "detach")])
 def test_a_power_cut_after_the_header_is_finished_at_the_next_start(
     device: Path, monkeypatch: pytest.MonkeyPatch, place: tuple[type, str]
 ) -> None:

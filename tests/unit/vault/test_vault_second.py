@@ -226,7 +226,7 @@ def test_the_wipe_passphrase_leaves_nothing_that_opens_and_the_outbox_whole(
         with pytest.raises(VaultDamaged):
             cipher.open(n, blob)
     store.lock()
-    assert "ds2" not in device.keystore.values
+    assert device.keystore.values["ds2"] != device.keystore.values["ds"], "a fresh one lies ready"
     with OutboxFile.open(device.directory, device.keystore.values["bk"]) as box:
         assert box.entries() == [ENTRY]
 
