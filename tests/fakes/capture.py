@@ -1,5 +1,6 @@
 """A camera and a microphone that a test plays: what a client would answer, and what it was asked for."""
 
+import asyncio
 from typing import Any
 
 import flet_audio_recorder
@@ -57,10 +58,14 @@ class PlayedMicrophone:
         self.allowed: bool | Exception = True
         self.stopped = 0
         self.sent = 0
+        self.asks: asyncio.Event | None = None
+        """Set when the worker has answered the system's question."""
 
         async def start(recorder: flet_audio_recorder.AudioRecorder, *args: object) -> bool:
             assert args == (), "no path: nothing is written"
             self.recorder, self.sent = recorder, 0
+            if self.asks is not None:
+                await self.asks.wait()
             if isinstance(self.allowed, Exception):
                 raise self.allowed
             return self.allowed

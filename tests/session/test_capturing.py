@@ -284,6 +284,24 @@ async def test_without_a_usable_microphone_one_line_says_so(
         assert "choose-file" in app.session.identifiers()
 
 
+async def test_a_microphone_that_is_allowed_after_a_cover_is_let_go_at_once(
+    tmp_path: Path, microphone: PlayedMicrophone, platform: dict[str, Any]
+) -> None:
+    microphone.asks = asyncio.Event()
+    async with device(tmp_path, Work.OUTREACH) as app:
+        await to_the_files(app)
+        await app.tap("record-sound")
+        starting = asyncio.create_task(app.session.press("sound-start"))
+        await app.session.wait_for(lambda: microphone.recorder is not None)
+        await app.session.press("cover")
+        await app.session.settle(30)
+        assert app.state.place.screen is Screen.LOCK
+        before = microphone.stopped
+        microphone.asks.set()
+        await starting
+        await app.session.wait_for(lambda: microphone.stopped > before)
+
+
 @pytest.mark.parametrize("without", ["packages", "platform"])
 async def test_nothing_is_offered_where_there_can_be_none(
     without: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: dict[str, Any]

@@ -54,19 +54,24 @@ class Microphone:
                 options=[recorders.IosAudioCategoryOption.DEFAULT_TO_SPEAKER]
             ),
         )
-        self._recorder = recorders.AudioRecorder(
+        recorder: Any = recorders.AudioRecorder(
             configuration=form, on_stream=lambda event: hear(event.sequence, event.chunk)
         )
-        self.opening, self.refused = True, True
+        self._recorder = recorder
+        self.opening, self.refused, begun = True, False, False
         try:
-            self.refused = not await self._recorder.start_recording()
+            begun = await recorder.start_recording()
         except (RuntimeError, TimeoutError):  # what the client could not do, in its own words
             pass
         finally:
             self.opening = False
-        if self.refused:
-            self.release()
-            raise MicrophoneUnusable
+        if begun and self._recorder is recorder:
+            return
+        # Whoever left or locked while the system was still asking must not leave an open microphone behind.
+        self.refused = not begun
+        self._recorder = recorder
+        await self.close()
+        raise MicrophoneUnusable
 
     async def close(self) -> None:
         """Stop listening, once what was heard has been handed over. Never fails, and waits for nobody who is gone."""
