@@ -78,7 +78,7 @@ def photo_taking(state: FieldState, owner: bytes, label: str, covers: bool, clos
     if unusable:
         return _without(state, covers, close)
     if taken is None or looking:
-        return _finder(state, covers, trying, trying.of, keep, cannot, close)
+        return _finder(state, covers, trying, keep, cannot, close)
 
     async def turn() -> None:
         await keep(Frame(taken.frame.data, taken.frame.turns + 1, taken.frame.mirrored))
@@ -104,7 +104,6 @@ def _finder(
     state: FieldState,
     covers: bool,
     trying: Trying,
-    attempt: Callable[..., Handler],
     keep: Callable[[Frame], Awaitable[None]],
     on_unusable: Callable[[], None],
     close: Handler,
@@ -159,7 +158,7 @@ def _finder(
             primary_button(
                 state,
                 t("Take it"),
-                attempt(take) if ready else None,
+                trying.of(take) if ready else None,
                 icon=ft.Icons.CAMERA_ALT_OUTLINED,
                 identifier="photo-take",
             )
