@@ -243,7 +243,8 @@ async def test_what_was_said_is_kept_whatever_ends_a_recording(
             await app.session.wait_for(lambda: len(files(app)) == 1)
         else:
             assert app.state.notebook is None
-            await app.state.unlock(PASSPHRASE)
+            await app.state.gate.lock()  # waits for a lock that is still under way
+            app.state.notebook = await app.state.gate.unlock(PASSPHRASE)
         (kept,) = files(app)
         assert kept.size == HEAD + 3 * RATE
 
@@ -285,8 +286,9 @@ async def test_without_a_usable_microphone_one_line_says_so(
         assert "choose-file" in app.session.identifiers()
 
 
-async def test_a_microphone_that_is_allowed_after_a_cover_is_let_go_at_once(
-    tmp_path: Path, microphone: PlayedMicrophone, platform: dict[str, Any]
+@pytest.mark.parametrize("way", ["cover", "back"])
+async def test_a_microphone_that_is_allowed_after_the_worker_left_is_let_go_at_once(
+    way: str, tmp_path: Path, microphone: PlayedMicrophone, platform: dict[str, Any]
 ) -> None:
     microphone.asks = asyncio.Event()
     async with device(tmp_path, Work.OUTREACH) as app:
@@ -294,9 +296,10 @@ async def test_a_microphone_that_is_allowed_after_a_cover_is_let_go_at_once(
         await app.tap("record-sound")
         starting = asyncio.create_task(app.session.press("sound-start"))
         await app.session.wait_for(lambda: microphone.recorder is not None)
-        await app.session.press("cover")
+        await app.session.press(way)
         await app.session.settle(30)
-        assert app.state.place.screen is Screen.LOCK
+        assert app.state.instead is None
+        assert (app.state.place.screen is Screen.LOCK) is (way == "cover")
         before = microphone.stopped
         microphone.asks.set()
         await starting

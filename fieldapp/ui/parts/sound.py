@@ -82,7 +82,7 @@ def sound_taking(
         [*content, *trying.shown()],
         title=state.t("Sound") if state.quiet else state.t("Record sound"),
         covers=covers,
-        on_back=trying.of(back),
+        on_back=back,  # also while the system is still asking about the microphone
         bottom=[bottom],
     )
 
