@@ -70,10 +70,13 @@ OpenApp = Callable[..., "AppWindow"]
 
 Scheme = Literal["light", "dark"]
 LOOKS: Final[list[tuple[bool, Scheme]]] = [(True, "light"), (True, "dark"), (False, "light"), (False, "dark")]
-"""(phone, scheme): every screen of a walk is photographed in all four."""
+"""(phone, scheme): in the long form every screen of a walk is photographed in all four."""
 
-SHORT_LOOKS: Final = LOOKS if os.environ.get("FIELDAPP_LONG") else [LOOKS[0], LOOKS[3]]
-"""Both widths and both schemes, in all four pairs only in the long form: for long walks beside the main way."""
+_LONG: Final = bool(os.environ.get("FIELDAPP_LONG"))
+SHORT_LOOKS: Final = LOOKS if _LONG else [LOOKS[0], LOOKS[3]]
+"""Both widths and both schemes."""
+DESK_LOOK: Final = LOOKS if _LONG else [LOOKS[3]]
+"""As a desk stands there most of the time: for its longest walks."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

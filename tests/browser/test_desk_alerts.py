@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.browser.conftest import SHORT_LOOKS, AppProcess, AppWindow, OpenApp, Scheme
+from tests.browser.conftest import DESK_LOOK, AppProcess, AppWindow, OpenApp, Scheme
 from tests.browser.test_desk import create
 
 
@@ -14,7 +14,7 @@ def alert(window: AppWindow, words: str) -> None:
     window.click(rows.filter(has_text=words).last)
 
 
-@pytest.mark.parametrize(("phone", "scheme"), SHORT_LOOKS)
+@pytest.mark.parametrize(("phone", "scheme"), DESK_LOOK)
 def test_alerts_and_decisions(
     start_app: Callable[[str], AppProcess], open_window: OpenApp, phone: bool, scheme: Scheme
 ) -> None:

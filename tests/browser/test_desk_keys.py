@@ -7,7 +7,7 @@ import pytest
 
 from fieldapp.keys_command import load_request, sign_request
 from fieldapp.system import SystemClock
-from tests.browser.conftest import SHORT_LOOKS, AppProcess, AppWindow, OpenApp, Scheme
+from tests.browser.conftest import DESK_LOOK, AppProcess, AppWindow, OpenApp, Scheme
 
 PASSPHRASE = "made up canoe lantern gravel sixty"
 
@@ -47,7 +47,7 @@ def create(window: AppWindow, media: list[Path]) -> list[str]:
     return words
 
 
-@pytest.mark.parametrize(("phone", "scheme"), SHORT_LOOKS)
+@pytest.mark.parametrize(("phone", "scheme"), DESK_LOOK)
 def test_two_of_three_sign_a_renewal(
     start_app: Callable[[str], AppProcess],
     open_window: OpenApp,
