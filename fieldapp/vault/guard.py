@@ -26,7 +26,14 @@ from fieldapp.vault.errors import (
     VaultDamaged,
     WrongPassphrase,
 )
-from fieldapp.vault.header import Header, HeaderFile, header_id_of, new_header, valid_copies
+from fieldapp.vault.header import (
+    Header,
+    HeaderFile,
+    header_id_of,
+    new_header,
+    one_is_damaged,
+    valid_copies,
+)
 from fieldapp.vault.kdf import key_encryption_key
 from fieldapp.vault.keystore import Opening
 from fieldapp.vault.sheet import NO_DEVICE_SECRET, place_of
@@ -62,6 +69,7 @@ class HeaderGuard:
         self._prepared = False
         raw = self._file.read()
         self._secret = self._device_secret(raw)
+        self._tell_of_repair(raw)
         try:
             self._header = self._file.load(self._secret)
         except VaultDamaged:
@@ -112,12 +120,15 @@ class HeaderGuard:
         """Return the secret that lies ready, a fresh one where that cannot be used; None where the store keeps none."""
         with suppress(KeystoreUnavailable):
             held = keys.recall(self._keystore, keys.NEXT_DEVICE_KEY, KEY_SIZE)
-            if held is not None and not same(
-                held, self._secret
-            ):  # else used up by the header that is here now
+            if held is not None and not same(held, self._secret):
                 return held
+        return self._next_made()
+
+    def _next_made(self) -> bytes | None:
+        """Have the keystore hold a fresh `ds2`; None where it refuses, or where `ds2` alone may open this header."""
         with suppress(KeystoreUnavailable):
-            return keys.next_device_key(self._keystore)
+            if same(keys.recall_key(self._keystore, keys.DEVICE_KEY), self._secret):
+                return keys.next_device_key(self._keystore)
         return None
 
     def settle(self) -> None:
@@ -237,11 +248,11 @@ class HeaderGuard:
         header = header.with_slot(index, seal_slot(kek, index, content, header.fixed))
         self._header = self._file.supersede(header, secret, old)
         self._secret = secret
-        if (
-            not self.is_unguarded
-        ):  # first: until then `ds2` alone opens this header, which the next start finds out
-            self._keystore.later(keys.DEVICE_KEY, secret)
+        if not self.is_unguarded:
+            # These first: until `ds` is written `ds2` alone opens this header, which the next start finds out. The id
+            # comes before it, for once `ds` is written nothing at a start asks whether it is the right one.
             self._keystore.later(keys.INSTALL_ID, header.header_id)
+            self._keystore.later(keys.DEVICE_KEY, secret)
         self.set_wipe_after(0)  # there is nothing left that guessing could reach
         self._mirror_seq()
         self._keystore.later(keys.ATTEMPTS, header.attempts.pack())
@@ -253,11 +264,7 @@ class HeaderGuard:
             return self._secret
         if self._prepared:  # one that could not be made then is not asked for by a wipe alone
             return self._spare or self._secret
-        with suppress(KeystoreUnavailable):
-            # While the keystore has the secret of this header as `ds2` only, that must not be written over.
-            if same(keys.recall_key(self._keystore, keys.DEVICE_KEY), self._secret):
-                return keys.next_device_key(self._keystore)
-        return self._secret
+        return self._next_made() or self._secret
 
     def set_sheet(self, index: int, content: SlotContent, stretched: bytes) -> None:
         """Write the slot of the recovery sheet that belongs to slot `index`, and open it once, from the disk.
@@ -334,7 +341,7 @@ class HeaderGuard:
         try:
             held = keys.recall(self._keystore, keys.DEVICE_KEY, KEY_SIZE)
             if len(unguarded) < _COPIES and (held is None or len(valid_copies(raw, held)) < _COPIES):
-                held = self._settled(raw) or held
+                held = self._settled(raw, held) or held
         except KeystoreUnavailable:
             if unguarded:
                 return NO_DEVICE_SECRET
@@ -350,19 +357,39 @@ class HeaderGuard:
             return keys.recall(self._keystore, keys.INSTALL_ID, 16) == header_id_of(raw)
         return False
 
-    def _settled(self, raw: bytes) -> bytes | None:
+    def _settled(self, raw: bytes, known: bytes | None) -> bytes | None:
         """End a replacement of the header that a power cut interrupted: `ds2` counts once a copy is under it.
 
-        Asked only where a copy is not under what is known: while both are, `ds2` is nothing but the next secret.
+        Asked only where a copy is not under what is `known`: while both are, `ds2` is nothing but the next secret. One
+        that cannot be read closes nothing where the other copy is damaged and not of another header.
         """
-        waiting = keys.recall(self._keystore, keys.NEXT_DEVICE_KEY, KEY_SIZE)
+        try:
+            waiting = keys.recall(self._keystore, keys.NEXT_DEVICE_KEY, KEY_SIZE)
+        except KeystoreUnavailable:
+            if known is None or not one_is_damaged(raw, known):
+                raise
+            return None
         found = {} if waiting is None else valid_copies(raw, waiting)
         if waiting is None or not found:
             return None
-        keys.remember(self._keystore, keys.DEVICE_KEY, waiting)
         newest = max(found.values(), key=lambda header: header.seq)
-        self._keystore.later(keys.INSTALL_ID, newest.header_id)
+        with suppress(KeystoreUnavailable):
+            keys.remember(self._keystore, keys.INSTALL_ID, newest.header_id)
+        keys.remember(self._keystore, keys.DEVICE_KEY, waiting)
         return waiting
+
+    def _tell_of_repair(self, raw: bytes) -> None:
+        """Raise the seq in the keystore before a header that was put back is repaired, which raises its own by one.
+
+        Else whoever damages a copy at every start lets it catch up. One write behind is what a damaged copy leaves.
+        """
+        found = sorted(valid_copies(raw, self._secret).values(), key=lambda header: header.seq)
+        if self.is_unguarded or not found or (len(found) == _COPIES and found[0].says_what(found[1])):
+            return
+        mirrored = self._mirrored_seq()
+        if mirrored > found[-1].seq + 1:
+            with suppress(KeystoreUnavailable):
+                keys.remember(self._keystore, keys.HEADER_SEQ, (mirrored + 1).to_bytes(8, "little"))
 
     def _refuse_foreign_keystore(self, raw: bytes) -> None:
         owner = keys.recall(self._keystore, keys.INSTALL_ID, 16)

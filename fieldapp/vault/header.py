@@ -77,6 +77,10 @@ class Header:
         """Return this header with one slot exchanged; the others stay where their commitments bind them."""
         return replace(self, slots=(*self.slots[:index], slot, *self.slots[index + 1 :]))
 
+    def says_what(self, other: "Header") -> bool:
+        """Tell whether two copies differ in nothing but their seq: then neither is repaired."""
+        return replace(other, seq=self.seq) == self
+
 
 def new_header(parameters: KdfParameters) -> Header:
     """Return a header with seq 0, fresh id and salt, and eight unused slots."""
@@ -141,7 +145,7 @@ class HeaderFile:
             raise VaultDamaged("no valid header copy")
         current = max(found, key=lambda index: found[index].seq)
         header, other = found[current], found.get(1 - current)
-        if other is None or replace(other, seq=header.seq) != header:
+        if other is None or not header.says_what(other):
             header = replace(header, seq=header.seq + 1)
             self._write(1 - current, header, device_secret)
         return header
@@ -218,6 +222,18 @@ def valid_copies(data: bytes, device_secret: bytes) -> dict[int, Header]:
         with contextlib.suppress(VaultDamaged):
             found[index] = parse_copy(copy, device_secret)
     return found
+
+
+def one_is_damaged(data: bytes, device_secret: bytes) -> bool:
+    """Tell whether one copy is whole under `device_secret` and the other one is damaged, not of another header."""
+    found = valid_copies(data, device_secret)
+    if len(found) != 1:
+        return False
+    ((index, whole),) = found.items()
+    try:
+        return parse_unchecked(_copies(data)[1 - index]).header_id == whole.header_id
+    except VaultDamaged:
+        return True
 
 
 def _copies(data: bytes) -> tuple[bytes, bytes]:

@@ -80,10 +80,10 @@ class Opening:
         return value
 
     def set(self, name: str, value: bytes) -> None:
-        """Store a value now, durably. The next device secret is asked for again: what comes back is what counts."""
+        """Store a value now, durably. Device secrets are asked for again: what comes back is what counts."""
         self._forget(name)
         self._keystore.set(name, value)
-        if self._held is not None and name != NEXT_DEVICE_KEY:
+        if self._held is not None and name not in (DEVICE_KEY, NEXT_DEVICE_KEY):
             self._held[name] = value
 
     def delete(self, name: str) -> None:
