@@ -291,7 +291,8 @@ class Gate:
             await self._close()
             try:
                 notebook = await self._open(await self._recovered(code, passphrase), passphrase)
-                await self.pad.forget()  # nothing else opens it any more
+                if not notebook.book.is_second:  # else the first one's PIN is what it was
+                    await self.pad.forget()  # nothing else opens it any more
                 return notebook
             finally:
                 self.send_while_locked()

@@ -339,6 +339,25 @@ async def test_a_pin_opens_from_the_search_box_and_other_words_cost_the_same(
         assert app.state.place.screen is Screen.HOME
 
 
+async def test_the_sheet_of_a_second_notebook_hides_no_pin_of_the_first_one(tmp_path: Path) -> None:
+    """It exchanges the words of its own notebook only: the first one's PIN opens from the search box as before."""
+    code = "0123456789ABCDEFGHJKMNPQRS"
+    async with phone(tmp_path, MemoryKeystore()) as app:
+        await enrol(app)
+        await set_pin(app)
+        await app.state.open.book.set_word(SlotKind.OPEN, PIN, OTHER_PIN)
+        await lock(app)
+        await type_pin(app, OTHER_PIN)
+        await app.state.open.book.set_recovery(OTHER_PIN, code)
+        await app.gate.recover(code, NEW)
+        assert app.gate.notebook is not None
+        assert app.gate.notebook.book.is_second
+        await app.gate.lock()
+        assert app.gate.pad.tried
+        assert await app.gate.search(PIN) is not None
+        assert not app.gate.notebook.book.is_second
+
+
 async def test_a_hint_that_is_lost_hides_no_pin_from_a_lock_screen_and_comes_back(tmp_path: Path) -> None:
     keystore = MemoryKeystore()
     async with phone(tmp_path, keystore) as app:
