@@ -91,7 +91,10 @@ class HeaderGuard:
 
     @property
     def behind(self) -> int:
-        """By how many seqs the header is older: the same at every start until `acknowledge`, 0 where it is not."""
+        """By how many seqs the header is older, 0 where it is not: until `acknowledge` never less at a later start.
+
+        The same, unless an attempt was cut off, or ended with a wrong passphrase inside an open notebook.
+        """
         return self._behind
 
     def acknowledge(self) -> None:
@@ -248,12 +251,12 @@ class HeaderGuard:
         header = header.with_slot(index, seal_slot(kek, index, content, header.fixed))
         self._header = self._file.supersede(header, secret, old)
         self._secret = secret
+        self.set_wipe_after(0)  # there is nothing left that guessing could reach
         if not self.is_unguarded:
-            # These first: until `ds` is written `ds2` alone opens this header, which the next start finds out. The id
-            # comes before it, for once `ds` is written nothing at a start asks whether it is the right one.
+            # Until `ds` is written `ds2` alone opens this header, which the next start finds out. So `ds` comes after
+            # what that start does as well, and nobody would do later.
             self._keystore.later(keys.INSTALL_ID, header.header_id)
             self._keystore.later(keys.DEVICE_KEY, secret)
-        self.set_wipe_after(0)  # there is nothing left that guessing could reach
         self._mirror_seq()
         self._keystore.later(keys.ATTEMPTS, header.attempts.pack())
         return index
@@ -373,6 +376,8 @@ class HeaderGuard:
         if waiting is None or not found:
             return None
         newest = max(found.values(), key=lambda header: header.seq)
+        with suppress(KeystoreUnavailable):
+            keys.forget(self._keystore, WIPE_AFTER)  # a first notebook that is still there says it anew
         with suppress(KeystoreUnavailable):
             keys.remember(self._keystore, keys.INSTALL_ID, newest.header_id)
         keys.remember(self._keystore, keys.DEVICE_KEY, waiting)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fieldapp.vault import KeystoreUnavailable, UnlockAttempt, UnlockDelayed, unlock
+from fieldapp.vault import KeystoreUnavailable, UnlockAttempt, UnlockDelayed, WrongPassphrase, unlock
 from fieldapp.vault.attempts import AttemptRecord
 from fieldapp.vault.header import COPY_SIZE
 from tests.fakes.keystore import MemoryKeystore
@@ -21,6 +21,27 @@ def damage_copy(directory: Path, copy: int, data: bytes = bytes(512)) -> None:
     with (directory / "v.hdr").open("r+b") as file:
         file.seek(copy * COPY_SIZE + 1024)
         file.write(data)
+
+
+def wiped_until(device: Device, writes: int) -> None:
+    """Wipe, and kill the process after so many writes of the key store behind the answer."""
+
+    class Cut(MemoryKeystore):
+        left = writes
+
+        def _check(self, *, changing: bool = False) -> None:
+            if changing:
+                if not self.left:
+                    raise KeyboardInterrupt
+                self.left -= 1
+
+    attempt = UnlockAttempt.begin(device.directory, device.keystore, NOW + 1)
+    vault = attempt.finish(attempt.stretch(WIPE), NOW + 1)
+    cut = Cut(device.keystore.values)
+    vault.opened.guard._keystore._keystore = cut
+    with suppress(KeyboardInterrupt):
+        vault.settle()
+    vault.opened.store.close()
 
 
 @pytest.mark.parametrize("copy", [0, 1])
@@ -75,22 +96,7 @@ def test_a_key_store_that_loses_ds_without_a_word_never_loses_what_opens_the_hea
 def test_wherever_it_is_cut_behind_a_wipe_the_key_store_learns_whose_header_it_is(
     device: Device, writes: int
 ) -> None:
-    class Cut(MemoryKeystore):
-        left = writes
-
-        def _check(self, *, changing: bool = False) -> None:
-            if changing:
-                if not self.left:
-                    raise KeyboardInterrupt
-                self.left -= 1
-
-    attempt = UnlockAttempt.begin(device.directory, device.keystore, NOW + 1)
-    vault = attempt.finish(attempt.stretch(WIPE), NOW + 1)
-    cut = Cut(device.keystore.values)
-    vault.opened.guard._keystore._keystore = cut
-    with suppress(KeyboardInterrupt):
-        vault.settle()
-    vault.opened.store.close()
+    wiped_until(device, writes)
     again = unlock(device.directory, WIPE, device.keystore, now=NOW + 2)
     header_id = again.opened.guard.header.header_id
     again.lock()
@@ -133,3 +139,19 @@ def test_a_copy_that_is_damaged_is_no_header_that_was_put_back(device: Device, c
         vault = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW + step)
         assert not vault.rollback
         vault.lock()
+
+
+@pytest.mark.parametrize("writes", range(4))
+def test_wherever_it_is_cut_behind_a_wipe_guesses_erase_the_second_notebook_never(
+    device: Device, writes: int
+) -> None:
+    """What a centre wished of the first notebook ends with it: nobody could withdraw it from the second one."""
+    vault = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW)
+    vault.set_wipe_after(10)
+    vault.lock()
+    wiped_until(device, writes)
+    unlock(device.directory, WIPE, device.keystore, now=NOW + 2).lock()
+    device.keystore.values["att"] = AttemptRecord(10).pack()
+    with pytest.raises(WrongPassphrase):
+        unlock(device.directory, "a guess among many others", device.keystore, now=NOW + 3)
+    assert opens(device.directory, device.keystore, WIPE) == [b"plausible"]
