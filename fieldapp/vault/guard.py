@@ -380,7 +380,8 @@ class HeaderGuard:
             keys.forget(self._keystore, WIPE_AFTER)  # a first notebook that is still there says it anew
         with suppress(KeystoreUnavailable):
             keys.remember(self._keystore, keys.INSTALL_ID, newest.header_id)
-        keys.remember(self._keystore, keys.DEVICE_KEY, waiting)
+        with suppress(KeystoreUnavailable):  # `ds2` stays until it is certain that `ds` is the same
+            keys.remember(self._keystore, keys.DEVICE_KEY, waiting)
         return waiting
 
     def _tell_of_repair(self, raw: bytes) -> None:

@@ -30,6 +30,7 @@ from fieldapp.vault.slots import COUNT, SlotContent, open_slots, seal_slot, unus
 from fieldapp.vault.store import CellStore
 from fieldapp.vault.unlocking import CELLS_FILE, UnlockAttempt
 from fieldapp.vault.vault import Vault
+from sync.primitives import same
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class Recovery:
             written = self._file.supersede(_with_door(blank, stretched, secret, content), secret, old)
             keystore = Opening(self._keystore)
             try:
-                self._confirm(written)
+                self._confirm(written, secret)
                 guard = HeaderGuard(self._directory, keystore)
             except (KeystoreUnavailable, VaultDamaged):
                 # No sheet opens what was written: it must not depend on a keystore that fails. Its id stays that one's.
@@ -116,12 +117,15 @@ class Recovery:
             raise
         return attempt.finished(stretched, now)
 
-    def _confirm(self, header: Header) -> None:
-        """Have the keystore keep what belongs to a header that is written."""
+    def _confirm(self, header: Header, secret: bytes) -> None:
+        """Have the keystore keep what belongs to a header that is written, and give back its secret as `ds`."""
         keys.remember(self._keystore, keys.INSTALL_ID, header.header_id)
         # The mirrors of the old header would delay, or look like a rollback.
         keys.remember(self._keystore, keys.HEADER_SEQ, bytes(8))
         keys.remember(self._keystore, keys.ATTEMPTS, header.attempts.pack())
+        keys.remember(self._keystore, keys.DEVICE_KEY, secret)
+        if not same(keys.recall_key(self._keystore, keys.DEVICE_KEY), secret):
+            raise KeystoreUnavailable("keystore entry ds is not kept")
 
     def _finish_second(self, opened: "_Opened", passphrase: str, now: int) -> Vault:
         keystore = Opening(self._keystore)

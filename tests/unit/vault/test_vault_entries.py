@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from fieldapp.vault import KeystoreUnavailable, UnlockAttempt, UnlockDelayed, WrongPassphrase, unlock
+from fieldapp.vault import (
+    KeystoreUnavailable,
+    Recovery,
+    UnlockAttempt,
+    UnlockDelayed,
+    WrongPassphrase,
+    erase,
+    new_code,
+    unlock,
+)
 from fieldapp.vault.attempts import AttemptRecord
 from fieldapp.vault.header import COPY_SIZE
 from tests.fakes.keystore import MemoryKeystore
@@ -155,3 +164,43 @@ def test_wherever_it_is_cut_behind_a_wipe_guesses_erase_the_second_notebook_neve
     with pytest.raises(WrongPassphrase):
         unlock(device.directory, "a guess among many others", device.keystore, now=NOW + 3)
     assert opens(device.directory, device.keystore, WIPE) == [b"plausible"]
+
+
+def test_a_key_store_that_refuses_ds_for_ever_closes_nothing_after_a_wipe(device: Device) -> None:
+    """There is no sheet for what a wipe opens: where `ds2` can be read it is enough."""
+
+    class Stubborn(MemoryKeystore):
+        def set(self, name: str, value: bytes) -> None:
+            if name == "ds":
+                raise OSError("the keystore of this test keeps its ds")
+            super().set(name, value)
+
+    keystore = Stubborn(device.keystore.values)
+    unlock(device.directory, WIPE, keystore, now=NOW + 1).lock()
+    for step in range(3):
+        vault = unlock(device.directory, WIPE, keystore, now=NOW + 10 + step)
+        assert [record.payload for record in vault.records()] == [b"plausible"]
+        vault.lock()
+    erase(unlock(device.directory, WIPE, keystore, now=NOW + 20), NOW + 20)
+    unlock(device.directory, WIPE, keystore, now=NOW + 21).lock()
+
+
+def test_a_sheet_binds_nothing_to_a_key_store_that_does_not_keep_ds(device: Device) -> None:
+    class Forgetful(MemoryKeystore):
+        def set(self, name: str, value: bytes) -> None:
+            if name != "ds":
+                super().set(name, value)
+
+    code = new_code()
+    vault = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW)
+    vault.set_recovery(PASSPHRASE, code, NOW)
+    vault.lock()
+    recovery = Recovery.begin(device.directory, Forgetful(device.keystore.values))
+    recovery.open(code)
+    vault = recovery.finish("words of after the sheet", NOW + 1)
+    assert not vault.is_bound
+    vault.lock()
+    device.keystore.values.clear()
+    vault = unlock(device.directory, "words of after the sheet", device.keystore, now=NOW + 2)
+    assert [record.payload for record in vault.records()] == [b"kept"]
+    vault.lock()
