@@ -120,7 +120,7 @@ def _easy(pin: str) -> bool:
         or groups <= half  # 112233, 111222
         or all(after in _BESIDE[before] for before, after in itertools.pairwise(pin))  # 147896, 321478
         or any(pin.startswith(pin[n:]) for n in range(1, half + 1))  # 121212, 1231231
-        or pin == pin[::-1]
+        or digits == digits[::-1]  # 123321
         or _LONG_DATES.search(pin) is not None
         or (len(pin) == PIN_DIGITS[0] and _SHORT_DATES.fullmatch(pin) is not None)
         or float(zxcvbn(pin)["guesses_log10"]) < PIN_LOG10

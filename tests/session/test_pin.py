@@ -298,6 +298,9 @@ async def test_the_other_words_may_be_pins_beside_a_pin_and_only_then(tmp_path: 
         await use_pin_again(app, OTHER_PIN)
         assert "Done and tested" in said(app)
         await book.set_word(SlotKind.WIPE_THEN_OPEN, PIN, WIPE_PIN, OTHER_PIN)
+        await go_home(app)
+        await app.press("settings", "pin")
+        assert "Choose one that is far from your other PINs" in said(app), "the app does not know them"
         await lock(app)
         await type_pin(app, OTHER_PIN)
         second = app.state.open.book
