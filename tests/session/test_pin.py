@@ -301,6 +301,10 @@ async def test_the_other_words_may_be_pins_beside_a_pin_and_only_then(tmp_path: 
         await go_home(app)
         await app.press("settings", "pin")
         assert "Choose one that is far from your other PINs" in said(app), "the app does not know them"
+        await app.screen.fill("Old PIN", PIN)
+        await use_pin_again(app, WIPE_PIN)
+        assert "This one cannot be used here." in said(app)
+        assert "Choose another one." in said(app)
         await lock(app)
         await type_pin(app, OTHER_PIN)
         second = app.state.open.book
