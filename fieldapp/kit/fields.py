@@ -7,7 +7,7 @@ victim's name. Every field here has them off, and no field offers to be filled i
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import flet as ft
 
@@ -16,6 +16,10 @@ from fieldapp.kit.buttons import icon_button
 from fieldapp.kit.interface import Handler, Interface
 from fieldapp.kit.text import right_to_left
 from fieldapp.services.passphrases import PIN_DIGITS
+
+PIN_SIGNS: Final = "[0-9\u0660-\u0669\u06f0-\u06f9\uff10-\uff19]"
+"""What a field for a PIN lets through: a keyboard for Arabic or Persian may type no other digits than its own, and a wide
+one those of CJK. `passphrases.meant` reads them all."""
 
 
 def typed(keep: Callable[[str], object]) -> Handler:
@@ -204,7 +208,7 @@ def pin_field(
 ) -> ft.Control:
     """A PIN: digits only, in large type on the keyboard of digits; hidden while it is typed, with a button that shows it.
 
-    `attempts` as in `password_field`.
+    They may be of another script than Latin, see `PIN_SIGNS`. `attempts` as in `password_field`.
     """
     field = _field(
         ui,
@@ -214,7 +218,7 @@ def pin_field(
         password=True,
         can_reveal_password=True,
         keyboard_type=ft.KeyboardType.NUMBER,
-        input_filter=ft.InputFilter(r"[0-9]"),
+        input_filter=ft.InputFilter(PIN_SIGNS),
         max_length=PIN_DIGITS[1],
         counter="",
         on_change=on_change,

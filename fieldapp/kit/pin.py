@@ -22,7 +22,7 @@ def pin_chooser(ui: Interface, on_choose: Choose, words: str, choice: Choice) ->
     again, set_again = ft.use_state("")
     asked, set_asked = ft.use_state(False)
     weakness = passphrases.judge(first, choice).weakness
-    alike = compare_digest(first.encode(), again.encode())
+    alike = compare_digest(passphrases.meant(first).encode(), passphrases.meant(again).encode())
 
     async def go_on() -> None:
         set_asked(True)

@@ -4,7 +4,8 @@ Independent of what is unlocked. The application says what locking means (`on_lo
 unlocked; everything that may end that is here:
 
 - INACTIVE (focus lost) veils at once: it is the last state whose picture the client still paints. RESUME lifts. What
-  is unlocked while the focus is elsewhere comes up veiled.
+  is unlocked while the focus is elsewhere comes up veiled. A tap or Enter on the lock screen shows that somebody is back
+  as well: a RESUME that never came must not leave it blank after every unlock.
 - HIDE and PAUSE start the time in the background; when it is over the app locks.
 - No tap and no key for the idle time locks. A process timer checks, whether or not events arrive, and every
   event checks first, so that a machine woken from sleep shows nothing before it locks.
@@ -54,6 +55,8 @@ _NO_ACTIVITY: Final = frozenset(
     }
 )
 """Events that come without a person: of the device, and of a camera or a sound that goes on by itself."""
+_BY_HAND: Final = frozenset({"click", "submit", "tap"})
+"""Events of somebody who sees the screen and touches it."""
 _TURNS: Final = {"Arrow Left": False, "Arrow Right": True}
 """Keys that turn pages, and whether forward."""
 
@@ -201,6 +204,10 @@ class Presence:
             if was_unlocked and not self._unlocked:
                 return  # it was meant for a screen that is no longer there
             self._active_at = self._clock()
+        if event_name in _BY_HAND and not (self._unlocked or self._locking):
+            # Whoever opens it is here, also where a system has not said that they came back.
+            self._away = False
+            self._hidden_at = None
         await self._dispatch(control_id, event_name, event_data)
 
     async def _on_lifecycle(self, event: ft.AppLifecycleStateChangeEvent) -> None:

@@ -177,17 +177,20 @@ def recovery_form(
 ) -> ft.Control:
     """Ask for the code of the newest sheet, then for a new passphrase, and open with them.
 
-    A code that was `found` before is not asked for again. `keep_code` gets the one that was typed, and "" when it opens
-    nothing: a screen that was blank for a moment begins anew with what was kept.
+    A code that was `found` before is not asked for again; a part of one stands in the field. `keep_code` gets what is
+    typed, letter by letter, and "" when it opens nothing: a screen that was blank for a moment begins anew with it.
     """
     t = ui.t
     typed_code, set_typed_code = ft.use_state(found)
-    entered, set_entered = ft.use_state(bool(found))
+    entered, set_entered = ft.use_state(_is_code(found))
     wrong = isinstance(trying.error, WrongRecoveryCode)
+
+    def keep(code: str) -> None:
+        set_typed_code(code)
+        keep_code(code)
 
     async def go_on() -> None:
         trying.clear()
-        keep_code(typed_code)
         set_entered(True)
 
     async def choose(passphrase: str) -> None:
@@ -217,7 +220,7 @@ def recovery_form(
         ui,
         [
             large(ui, t("The code on the sheet")),
-            _code_field(ui, typed_code, set_typed_code, error),
+            _code_field(ui, typed_code, keep, error),
             primary_button(ui, t("Continue"), handler, identifier="recover-next"),
         ],
     )

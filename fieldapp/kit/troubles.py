@@ -38,6 +38,9 @@ def vault_trouble(t: Translator, error: vault.VaultError) -> Trouble:
             return Trouble(
                 t("That code does not open this."), unchanged, t("Compare it with the newest sheet.")
             )
+        case vault.PassphraseTaken():
+            # Not what it opens: whoever looks on need not learn that something else is here.
+            return Trouble(t("This one cannot be used here."), unchanged, t("Choose another one."))
         case vault.UnlockDelayed():
             return Trouble(t("Too many wrong passphrases."), unchanged, t("Wait a while, then try again."))
         case vault.VaultBusy():

@@ -112,7 +112,7 @@ class Gate:
 
         The attempt is counted on the disk before the passphrase is tried. A notebook that is open is locked first.
         """
-        return await self._to_the_end(self._unlock(passphrase))
+        return await self._to_the_end(self._unlock(passphrases.meant(passphrase)))
 
     async def search(self, word: str) -> Notebook | None:
         """Try a word from the search box of the notes in front of the lock: the notebook it opens, or None.
@@ -122,7 +122,7 @@ class Gate:
         searches learn which it was, or that the storage does not answer. However many there are, none of them erases:
         whoever looks for a sentence in the notes has not guessed, and a notebook that opens by it would betray them.
         """
-        return await self._to_the_end(self._search(word))
+        return await self._to_the_end(self._search(passphrases.meant(word)))
 
     async def is_sheet(self, word: str) -> bool:
         """Tell whether a word from the search box is the code of the recovery sheet; nothing changes or is counted.
@@ -291,8 +291,8 @@ class Gate:
             await self._close()
             try:
                 notebook = await self._open(await self._recovered(code, passphrase), passphrase)
-                if not notebook.book.is_second:  # else the first one's PIN is what it was
-                    await self.pad.forget()  # nothing else opens it any more
+                # Not forgotten: the sheet of a second notebook leaves the first one's PIN, and both must look alike.
+                await self.pad.prefer_letters()
                 return notebook
             finally:
                 self.send_while_locked()

@@ -262,12 +262,17 @@ class DeviceBook(ChunkBook):
 
         InputError for a weak one; KeystoreUnavailable when it cannot be noted that digits are typed; see `Book`.
         """
+        old, new = passphrases.meant(old), passphrases.meant(new)
         if passphrases.judge(new, self.choice).weakness:
             raise InputError("This passphrase is not strong enough.")
         async with self._opening.changing(digits=passphrases.is_pin(new)):
             await super().change_passphrase(old, new)
         self._opening = replace(self._opening, by_pin=passphrases.is_pin(new))
         self.changes.ring()
+
+    async def set_recovery(self, passphrase: str, code: str) -> None:
+        """See `Book.set_recovery`; a PIN in the digits of any script."""
+        await super().set_recovery(passphrases.meant(passphrase), code)
 
     # --- In need ---------------------------------------------------------------------------------------
 
@@ -299,6 +304,7 @@ class DeviceBook(ChunkBook):
         """
         if not self.may_set_words:
             raise InputError("This device is not enrolled yet.")
+        passphrase, word, other = (passphrases.meant(known) for known in (passphrase, word, other))
         if passphrases.judge(word, self.choice_beside(passphrase)).weakness:
             raise InputError("This passphrase is not strong enough.")
         if any(passphrases.too_close(word, known) for known in (passphrase, other)):
@@ -312,7 +318,7 @@ class DeviceBook(ChunkBook):
 
     async def remove_word(self, kind: SlotKind, passphrase: str) -> None:
         """Let the second or the wipe passphrase open nothing any more; WrongPassphrase, UnlockDelayed, StorageFailed."""
-        await self._worker.run(self._words.remove, kind, passphrase, self.clock.now())
+        await self._worker.run(self._words.remove, kind, passphrases.meant(passphrase), self.clock.now())
         self.changes.ring()
 
     @property
@@ -328,7 +334,7 @@ class DeviceBook(ChunkBook):
         """
         if not self.may_change_keys:
             raise InputError("This device is not enrolled yet.")
-        await self._worker.run(rekey, self._vault, passphrase, code, self.clock.now())
+        await self._worker.run(rekey, self._vault, passphrases.meant(passphrase), code, self.clock.now())
 
     async def erase(self) -> None:
         """Make this notebook unreadable for good, and close it; the same passphrase opens the second one from now on.

@@ -73,12 +73,17 @@ class NumberPad:
             if digits:
                 await self._put_back(before, certain=isinstance(error, WrongPassphrase | UnlockDelayed))
             raise
-        if not digits and before is not None:
+        if not digits:
+            await self.prefer_letters()
+
+    async def prefer_letters(self) -> None:
+        """A passphrase opens the chosen notebook now; a PIN may still open the other one. A refusal changes nothing."""
+        if self.tried:
             with suppress(KeystoreUnavailable):
                 await self.choose(digits=False)
 
     async def forget(self) -> None:
-        """The chosen notebook is new or was recovered: only a new passphrase opens it. A refusal changes nothing."""
+        """The chosen notebook is new: only its passphrase opens it. A refusal changes nothing."""
         if self._possible:
             with suppress(KeystoreUnavailable):
                 await self._worker.run(forget, self._shelf.keystore, ENTRY)

@@ -40,6 +40,13 @@ _SHORT_DATES: Final = re.compile(
 _LONG_DATES: Final = re.compile(
     rf"{_DAY}{_MONTH}{_YEAR}|{_MONTH}{_DAY}{_YEAR}|{_YEAR}{_MONTH}{_DAY}|{_YEAR}{_DAY}{_MONTH}", re.ASCII
 )
+_PAD: Final = {key: (at % 3, at // 3) for at, key in enumerate("123456789*0")}
+"""Column and row of the keys of a telephone. On a computer they lie upside down: 1 to 9 have the same neighbours."""
+_BESIDE: Final = {
+    key: {other for other, (x, y) in _PAD.items() if abs(x - across) + abs(y - down) == 1}
+    for key, (across, down) in _PAD.items()
+}
+"""The keys above, below, left and right of a key."""
 _ESTIMATED_LENGTH: Final = 72  # zxcvbn is slow on long input; what follows can only add strength
 
 
@@ -73,15 +80,32 @@ def judge(passphrase: str, choice: Choice) -> Strength:
     if len(passphrase) > MAX_LENGTH:
         return Strength(0.0, Weakness.TOO_LONG)
     if choice is Choice.PIN_OR_PASSPHRASE and is_pin(passphrase):
-        return Strength(0.5, Weakness.WEAK) if _easy(_normal(passphrase)) else Strength(1.0, None)
-    log10 = float(zxcvbn(passphrase[:_ESTIMATED_LENGTH])["guesses_log10"])
+        return Strength(0.5, Weakness.WEAK) if _easy(meant(passphrase)) else Strength(1.0, None)
+    # Whoever guesses tries the plain letters: what is derived from does not know wide ones (NFKC). One sign may also
+    # become many there, so that both are estimated.
+    forms = {passphrase, _western(_normal(passphrase))}
+    log10 = min(float(zxcvbn(form[:_ESTIMATED_LENGTH])["guesses_log10"]) for form in forms)
     share = min(1.0, log10 / STRONG_LOG10)
     return Strength(share, None if log10 >= STRONG_LOG10 else Weakness.WEAK)
 
 
 def is_pin(word: str) -> bool:
     """Tell whether a word has the form of a PIN. What opens a notebook and has it is one: no passphrase is that short."""
-    return _PIN.fullmatch(_normal(word)) is not None
+    return _PIN.fullmatch(_western(_normal(word))) is not None
+
+
+def meant(word: str) -> str:
+    """Return what a word opens with: a PIN in the digits 0 to 9, whatever digits a keyboard types; else the word itself.
+
+    Keyboards for Arabic or Persian type digits of their own, and not the same on every day. No passphrase is as short as
+    a PIN, so that nothing that ever opened a notebook becomes another word.
+    """
+    return _western(_normal(word)) if is_pin(word) else word
+
+
+def _western(word: str) -> str:
+    """Write decimal digits of any script as 0 to 9."""
+    return "".join(str(unicodedata.decimal(sign, sign)) for sign in word)
 
 
 def _easy(pin: str) -> bool:
@@ -94,8 +118,9 @@ def _easy(pin: str) -> bool:
         len(steps) == 1  # 111111, 456789, 864208
         or len(set(pin)) < 3
         or groups <= half  # 112233, 111222
+        or all(after in _BESIDE[before] for before, after in itertools.pairwise(pin))  # 147896, 321478
         or any(pin.startswith(pin[n:]) for n in range(1, half + 1))  # 121212, 1231231
-        or pin == pin[::-1]
+        or digits == digits[::-1]  # 123321
         or _LONG_DATES.search(pin) is not None
         or (len(pin) == PIN_DIGITS[0] and _SHORT_DATES.fullmatch(pin) is not None)
         or float(zxcvbn(pin)["guesses_log10"]) < PIN_LOG10
@@ -119,8 +144,8 @@ def too_close(one: str, other: str) -> bool:
     """Tell whether two passphrases could be mixed up: equal but for case and spaces, the same words in another order, one
     inside the other, or at most two slips of a finger apart.
     """
-    words = [sorted(unicodedata.normalize("NFKC", text).casefold().split()) for text in (one, other)]
-    first, second = ("".join(unicodedata.normalize("NFKC", text).casefold().split()) for text in (one, other))
+    words = [sorted(_western(_normal(text)).casefold().split()) for text in (one, other)]
+    first, second = ("".join(_western(_normal(text)).casefold().split()) for text in (one, other))
     if not first or not second:
         return False
     return words[0] == words[1] or first in second or second in first or _slips(first, second) <= MOST_SLIPS

@@ -113,6 +113,27 @@ async def test_what_opens_while_hidden_locks_after_the_time_in_the_background() 
         assert not app.presence.unlocked
 
 
+@pytest.mark.parametrize("away", [LIFE.INACTIVE, LIFE.HIDE])
+async def test_whoever_taps_the_lock_screen_is_back_also_where_no_event_has_said_so(
+    away: ft.AppLifecycleState,
+) -> None:
+    """Else every unlock would come up blank, until a RESUME that never comes."""
+    app = App()
+    async with FakeSession(app.main) as session:
+        await session.lifecycle(away)
+        app.clock.now += 61
+        (button,) = session.find(ft.Button)
+        await session.fire(button, "click")
+        app.unlock()
+        await session.settle()
+        assert SECRET in session.texts()
+        await app.presence.check()
+        assert app.presence.unlocked
+        await session.lifecycle(away)
+        await session.fire(button, "click")  # what was open stays blank until the system says more
+        assert session.texts() == []
+
+
 async def test_the_locked_screen_is_not_blanked() -> None:
     app = App()
     async with FakeSession(app.main) as session:

@@ -1,6 +1,7 @@
 """A PIN: offered only where everything holds, typed on digits, replaced calmly, and never a way to be locked out."""
 
 import hashlib
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -21,7 +22,15 @@ from fieldapp.services.settings import Settings
 from fieldapp.system import SystemIds
 from fieldapp.ui.app import field_app
 from fieldapp.ui.state import Screen
-from fieldapp.vault import FLOOR, Keystore, KeystoreUnavailable, NoKeystore, SlotKind, WrongPassphrase
+from fieldapp.vault import (
+    FLOOR,
+    Keystore,
+    KeystoreUnavailable,
+    NoKeystore,
+    SlotKind,
+    WrongPassphrase,
+    new_code,
+)
 from tests.fakes.centre import ScriptedCentre
 from tests.fakes.fake_flet import FakeSession
 from tests.fakes.keystore import MemoryKeystore
@@ -265,7 +274,7 @@ async def test_a_lost_key_store_leads_to_the_sheet_and_to_a_passphrase(tmp_path:
         await open_with(app, code)
         assert app.state.notebook is not None
         assert not app.state.open.book.opened_by_pin
-        assert ENTRY not in keystore.values
+        assert keystore.values[ENTRY] == LETTERS
         await lock(app)
         await app.unlock(NEW)
         assert app.state.place.screen is Screen.HOME
@@ -289,6 +298,13 @@ async def test_the_other_words_may_be_pins_beside_a_pin_and_only_then(tmp_path: 
         await use_pin_again(app, OTHER_PIN)
         assert "Done and tested" in said(app)
         await book.set_word(SlotKind.WIPE_THEN_OPEN, PIN, WIPE_PIN, OTHER_PIN)
+        await go_home(app)
+        await app.press("settings", "pin")
+        assert "Choose one that is far from your other PINs" in said(app), "the app does not know them"
+        await app.screen.fill("Old PIN", PIN)
+        await use_pin_again(app, WIPE_PIN)
+        assert "This one cannot be used here." in said(app)
+        assert "Choose another one." in said(app)
         await lock(app)
         await type_pin(app, OTHER_PIN)
         second = app.state.open.book
@@ -339,23 +355,64 @@ async def test_a_pin_opens_from_the_search_box_and_other_words_cost_the_same(
         assert app.state.place.screen is Screen.HOME
 
 
-async def test_the_sheet_of_a_second_notebook_hides_no_pin_of_the_first_one(tmp_path: Path) -> None:
-    """It exchanges the words of its own notebook only: the first one's PIN opens from the search box as before."""
-    code = "0123456789ABCDEFGHJKMNPQRS"
+async def test_the_sheet_of_a_second_notebook_leaves_the_first_ones_pin_to_the_search_box(
+    tmp_path: Path,
+) -> None:
+    """It exchanges its own words only; and after either sheet a lock screen and the notes are the same."""
     async with phone(tmp_path, MemoryKeystore()) as app:
         await enrol(app)
         await set_pin(app)
         await app.state.open.book.set_word(SlotKind.OPEN, PIN, OTHER_PIN)
         await lock(app)
         await type_pin(app, OTHER_PIN)
-        await app.state.open.book.set_recovery(OTHER_PIN, code)
-        await app.gate.recover(code, NEW)
-        assert app.gate.notebook is not None
-        assert app.gate.notebook.book.is_second
-        await app.gate.lock()
-        assert app.gate.pad.tried
-        assert await app.gate.search(PIN) is not None
-        assert not app.gate.notebook.book.is_second
+        code = await make_a_sheet(app, ("PIN", OTHER_PIN))
+        await lock(app)
+        await open_with(app, code)
+        assert app.state.open.book.is_second
+        app.state.home()
+        await app.rest()
+        await in_front(app)
+        await search(app, PIN)
+        assert app.state.notebook is not None
+        assert not app.state.open.book.is_second
+
+
+@pytest.mark.parametrize("zero", ["\u0660", "\u06f0", "\uff10"])
+async def test_a_pin_opens_in_the_digits_that_the_keyboard_of_the_day_types(
+    tmp_path: Path, zero: str
+) -> None:
+    def there(pin: str) -> str:
+        return "".join(chr(ord(zero) + int(digit)) for digit in pin)
+
+    async with phone(tmp_path, MemoryKeystore()) as app:
+        await enrol(app)
+        await use_pin(app, new=there(PIN), again=PIN)
+        assert "The PIN is set" in said(app)
+        await app.press("done")
+        book = app.state.open.book
+        await book.set_word(SlotKind.OPEN, there(PIN), there(OTHER_PIN))
+        await book.set_word(SlotKind.WIPE_THEN_OPEN, there(PIN), WIPE_PIN, there(OTHER_PIN))
+        await book.remove_word(SlotKind.WIPE_THEN_OPEN, there(PIN))
+        with pytest.raises(InputError):
+            await book.set_word(SlotKind.WIPE_THEN_OPEN, there(PIN), "840239", OTHER_PIN)
+        await go_home(app)
+        await make_a_sheet(app, ("PIN", there(PIN)))
+        await lock(app)
+        (field,) = app.screen.find(ft.TextField)
+        assert isinstance(field.input_filter, ft.InputFilter)
+        lets_through = re.compile(field.input_filter.regex_string)
+        assert all(lets_through.fullmatch(sign) for sign in PIN + there(PIN))
+        await type_pin(app, there(PIN))
+        assert app.state.place.screen is Screen.HOME
+        assert app.state.open.book.opened_by_pin
+        await lock(app)
+        await type_pin(app, there(OTHER_PIN))
+        assert app.state.open.book.is_second
+        await in_front(app)
+        await search(app, there(PIN))
+        assert not app.state.open.book.is_second
+        await app.state.open.book.change_key(there(PIN), new_code())
+        await app.state.open.book.change_passphrase(there(PIN), NEW)
 
 
 async def test_a_hint_that_is_lost_hides_no_pin_from_a_lock_screen_and_comes_back(tmp_path: Path) -> None:

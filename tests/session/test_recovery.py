@@ -10,6 +10,7 @@ import pytest
 
 from fieldapp.kit.presence import LockPolicy
 from fieldapp.ui.state import Screen
+from fieldapp.vault import new_code
 from tests.fakes.fake_flet import held_text
 from tests.session.field_harness import PASSPHRASE, Field, field, open_field
 
@@ -189,6 +190,27 @@ async def test_the_page_of_the_sheet_is_blank_while_somebody_looks_elsewhere(tmp
         assert app.screen.texts() == []
         await app.screen.lifecycle(ft.AppLifecycleState.RESUME)
         assert "A new passphrase" in app.screen.texts()
+
+
+@pytest.mark.parametrize("length", [11, 26])
+async def test_a_code_that_was_being_typed_is_there_after_a_blank_and_gone_after_a_lock(
+    tmp_path: Path, length: int
+) -> None:
+    async with open_field(tmp_path) as app:
+        await locked(app)
+        await app.press("forgotten")
+        await app.screen.fill("Code", new_code()[:length])
+        code = app.screen.find(ft.TextField, label="Code")[0].value
+        await app.screen.lifecycle(ft.AppLifecycleState.INACTIVE)
+        await app.screen.lifecycle(ft.AppLifecycleState.RESUME)
+        if length < 26:
+            assert app.screen.find(ft.TextField, label="Code")[0].value == code
+            assert "A new passphrase" not in app.screen.texts()
+        else:
+            assert "A new passphrase" in app.screen.texts()
+        await app.press("cover", "forgotten")
+        assert app.screen.find(ft.TextField, label="Code")[0].value == ""
+        assert str(code) not in held_text(app.screen.page.views)
 
 
 async def test_whoever_covers_while_the_sheet_opens_finds_it_closed_and_opens_it_with_the_new_passphrase(

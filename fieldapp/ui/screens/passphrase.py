@@ -63,6 +63,7 @@ def pin_screen(state: FieldState) -> ft.View:
             ),
             urgency=Urgency.WARNING,
         ),
+        *_apart(state),
     ]
     return _framed(state, form, explained if choice is Choice.PIN_OR_PASSPHRASE else _withdrawn(state))
 
@@ -88,10 +89,27 @@ def _old_pin(state: FieldState) -> str:
     return state.t("Old PIN") if state.open.book.opened_by_pin else ""
 
 
+def _apart(state: FieldState) -> list[ft.Control]:
+    """Warn of a PIN beside the others: the app does not know them, and six digits meet more easily than five words."""
+    if not _others_set(state):
+        return []
+    t = state.t
+    words = t(
+        "Choose one that is far from your other PINs: one slip of a finger, and you type the wrong one, such as the one "
+        "that wipes."
+    )
+    return [body(state, words)]
+
+
+def _others_set(state: FieldState) -> bool:
+    book = state.open.book
+    return any(book.word_is_set(kind) for kind in (SlotKind.OPEN, SlotKind.WIPE_THEN_OPEN))
+
+
 def _other_words(state: FieldState, *, pin: bool) -> list[str]:
     """Say that a second and a wipe passphrase stay as they are: then what is typed no longer looks alike."""
-    t, book = state.t, state.open.book
-    if not any(book.word_is_set(kind) for kind in (SlotKind.OPEN, SlotKind.WIPE_THEN_OPEN)):
+    t = state.t
+    if not _others_set(state):
         return []
     if pin:
         return [t("Your other passphrases stay as they are. Set them anew as PINs, so that all look alike.")]
