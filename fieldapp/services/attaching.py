@@ -58,11 +58,17 @@ class _Held:
     pieces: Mapping[bytes, bytes] = field(repr=False)
 
 
+async def _nothing_is_taken(_owner: bytes) -> None:
+    """Wait for nothing."""
+
+
 class Attachments:
     """The files of all drafts and logs of one unlocked device."""
 
     def __init__(self, book: Book) -> None:
         self._book = book
+        self.settling: Callable[[bytes], Awaitable[None]] = _nothing_is_taken
+        """Waits until what is being taken or made ready for an owner is kept; `Captures` sets it."""
         self._lists: dict[bytes, tuple[Attachment, ...]] = {}
         self._held: dict[bytes, _Held] = {}
         for body in book.stored(Kind.ATTACHED).values():
@@ -139,7 +145,11 @@ class Attachments:
     async def file_with(
         self, owner: bytes, file: Callable[[tuple[Attachment, ...]], Awaitable[Filed]]
     ) -> Filed:
-        """Return what `file` files with the files of `owner`, once more if one came or went at that moment."""
+        """Return what `file` files with the files of `owner`, once more if one came or went at that moment.
+
+        A photo that was just taken, and is still being made ready, is waited for and goes along.
+        """
+        await self.settling(owner)
         for _ in range(_TRIES):
             try:
                 return await file(self.of(owner))

@@ -1,5 +1,6 @@
 """Files on both screens: added quietly, explained, cancelled; shown from memory and never kept open."""
 
+import asyncio
 import os
 import sys
 from base64 import b64encode
@@ -33,6 +34,7 @@ from fieldapp.ui.state import Screen
 from sync.canonical import dumps
 from sync.chunk import chunk_body, split, withdrawal_body
 from sync.protocol import MsgType
+from tests.browser.screening_app import PASSPHRASE
 from tests.fakes import documents, media
 from tests.fakes.fake_flet import walk
 from tests.session.desk_harness import Desk, open_desk
@@ -96,6 +98,42 @@ async def test_files_are_added_named_refused_and_removed_before_a_screening_ends
         assert any("are erased here" in text for text in app.session.texts())
         await app.tap(f"drop-{photo.id.hex()[:8]}")
         assert len(app.state.open.attachments.of(app.screening.id)) == 1
+
+
+async def test_a_file_chosen_before_a_lock_is_kept_in_no_notebook_opened_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with device(tmp_path) as app:
+        await app.tap("new-screening", "alone-yes")
+        app.state.go(Screen.RESULT)
+        await app.session.settle(30)
+
+        async def pick() -> bytes:
+            await app.state.presence.lock()
+            await app.state.unlock(PASSPHRASE)
+            return media.picture()
+
+        monkeypatch.setattr(picking, "pick_file", pick)
+        await app.tap("add-file", "choose-file")
+        (draft,) = app.state.open.screenings.unfinished
+        assert app.state.open.attachments.of(draft.id) == ()
+
+
+async def test_whoever_sends_while_a_file_is_made_ready_sends_it_too(
+    tmp_path: Path, chosen: list[bytes | None]
+) -> None:
+    async with device(tmp_path) as app:
+        await app.tap("new-screening", "alone-yes")
+        app.state.go(Screen.RESULT)
+        await app.session.settle(30)
+        chosen.append(media.picture())
+        await app.tap("add-file")
+        choosing = asyncio.create_task(app.session.press("choose-file"))
+        await app.session.wait_for(lambda: chosen == [])
+        await app.tap("send")
+        await choosing
+        (record,) = app.state.open.screenings.finished
+        assert len(record.attachments) == 1
 
 
 @pytest.mark.parametrize("answer", ["answer-no", "answer-yes"])
