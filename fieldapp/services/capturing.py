@@ -148,12 +148,17 @@ class Recording:
                 known = self.file.id if self.file else None
                 self.file = await self._attachments.add(self.owner, prepared, self._label, instead_of=known)
                 self._kept = samples
-            except Exception as error:  # whatever it was: nobody may go on speaking to a microphone that keeps nothing
+            except (
+                Exception
+            ) as error:  # whatever it was: nobody may go on speaking to a microphone that keeps nothing
                 # A traceback would keep the sound in memory after locking.
                 self.trouble = error.with_traceback(None)
         if self.trouble is not None and not self.ended:
             self.ended = True
             self.on_end()
+
+
+_Keeping = asyncio.Task[tuple[Attachment, Prepared]]
 
 
 class Captures:
@@ -165,7 +170,8 @@ class Captures:
         self._attachments = attachments
         attachments.settling = self.settle
         self._begun: list[Recording] = []
-        self._files: dict[asyncio.Task[tuple[Attachment, Prepared]], bytes] = {}
+        self._photos: dict[_Keeping, bytes] = {}
+        self._files: dict[_Keeping, bytes] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -204,37 +210,44 @@ class Captures:
         meanwhile waits for it, and takes it along.
         """
         return await self._keep(
-            owner, partial(prepare, frame, turns=turns, mirrored=mirrored), label, instead_of
+            self._photos, owner, partial(prepare, frame, turns=turns, mirrored=mirrored), label, instead_of
         )
 
     async def file(self, owner: bytes, data: bytes, label: str = "") -> Attachment:
-        """Keep a file that was chosen, as `photo` keeps a picture."""
-        file, _ = await self._keep(owner, partial(prepare, data), label)
+        """Keep a file that was chosen, as `photo` keeps a picture; a lock does not wait for it."""
+        file, _ = await self._keep(self._files, owner, partial(prepare, data), label)
         return file
 
     async def _keep(
-        self, owner: bytes, make: Callable[[], Prepared], label: str, instead_of: bytes | None = None
+        self,
+        under_way: dict[_Keeping, bytes],
+        owner: bytes,
+        make: Callable[[], Prepared],
+        label: str,
+        instead_of: bytes | None = None,
     ) -> tuple[Attachment, Prepared]:
         async def keep() -> tuple[Attachment, Prepared]:
             prepared = await asyncio.to_thread(make)
             return await self._attachments.add(owner, prepared, label, instead_of=instead_of), prepared
 
         task = asyncio.create_task(keep())
-        self._files[task] = owner
-        task.add_done_callback(self._files.pop)
+        under_way[task] = owner
+        task.add_done_callback(under_way.pop)
         return await asyncio.shield(task)
 
     async def settle(self, owner: bytes | None = None) -> None:
-        """End what is under way for `owner`, or for everybody, and keep it. Raises nothing of its own.
+        """End what is being taken for `owner`, or for everybody, and keep it. Raises nothing of its own.
 
-        The app is hidden, or is about to lock; a record is finished or discarded, which takes its files along.
+        The app is hidden, or is about to lock; a record is finished or discarded, which takes its files along: also those
+        that were chosen.
         """
         recordings = [one for one in self._begun if owner in (None, one.owner)]
         for recording in recordings:
             recording.stop()
         for recording in recordings:
             await recording.end()
-        tasks = [task for task, whose in self._files.items() if owner in (None, whose)]
+        kept = self._photos if owner is None else self._photos | self._files
+        tasks = [task for task, whose in kept.items() if owner in (None, whose)]
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def close(self) -> None:

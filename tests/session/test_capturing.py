@@ -420,7 +420,14 @@ async def test_nonsense_from_a_client_ends_no_recording(
         await to_the_files(app)
         await begin_sound(app, microphone, 1)
         assert microphone.recorder
-        for sequence, chunk in (("2", SECOND), (2, None), (2, "made up"), (None, b""), (True, b"")):
+        for sequence, chunk in (
+            ("2", SECOND),
+            (2, None),
+            (2, "made up"),
+            (9, "made up"),
+            (None, b""),
+            (True, b""),
+        ):
             event = {"chunk": chunk, "sequence": sequence, "bytes_streamed": 0}
             await app.session.fire(microphone.recorder, "stream", event)
         await speak(app, microphone, 1)

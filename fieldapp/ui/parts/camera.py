@@ -98,13 +98,15 @@ class Lens:
             async with asyncio.timeout(PATIENCE):
                 if not self._streams:
                     return await self._taken()
+                # A frame that came after the last picture shows what was there then.
+                self._latest = b""
+                self._came.clear()
                 await camera.start_image_stream()
                 frame = await self._next()
                 await camera.stop_image_stream()
         except (RuntimeError, TimeoutError):
             raise CameraUnusable from None
         self._latest = b""
-        self._came.clear()
         return frame
 
     def forget(self) -> None:

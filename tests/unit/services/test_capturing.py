@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import threading
 from array import array
 from pathlib import Path
 
@@ -12,14 +13,15 @@ from fieldapp.domain.instrument import Answer
 from fieldapp.domain.screening import FinishChoice, FinishKind, Mode, Screening
 from fieldapp.domain.unfinished import OpenContact
 from fieldapp.errors import AttachmentError
+from fieldapp.services import capturing
 from fieldapp.services.capturing import MOST_BYTES, MOST_WAITING, Recording
 from fieldapp.services.chunking import pieces_of
 from fieldapp.services.gate import Gate
 from fieldapp.services.kinds import Kind
-from fieldapp.services.media import FileRefused, Refused, prepare
+from fieldapp.services.media import FileRefused, Prepared, Refused, prepare
 from fieldapp.services.media.voice import HEAD, RATE
 from fieldapp.services.notebook import Notebook
-from fieldapp.vault.errors import StorageFailed
+from fieldapp.vault.errors import StorageFailed, VaultError
 from tests.fakes import media
 from tests.fakes.canary import leaks
 from tests.unit.services.conftest import PASSPHRASE
@@ -349,3 +351,28 @@ async def test_whatever_fails_while_keeping_the_microphone_is_let_go(
     assert ended == [True]
     await gate.lock()
     assert recording._voice.samples == 0
+
+
+async def test_a_lock_does_not_wait_for_a_file_that_was_chosen(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook = gate.notebook
+    assert notebook
+    made = await begun(notebook)
+    ready = threading.Event()
+
+    def slow(data: bytes) -> Prepared:
+        ready.wait(10)
+        return prepare(data)
+
+    monkeypatch.setattr(capturing, "prepare", slow)
+    choosing = asyncio.create_task(notebook.captures.file(made.id, media.pdf()))
+    await asyncio.sleep(0)
+    await gate.lock()
+    assert not choosing.done()
+    opened = await gate.unlock(PASSPHRASE)
+    ready.set()
+    with pytest.raises(VaultError):
+        await choosing
+    assert opened.attachments.of(made.id) == ()
+    assert opened.book._vault.records(Kind.PIECE) == []
