@@ -71,6 +71,7 @@ class Attachments:
         """Waits until what is being taken or made ready for an owner is kept; `Captures` sets it."""
         self._lists: dict[bytes, tuple[Attachment, ...]] = {}
         self._held: dict[bytes, _Held] = {}
+        self._gone: set[bytes] = set()
         for body in book.stored(Kind.ATTACHED).values():
             try:
                 owner, files = _read(body)
@@ -202,7 +203,8 @@ class Attachments:
         self._held = held or self._held
 
     def dropped(self, owner: bytes) -> None:
-        """Note that the owner was discarded, or filed."""
+        """Note that the owner was discarded, or filed: nothing is kept for it any more."""
+        self._gone.add(owner)
         self.forget_list(owner)
 
     def restore(self, tx: Transaction, owner: bytes) -> None:
@@ -215,14 +217,15 @@ class Attachments:
         tx.put(_list_id(owner), int(Kind.ATTACHED), _bytes(owner, held.files))
 
     def restored(self, owner: bytes) -> None:
-        """Note that `restore` is on the disk."""
+        """Note that `restore` is on the disk, and the owner with it."""
+        self._gone.discard(owner)
         held = self._held.pop(owner, None)
         if held is not None and not self.of(owner):
             self._lists = {**self._lists, owner: held.files}
 
     def forget(self) -> None:
         """Drop everything that was read: the notebook is being locked."""
-        self._lists, self._held = {}, {}
+        self._lists, self._held, self._gone = {}, {}, set()
 
     # --- Inside ----------------------------------------------------------------------------------------
 
@@ -238,6 +241,8 @@ class Attachments:
         def change(tx: Transaction) -> None:
             if self._book.record(owner):
                 raise AttachmentError("This record is finished already.")
+            if owner in self._gone:  # a file without its owner would lie there unseen, for ever
+                raise AttachmentError("This record was discarded.")
             files = step(self.of(owner))
             also(tx, files)
             if files:

@@ -382,6 +382,9 @@ async def test_a_frame_that_was_late_is_not_the_next_picture(
         await app.session.wait_for(lambda: "photo-take" in app.session.identifiers())
         await app.session.settle(30)
         event = {"width": 640, "height": 480, "format": "yuv420", "encoded_format": "jpeg"}
+        for nonsense in (1 << 60, None, "made up"):
+            await app.session.fire(shown, "stream_image", event | {"bytes": nonsense})
+        assert not app.state.trouble
         await app.session.fire(shown, "stream_image", event | {"bytes": media.picture((320, 200))})
         await take(app, camera, media.picture((640, 480)))
         assert picture_of(app, files(app)[0]).size == (480, 640)

@@ -115,9 +115,10 @@ class Lens:
         self._latest = b""
 
     def _keep(self, event: Any) -> None:
-        if self._forgotten:
+        # Flet hands over what the client sent, whatever it is.
+        if self._forgotten or not isinstance(event.bytes, bytes):
             return
-        self._latest = bytes(event.bytes)
+        self._latest = event.bytes
         self._came.set()
 
     async def _next(self) -> bytes:
@@ -127,7 +128,8 @@ class Lens:
 
     async def _taken(self) -> bytes:
         camera: Any = self.shown
-        return bytes(await camera.take_picture() or b"")
+        taken = await camera.take_picture()
+        return taken if isinstance(taken, bytes) else b""
 
 
 @drawn_once

@@ -376,3 +376,24 @@ async def test_a_lock_does_not_wait_for_a_file_that_was_chosen(
         await choosing
     assert opened.attachments.of(made.id) == ()
     assert opened.book._vault.records(Kind.PIECE) == []
+
+
+async def test_a_photo_that_comes_after_its_record_was_discarded_is_not_kept(gate: Gate) -> None:
+    notebook = gate.notebook
+    assert notebook
+    made = await begun(notebook)
+    await notebook.screenings.discard(made.id)
+    with pytest.raises(AttachmentError):
+        await notebook.captures.photo(made.id, media.picture())
+    assert notebook.book._vault.records(Kind.PIECE) == []
+    await notebook.screenings.save(made)
+    file, _ = await notebook.captures.photo(made.id, media.picture())
+    assert notebook.attachments.of(made.id) == (file,)
+    case = await notebook.contacts.open_case(bytes(16), "made up")
+    log = OpenContact(notebook.book.ids.new_id(), case.id, notebook.book.clock.now())
+    await notebook.unfinished.save(log)
+    await notebook.unfinished.discard(log)
+    with pytest.raises(AttachmentError):
+        await notebook.captures.photo(log.id, media.picture())
+    await notebook.unfinished.save(log)
+    await notebook.captures.photo(log.id, media.picture())
