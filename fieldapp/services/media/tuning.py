@@ -3,8 +3,8 @@
 Flet's client asks a browser for 8,000 samples a second of one channel, gets what the device has (mostly 44,100 or 48,000,
 of one channel or two), and sends that without a word. But it always sends 2,048 moments at a time: so the length of a
 chunk tells the channels, and the pace at which chunks come tells the rate. The first second without a stall is held back
-until the rate is roughly known, which is enough to choose how many samples are averaged into one; what the file says about
-its rate is set again whenever it is kept, by the pace of all that came since.
+until the rate is roughly known, which is enough to choose how many samples are averaged into one; what the file says
+about its rate is set again whenever it is kept, by the pace of all that came since.
 """
 
 import sys
