@@ -58,13 +58,20 @@ class _Held:
     pieces: Mapping[bytes, bytes] = field(repr=False)
 
 
+async def _nothing_is_taken(_owner: bytes) -> None:
+    """Wait for nothing."""
+
+
 class Attachments:
     """The files of all drafts and logs of one unlocked device."""
 
     def __init__(self, book: Book) -> None:
         self._book = book
+        self.settling: Callable[[bytes], Awaitable[None]] = _nothing_is_taken
+        """Waits until what is being taken or made ready for an owner is kept; `Captures` sets it."""
         self._lists: dict[bytes, tuple[Attachment, ...]] = {}
         self._held: dict[bytes, _Held] = {}
+        self._gone: set[bytes] = set()
         for body in book.stored(Kind.ATTACHED).values():
             try:
                 owner, files = _read(body)
@@ -139,7 +146,11 @@ class Attachments:
     async def file_with(
         self, owner: bytes, file: Callable[[tuple[Attachment, ...]], Awaitable[Filed]]
     ) -> Filed:
-        """Return what `file` files with the files of `owner`, once more if one came or went at that moment."""
+        """Return what `file` files with the files of `owner`, once more if one came or went at that moment.
+
+        A photo that was just taken, and is still being made ready, is waited for and goes along.
+        """
+        await self.settling(owner)
         for _ in range(_TRIES):
             try:
                 return await file(self.of(owner))
@@ -192,7 +203,8 @@ class Attachments:
         self._held = held or self._held
 
     def dropped(self, owner: bytes) -> None:
-        """Note that the owner was discarded, or filed."""
+        """Note that the owner was discarded, or filed: nothing is kept for it any more."""
+        self._gone.add(owner)
         self.forget_list(owner)
 
     def restore(self, tx: Transaction, owner: bytes) -> None:
@@ -205,14 +217,15 @@ class Attachments:
         tx.put(_list_id(owner), int(Kind.ATTACHED), _bytes(owner, held.files))
 
     def restored(self, owner: bytes) -> None:
-        """Note that `restore` is on the disk."""
+        """Note that `restore` is on the disk, and the owner with it."""
+        self._gone.discard(owner)
         held = self._held.pop(owner, None)
         if held is not None and not self.of(owner):
             self._lists = {**self._lists, owner: held.files}
 
     def forget(self) -> None:
         """Drop everything that was read: the notebook is being locked."""
-        self._lists, self._held = {}, {}
+        self._lists, self._held, self._gone = {}, {}, set()
 
     # --- Inside ----------------------------------------------------------------------------------------
 
@@ -228,6 +241,8 @@ class Attachments:
         def change(tx: Transaction) -> None:
             if self._book.record(owner):
                 raise AttachmentError("This record is finished already.")
+            if owner in self._gone:  # a file without its owner would lie there unseen, for ever
+                raise AttachmentError("This record was discarded.")
             files = step(self.of(owner))
             also(tx, files)
             if files:

@@ -11,18 +11,22 @@ then is kept before the keys are dropped. A photo is kept as soon as it was take
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from fieldapp.domain.attachment import MAX_FILES, MAX_RECORD_PIECES, Attachment
-from fieldapp.errors import FieldappError
+from fieldapp.errors import AttachmentError
 from fieldapp.services.attaching import Attachments
 from fieldapp.services.media import FileRefused, Prepared, Refused, prepare
 from fieldapp.services.media.tuning import Tuning
 from fieldapp.services.media.voice import RATE, Voice, samples_in
-from fieldapp.vault.errors import VaultError
 
 SECONDS_BETWEEN_KEEPING: Final = 4
 """What is lost at most when the program is killed in the middle of a recording."""
+MOST_WAITING: Final = 32
+"""Chunks that wait for one before them; then that one is given up, since what waits is not kept."""
+MOST_BYTES: Final = 1 << 20
+"""No microphone gives more at once: it would be a minute."""
 LEAST_SECONDS: Final = 5
 """Where there is no room for more than this, no recording is begun."""
 
@@ -40,6 +44,8 @@ class Recording:
         self.trouble: Exception | None = None
         """Why the last part of it could not be kept; it has ended then."""
         self.ended = False
+        self.settled = False
+        """Whether all of it is on the disk, as far as that is possible."""
         self.on_end: Callable[[], object] = lambda: None
         """Called once, at its end: the microphone is let go there."""
         self._attachments = attachments
@@ -79,12 +85,14 @@ class Recording:
     def take(self, sequence: int, chunk: bytes) -> None:
         """Add what the microphone heard: 16-bit samples, of one channel unless it is tuned. Nothing after the end.
 
-        `sequence` counts from 1: chunks may be handed over in another order than that in which they were made.
+        `sequence` counts from 1: chunks may be handed over in another order than that in which they were made. What comes
+        twice, or after it was given up, counts for nothing.
         """
-        if self.ended:
+        if self.ended or sequence < self._next or len(chunk) > MOST_BYTES:
             return
         self._waiting[sequence] = chunk
-        while self._next in self._waiting:
+        while self._next in self._waiting or len(self._waiting) > MOST_WAITING:
+            self._next = min(self._waiting)
             self._add(self._waiting.pop(self._next))
             self._next += 1
         if self._voice.samples >= self._most:
@@ -94,8 +102,8 @@ class Recording:
         ):
             self._keeping = asyncio.create_task(self._keep())
 
-    async def end(self) -> None:
-        """End it and keep what there is; `trouble` says when that failed. Idempotent."""
+    def stop(self) -> None:
+        """Let the microphone go, at once; `end` keeps what there is. Idempotent."""
         if not self.ended:
             for sequence in sorted(self._waiting):
                 self._add(self._waiting[sequence])
@@ -104,8 +112,13 @@ class Recording:
                 self._hear(self._tuning.rest())
             self.ended = True
             self.on_end()
+
+    async def end(self) -> None:
+        """End it and keep what there is; `trouble` says when that failed. Idempotent."""
+        self.stop()
         await self._keep()
         self._voice.forget()
+        self.settled = True
 
     async def remove(self) -> None:
         """End it and erase it; VaultError."""
@@ -135,7 +148,9 @@ class Recording:
                 known = self.file.id if self.file else None
                 self.file = await self._attachments.add(self.owner, prepared, self._label, instead_of=known)
                 self._kept = samples
-            except (FieldappError, VaultError) as error:
+            except (
+                Exception
+            ) as error:  # whatever it was: nobody may go on speaking to a microphone that keeps nothing
                 # A traceback would keep the sound in memory after locking.
                 self.trouble = error.with_traceback(None)
         if self.trouble is not None and not self.ended:
@@ -143,20 +158,32 @@ class Recording:
             self.on_end()
 
 
+_Keeping = asyncio.Task[tuple[Attachment, Prepared]]
+
+
 class Captures:
     """What is being taken on one unlocked device."""
 
     def __init__(self, attachments: Attachments) -> None:
         self.recording: Recording | None = None
+        """The one that is on the screen."""
         self._attachments = attachments
-        self._photos: set[asyncio.Task[tuple[Attachment, Prepared]]] = set()
-        self._ending: asyncio.Task[None] | None = None
+        attachments.settling = self.settle
+        self._begun: list[Recording] = []
+        self._photos: dict[_Keeping, bytes] = {}
+        self._files: dict[_Keeping, bytes] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def begin(self, owner: bytes, label: str = "", tuning: Tuning | None = None) -> Recording:
         """Begin a recording for something unfinished, by its id; FileRefused when there is no room for one.
 
-        With `tuning` the microphone does not say what it gives.
+        With `tuning` the microphone does not say what it gives. One that still goes on is ended and kept: there is one
+        microphone. AttachmentError while the notebook is being locked.
         """
+        if self._closed:
+            raise AttachmentError("This notebook is being locked.")
+        self.forget()
         most = samples_in(self._attachments.room(owner))
         if most < LEAST_SECONDS * RATE:
             files = self._attachments.of(owner)
@@ -164,6 +191,7 @@ class Captures:
             many = len(files) >= MAX_FILES or pieces >= MAX_RECORD_PIECES
             raise FileRefused(Refused.TOO_MANY if many else Refused.NO_ROOM)
         self.recording = Recording(self._attachments, owner, label, most, tuning)
+        self._begun = [one for one in self._begun if not one.settled] + [self.recording]
         return self.recording
 
     async def photo(
@@ -178,28 +206,66 @@ class Captures:
     ) -> tuple[Attachment, Prepared]:
         """Keep a picture and return it as it is kept; it is kept also when whoever waits for it is cancelled.
 
-        `turns` and `mirrored` as for `prepare`, errors as for `Attachments.add`.
+        `turns` and `mirrored` as for `prepare`, errors as for `Attachments.add`. A record that is finished or discarded
+        meanwhile waits for it, and takes it along.
         """
+        return await self._keep(
+            self._photos, owner, partial(prepare, frame, turns=turns, mirrored=mirrored), label, instead_of
+        )
 
+    async def file(self, owner: bytes, data: bytes, label: str = "") -> Attachment:
+        """Keep a file that was chosen, as `photo` keeps a picture; a lock does not wait for it."""
+        file, _ = await self._keep(self._files, owner, partial(prepare, data), label)
+        return file
+
+    async def _keep(
+        self,
+        under_way: dict[_Keeping, bytes],
+        owner: bytes,
+        make: Callable[[], Prepared],
+        label: str,
+        instead_of: bytes | None = None,
+    ) -> tuple[Attachment, Prepared]:
         async def keep() -> tuple[Attachment, Prepared]:
-            prepared = await asyncio.to_thread(prepare, frame, turns=turns, mirrored=mirrored)
+            prepared = await asyncio.to_thread(make)
             return await self._attachments.add(owner, prepared, label, instead_of=instead_of), prepared
 
         task = asyncio.create_task(keep())
-        self._photos.add(task)
-        task.add_done_callback(self._photos.discard)
+        under_way[task] = owner
+        task.add_done_callback(under_way.pop)
         return await asyncio.shield(task)
 
-    async def settle(self) -> None:
-        """End what is under way and keep it: the app is hidden, or is about to lock. Raises nothing of its own."""
-        if self.recording is not None:
-            await self.recording.end()
-        await asyncio.gather(*self._photos, return_exceptions=True)
+    async def settle(self, owner: bytes | None = None) -> None:
+        """End what is being taken for `owner`, or for everybody, and keep it. Raises nothing of its own.
+
+        The app is hidden, or is about to lock; a record is finished or discarded, which takes its files along: also those
+        that were chosen.
+        """
+        recordings = [one for one in self._begun if owner in (None, one.owner)]
+        for recording in recordings:
+            recording.stop()
+        for recording in recordings:
+            await recording.end()
+        kept = self._photos if owner is None else self._photos | self._files
+        tasks = [task for task, whose in kept.items() if owner in (None, whose)]
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Begin nothing any more, and keep what is under way: the notebook is being locked."""
+        self._closed = True
+        await self.settle()
 
     def end_soon(self) -> None:
-        """Do the same beside what is going on: the worker left for another place."""
-        self._ending = asyncio.create_task(self.settle())
+        """End what is being recorded now, beside what is going on: the worker left for another place."""
+        for recording in self._begun:
+            if not recording.settled:
+                recording.stop()
+                task = asyncio.create_task(recording.end())
+                self._ending.add(task)
+                task.add_done_callback(self._ending.discard)
 
     def forget(self) -> None:
-        """Drop what is known of the last recording."""
+        """Show the last recording no more; one that still goes on is ended and kept."""
+        if self.recording is not None and not self.recording.ended:
+            self.end_soon()
         self.recording = None

@@ -233,6 +233,8 @@ class Contacts:
     async def close_case(self, case: Case) -> RemovedCase:
         """Take a case off this device with what is open about it; `restore` takes that back."""
         begun = self._unfinished.about(case.id)
+        for one in begun:
+            await self._unfinished.attachments.settling(one.id)
 
         def remove(tx: Transaction) -> None:
             tx.erase(record_id_of(case.id))

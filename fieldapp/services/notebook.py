@@ -43,7 +43,7 @@ class Notebook:
         Whatever fails on the way, the book is closed.
         """
         try:
-            await self.captures.settle()
+            await self.captures.close()
             await self.delivery.stop()
             await self.enrolling.cancel()
         finally:

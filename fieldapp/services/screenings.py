@@ -103,6 +103,7 @@ class Screenings:
             tx.erase(screening_id)
             self._attachments.erase(tx, [screening_id])
 
+        await self._attachments.settling(screening_id)
         await self._book.commit(erase)
         self._attachments.dropped(screening_id)
         self._drafts = {key: draft for key, draft in self._drafts.items() if key != screening_id}

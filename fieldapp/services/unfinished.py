@@ -87,6 +87,7 @@ class UnfinishedWork:
 
     async def discard(self, begun: Unfinished) -> None:
         """Erase it; `save` takes that back."""
+        await self.attachments.settling(begun.id)
         await self._book.commit(lambda tx: self.erase(tx, [begun]))
         self.drop([begun])
         self._book.changes.ring()

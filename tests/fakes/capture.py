@@ -25,6 +25,8 @@ class PlayedCamera:
         self.refused = False
         self.streams = True
         self.pictures: list[bytes] = []
+        self.develops: asyncio.Event | None = None
+        """Set when a picture that was taken may be handed over."""
         for name in self.METHODS:
             monkeypatch.setattr(
                 flet_camera.Camera,
@@ -42,6 +44,8 @@ class PlayedCamera:
             case "supports_image_streaming":
                 return self.streams
             case "take_picture":
+                if self.develops is not None:
+                    await self.develops.wait()
                 return self.pictures.pop(0) if len(self.pictures) > 1 else self.pictures[0]
         return None
 

@@ -348,3 +348,109 @@ async def test_when_somebody_may_look_on_the_words_are_neutral(
         said += app.session.texts()
         for word in ("camera", "record", "encrypted", "microphone"):
             assert word not in "\n".join(said).lower()
+
+
+async def test_a_picture_that_comes_after_a_lock_is_kept_in_no_other_notebook(
+    tmp_path: Path, camera: PlayedCamera, platform: dict[str, Any]
+) -> None:
+    platform |= {"web": True, "platform": ft.PagePlatform.LINUX}
+    camera.streams, camera.pictures, camera.develops = False, [media.picture()], asyncio.Event()
+    async with device(tmp_path, Work.OUTREACH) as app:
+        await to_the_files(app)
+        await app.tap("take-photo")
+        await app.session.wait_for(lambda: "photo-take" in app.session.identifiers())
+        await app.session.settle(30)
+        pressing = asyncio.create_task(app.session.press("photo-take"))
+        await app.session.wait_for(lambda: "take_picture" in camera.called)
+        await app.session.press("cover")
+        await app.session.settle(30)
+        await app.state.unlock(PASSPHRASE)
+        camera.develops.set()
+        await pressing
+        await app.session.settle(30)
+        assert app.state.open.book._vault.records(Kind.PIECE) == []
+        assert files(app) == ()
+
+
+async def test_a_frame_that_was_late_is_not_the_next_picture(
+    tmp_path: Path, camera: PlayedCamera, platform: dict[str, Any]
+) -> None:
+    async with device(tmp_path, Work.OUTREACH) as app:
+        await to_the_files(app)
+        await app.tap("take-photo")
+        (shown,) = app.session.find(flet_camera.Camera)
+        await app.session.wait_for(lambda: "photo-take" in app.session.identifiers())
+        await app.session.settle(30)
+        event = {"width": 640, "height": 480, "format": "yuv420", "encoded_format": "jpeg"}
+        for nonsense in (1 << 60, None, "made up"):
+            await app.session.fire(shown, "stream_image", event | {"bytes": nonsense})
+        assert not app.state.trouble
+        await app.session.fire(shown, "stream_image", event | {"bytes": media.picture((320, 200))})
+        await take(app, camera, media.picture((640, 480)))
+        assert picture_of(app, files(app)[0]).size == (480, 640)
+
+
+async def test_a_question_of_the_system_that_is_answered_late_ends_no_other_recording(
+    tmp_path: Path, microphone: PlayedMicrophone, platform: dict[str, Any]
+) -> None:
+    async with device(tmp_path, Work.OUTREACH) as app:
+        await to_the_files(app)
+        microphone.asks = asks = asyncio.Event()
+        await app.tap("record-sound")
+        starting = asyncio.create_task(app.session.press("sound-start"))
+        await app.session.wait_for(lambda: microphone.recorder is not None)
+        await app.session.press("back")
+        await app.session.settle(30)
+        microphone.asks = None
+        await begin_sound(app, microphone, 3)
+        asks.set()
+        await starting
+        await app.session.settle(30)
+        recording = app.state.open.captures.recording
+        assert recording
+        assert not recording.ended, "this one is on the screen"
+        await app.session.press("cover")
+        await app.session.settle(30)
+        assert recording.ended
+        await app.state.unlock(PASSPHRASE)
+        assert [file.size for file in files(app)] == [HEAD + 3 * RATE]
+
+
+async def test_nonsense_from_a_client_ends_no_recording(
+    tmp_path: Path, microphone: PlayedMicrophone, platform: dict[str, Any]
+) -> None:
+    async with device(tmp_path, Work.OUTREACH) as app:
+        await to_the_files(app)
+        await begin_sound(app, microphone, 1)
+        assert microphone.recorder
+        for sequence, chunk in (
+            ("2", SECOND),
+            (2, None),
+            (2, "made up"),
+            (9, "made up"),
+            (None, b""),
+            (True, b""),
+        ):
+            event = {"chunk": chunk, "sequence": sequence, "bytes_streamed": 0}
+            await app.session.fire(microphone.recorder, "stream", event)
+        await speak(app, microphone, 1)
+        await app.session.press("cover")
+        await app.session.settle(30)
+        await app.state.unlock(PASSPHRASE)
+        assert [file.size for file in files(app)] == [HEAD + 2 * RATE]
+
+
+async def test_the_back_gesture_leaves_the_viewfinder_and_not_the_screen_below_it(
+    tmp_path: Path, camera: PlayedCamera, microphone: PlayedMicrophone, platform: dict[str, Any]
+) -> None:
+    async with device(tmp_path, Work.OUTREACH) as app:
+        await to_the_files(app)
+        for way in ("take-photo", "record-sound"):
+            await app.tap(way)
+            app.state.set_text_scale(1.0)  # the screen below is drawn anew, as after any change
+            app.state.open.book.changes.ring()
+            await app.session.settle(30)
+            await app.state.press_arrow(app.state.back)
+            await app.session.settle(30)
+            assert app.state.instead is None
+            assert app.shows(Screen.FINISH)

@@ -1,5 +1,6 @@
 """Files on both screens: added quietly, explained, cancelled; shown from memory and never kept open."""
 
+import asyncio
 import os
 import sys
 from base64 import b64encode
@@ -21,6 +22,7 @@ from fieldapp.desk.shown import ShownFile
 from fieldapp.desk.state import DeskState
 from fieldapp.desk.state import Screen as DeskScreen
 from fieldapp.domain.screening import FinishChoice, FinishKind, Mode
+from fieldapp.domain.triage import Band
 from fieldapp.kit.interface import Interface
 from fieldapp.services.chunking import piece_id
 from fieldapp.services.desk import pages as drawing
@@ -32,6 +34,7 @@ from fieldapp.ui.state import Screen
 from sync.canonical import dumps
 from sync.chunk import chunk_body, split, withdrawal_body
 from sync.protocol import MsgType
+from tests.browser.screening_app import PASSPHRASE
 from tests.fakes import documents, media
 from tests.fakes.fake_flet import walk
 from tests.session.desk_harness import Desk, open_desk
@@ -95,6 +98,79 @@ async def test_files_are_added_named_refused_and_removed_before_a_screening_ends
         assert any("are erased here" in text for text in app.session.texts())
         await app.tap(f"drop-{photo.id.hex()[:8]}")
         assert len(app.state.open.attachments.of(app.screening.id)) == 1
+
+
+async def test_a_file_chosen_before_a_lock_is_kept_in_no_notebook_opened_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with device(tmp_path) as app:
+        await app.tap("new-screening", "alone-yes")
+        app.state.go(Screen.RESULT)
+        await app.session.settle(30)
+
+        async def pick() -> bytes:
+            await app.state.presence.lock()
+            await app.state.unlock(PASSPHRASE)
+            return media.picture()
+
+        monkeypatch.setattr(picking, "pick_file", pick)
+        await app.tap("add-file", "choose-file")
+        (draft,) = app.state.open.screenings.unfinished
+        assert app.state.open.attachments.of(draft.id) == ()
+
+
+async def test_whoever_sends_while_a_file_is_made_ready_sends_it_too(
+    tmp_path: Path, chosen: list[bytes | None]
+) -> None:
+    async with device(tmp_path) as app:
+        await app.tap("new-screening", "alone-yes")
+        app.state.go(Screen.RESULT)
+        await app.session.settle(30)
+        chosen.append(media.picture())
+        await app.tap("add-file")
+        choosing = asyncio.create_task(app.session.press("choose-file"))
+        await app.session.wait_for(lambda: chosen == [])
+        await app.tap("send")
+        await choosing
+        (record,) = app.state.open.screenings.finished
+        assert len(record.attachments) == 1
+
+
+@pytest.mark.parametrize("answer", ["answer-no", "answer-yes"])
+async def test_an_officer_adds_a_file_on_the_result_below_whom_to_call_and_sends_it(
+    answer: str, tmp_path: Path, chosen: list[bytes | None]
+) -> None:
+    async with device(tmp_path) as app:
+        await app.to_questions()
+        while app.screening.answers.get("S02") is None:
+            await app.tap("answer-no" if app.state.about(Screen.QUESTION) != "S02" else answer)
+        await app.tap("finish-now", "contact-next", "withhold-next")
+        assert app.shows(Screen.RESULT)
+        is_now = app.screening.effective[1] is Band.NOW
+        assert is_now is (answer == "answer-yes"), "somebody must be called at once"
+        shown = app.session.identifiers()
+        assert shown.index("do-not") < shown.index("add-file"), "below what helps first"
+        chosen.append(media.picture())
+        await app.tap("add-file", "choose-file")
+        await app.session.wait_for(lambda: bool(app.state.open.attachments.of(app.screening.id)))
+        await app.session.settle(30)
+        texts = app.session.texts()
+        assert any(text.startswith("Photo, ") for text in texts)
+        assert not any("are erased here" in text for text in texts), "an officer's files are sent"
+        await app.tap("send")
+        assert app.shows(Screen.DONE)
+        (record,) = app.state.open.screenings.finished
+        assert [file.media for file in record.attachments] == ["image/jpeg"]
+
+
+async def test_outreach_adds_files_where_it_chooses_and_not_on_the_result(tmp_path: Path) -> None:
+    async with device(tmp_path, Work.OUTREACH) as app:
+        await app.tap("new-screening", "alone-yes")
+        app.state.go(Screen.RESULT)
+        await app.session.settle(30)
+        assert "add-file" not in app.session.identifiers()
+        await app.tap("finish")
+        assert "add-file" in app.session.identifiers()
 
 
 async def test_a_file_that_comes_after_a_lock_is_not_kept(

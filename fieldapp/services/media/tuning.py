@@ -2,9 +2,9 @@
 
 Flet's client asks a browser for 8,000 samples a second of one channel, gets what the device has (mostly 44,100 or 48,000,
 of one channel or two), and sends that without a word. But it always sends 2,048 moments at a time: so the length of a
-chunk tells the channels, and the pace at which chunks come tells the rate. The first second is held back until the rate
-is roughly known, which is enough to choose how many samples are averaged into one; what the file says about its rate is
-set again whenever it is kept, by the pace of all that came.
+chunk tells the channels, and the pace at which chunks come tells the rate. The first second without a stall is held back
+until the rate is roughly known, which is enough to choose how many samples are averaged into one; what the file says
+about its rate is set again whenever it is kept, by the pace of all that came since.
 """
 
 import sys
@@ -19,6 +19,12 @@ RATES: Final = (8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 8
 """What devices have."""
 WANTED: Final = 8_000
 SECONDS_OF_LISTENING: Final = 1.0
+SECONDS_OF_A_STALL: Final = 0.4
+"""No device is so slow between two chunks: this machine was, and the pace is measured anew."""
+SECONDS_OF_A_BURST: Final = 0.05
+"""What comes right after a stall had waited: only the last of it tells a time."""
+MOST_HELD: Final = 1 << 20
+"""Samples that are held back at most, whatever the pace."""
 
 
 class Tuning:
@@ -33,6 +39,7 @@ class Tuning:
         self._moments = 0
         # Sums of a least-squares line through (time, moments): one late chunk does not bend it.
         self._began = 0.0
+        self._last: float | None = None
         self._n = self._t = self._m = self._tt = self._tm = 0.0
 
     @property
@@ -43,13 +50,19 @@ class Tuning:
     def add(self, chunk: bytes) -> bytes:
         """Return 16-bit samples, little-endian; none while the rate is not known at all."""
         now = self._clock()
-        if not self._n:
-            self._began = now
+        if self._last is None:
             self._channels = max(1, len(chunk) // (2 * MOMENTS))
+        if not self._averaged:
+            if self._last is None or now - self._last >= SECONDS_OF_A_STALL:
+                self._began = now
+            if now - self._began < SECONDS_OF_A_BURST:
+                self._n = self._t = self._m = self._tt = self._tm = 0.0
+        self._last = now
         self._held.frombytes(_native(chunk[: len(chunk) & ~1]))
         self._moments += len(chunk) // (2 * self._channels)
         self._note(now - self._began, self._moments)
-        if not self._averaged and now - self._began >= SECONDS_OF_LISTENING:
+        heard = now - self._began >= SECONDS_OF_LISTENING or len(self._held) >= MOST_HELD
+        if not self._averaged and heard:
             self._averaged = max(1, round(self._heard_rate() / WANTED))
         return self._made() if self._averaged else b""
 

@@ -98,13 +98,15 @@ class Lens:
             async with asyncio.timeout(PATIENCE):
                 if not self._streams:
                     return await self._taken()
+                # A frame that came after the last picture shows what was there then.
+                self._latest = b""
+                self._came.clear()
                 await camera.start_image_stream()
                 frame = await self._next()
                 await camera.stop_image_stream()
         except (RuntimeError, TimeoutError):
             raise CameraUnusable from None
         self._latest = b""
-        self._came.clear()
         return frame
 
     def forget(self) -> None:
@@ -113,9 +115,10 @@ class Lens:
         self._latest = b""
 
     def _keep(self, event: Any) -> None:
-        if self._forgotten:
+        # Flet hands over what the client sent, whatever it is.
+        if self._forgotten or not isinstance(event.bytes, bytes):
             return
-        self._latest = bytes(event.bytes)
+        self._latest = event.bytes
         self._came.set()
 
     async def _next(self) -> bytes:
@@ -125,7 +128,8 @@ class Lens:
 
     async def _taken(self) -> bytes:
         camera: Any = self.shown
-        return bytes(await camera.take_picture() or b"")
+        taken = await camera.take_picture()
+        return taken if isinstance(taken, bytes) else b""
 
 
 @drawn_once

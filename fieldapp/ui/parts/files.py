@@ -1,7 +1,5 @@
 """Photos, recordings and documents of a record: added before it is finished, followed and cancelled afterwards."""
 
-import asyncio
-
 import flet as ft
 
 from fieldapp.domain.attachment import MAX_LABEL, Attachment, AttachmentKind
@@ -14,7 +12,7 @@ from fieldapp.kit.layout import card, section
 from fieldapp.kit.notices import Urgency, notice
 from fieldapp.kit.text import body, isolate, quiet
 from fieldapp.services.filed import Filed
-from fieldapp.services.media import prepare
+from fieldapp.services.notebook import Notebook
 from fieldapp.ui.parts import picking
 from fieldapp.ui.parts.camera import has_camera
 from fieldapp.ui.parts.microphone import Microphone, has_microphone
@@ -42,19 +40,18 @@ def files_part(state: FieldState, owner: bytes) -> ft.Control:
     plain = state.quiet
     files = state.open.attachments.of(owner)
 
-    async def keep(data: bytes) -> None:
-        notebook = state.open
-        prepared = await asyncio.to_thread(prepare, data)
-        # Whoever locked while this was made ready must not write into another notebook.
+    async def keep(notebook: Notebook, data: bytes) -> None:
+        await notebook.captures.file(owner, data, label)
         if state.notebook is notebook:
-            await notebook.attachments.add(owner, prepared, label)
             set_open(False)
             set_label("")
 
     async def choose() -> None:
+        notebook = state.open
         data = await picking.pick_file()
-        if data is not None and state.notebook is not None:
-            await trying.of(keep, data)()
+        # Whoever locked while they were choosing must not write into another notebook.
+        if data is not None and state.notebook is notebook:
+            await trying.of(keep, notebook, data)()
 
     def close() -> None:
         state.instead = None

@@ -54,9 +54,13 @@ class Microphone:
                 options=[recorders.IosAudioCategoryOption.DEFAULT_TO_SPEAKER]
             ),
         )
-        recorder: Any = recorders.AudioRecorder(
-            configuration=form, on_stream=lambda event: hear(event.sequence, event.chunk)
-        )
+
+        def heard(event: Any) -> None:
+            # Flet hands over what the client sent, whatever it is.
+            if isinstance(event.sequence, int) and isinstance(event.chunk, bytes):
+                hear(event.sequence, event.chunk)
+
+        recorder: Any = recorders.AudioRecorder(configuration=form, on_stream=heard)
         self._recorder = recorder
         self.opening, self.refused, begun = True, False, False
         try:

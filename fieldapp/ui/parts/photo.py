@@ -54,12 +54,15 @@ _NOTHING: Final[Taken | None] = None
 def photo_taking(state: FieldState, owner: bytes, label: str, covers: bool, close: Handler) -> ft.Control:
     """Look through the camera and take a picture for something unfinished (`owner` is its id); then show it once."""
     trying = use_trying(state)
+    notebook = use_once(lambda: state.open)
     taken, set_taken = ft.use_state(_NOTHING)
     looking, set_looking = ft.use_state(True)
     unusable, set_unusable = ft.use_state(False)
 
     async def keep(frame: Frame) -> None:
-        notebook = state.open
+        # A client may answer long after a lock: what it gives then belongs into no notebook that was opened since.
+        if state.notebook is not notebook:
+            return
         file, prepared = await notebook.captures.photo(
             owner,
             frame.data,
@@ -84,8 +87,9 @@ def photo_taking(state: FieldState, owner: bytes, label: str, covers: bool, clos
         await keep(Frame(taken.frame.data, taken.frame.turns + 1, taken.frame.mirrored))
 
     async def remove() -> None:
-        await state.open.attachments.remove(owner, taken.file.id)
-        state.instead = None
+        await notebook.attachments.remove(owner, taken.file.id)
+        if state.notebook is notebook:
+            state.instead = None
 
     return _review(
         state,

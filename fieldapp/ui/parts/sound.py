@@ -47,13 +47,16 @@ def sound_taking(
         try:
             await microphone.open(begun.take)
         except MicrophoneUnusable:
-            captures.forget()
+            # Whoever left while the system was asking may be recording again by now.
+            if captures.recording is begun:
+                captures.forget()
         redraw()
 
     async def stop() -> None:
-        if recording is not None:
+        going_on = captures.recording  # also one that began after this was drawn
+        if going_on is not None:
             await microphone.close()
-            await recording.end()
+            await going_on.end()
             redraw()
 
     async def remove() -> None:

@@ -118,6 +118,29 @@ def test_the_rate_of_a_silent_client_is_heard_by_its_pace(rate: int, channels: i
     assert rising / voice.seconds == pytest.approx(400, rel=0.02), "neither faster nor slower"
 
 
+@pytest.mark.parametrize("rate", [44_100, 48_000])
+def test_a_machine_that_stalls_when_it_begins_does_not_cost_most_of_the_room(rate: int) -> None:
+    """All samples kept instead of every sixth: a file would be full after 20 seconds."""
+    now = [0.0]
+    tuning = Tuning(clock=lambda: now[0])
+    made = b""
+    for chunk in range(1, 6 * rate // MOMENTS):
+        at = chunk * MOMENTS / rate
+        now[0] = at if chunk == 1 else max(at, 1.2)
+        made += tuning.add(bytes(2 * MOMENTS))
+    assert 7_000 < tuning.rate < 10_000
+    assert len(made) / 2 / tuning.rate == pytest.approx(6, abs=0.2)
+
+
+def test_what_is_held_back_is_bounded_whatever_the_pace() -> None:
+    now = [0.0]
+    tuning = Tuning(clock=lambda: now[0])
+    for _ in range(40):
+        now[0] += 5
+        tuning.add(bytes(1 << 20))
+        assert len(tuning._held) <= 2 << 20
+
+
 def test_a_recording_shorter_than_the_listening_is_not_lost() -> None:
     now = [0.0]
     tuning = Tuning(clock=lambda: now[0])

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import threading
 from array import array
 from pathlib import Path
 
@@ -10,14 +11,17 @@ import pytest
 from fieldapp.domain.attachment import MAX_FILE_SIZE, Attachment
 from fieldapp.domain.instrument import Answer
 from fieldapp.domain.screening import FinishChoice, FinishKind, Mode, Screening
-from fieldapp.services.capturing import Recording
+from fieldapp.domain.unfinished import OpenContact
+from fieldapp.errors import AttachmentError
+from fieldapp.services import capturing
+from fieldapp.services.capturing import MOST_BYTES, MOST_WAITING, Recording
 from fieldapp.services.chunking import pieces_of
 from fieldapp.services.gate import Gate
 from fieldapp.services.kinds import Kind
-from fieldapp.services.media import FileRefused, Refused, prepare
+from fieldapp.services.media import FileRefused, Prepared, Refused, prepare
 from fieldapp.services.media.voice import HEAD, RATE
 from fieldapp.services.notebook import Notebook
-from fieldapp.vault.errors import StorageFailed
+from fieldapp.vault.errors import StorageFailed, VaultError
 from tests.fakes import media
 from tests.fakes.canary import leaks
 from tests.unit.services.conftest import PASSPHRASE
@@ -230,3 +234,166 @@ async def test_a_picture_taken_again_takes_the_place_of_the_one_before(gate: Gat
     assert second.id == first.id
     assert stored(notebook, second) == shown.data
     assert len(notebook.book._vault.records(Kind.PIECE)) == 2
+
+
+async def test_a_record_that_is_sent_waits_for_the_photo_and_the_recording_that_are_being_kept(
+    gate: Gate,
+) -> None:
+    notebook = gate.notebook
+    assert notebook
+    made, other = await begun(notebook), await begun(notebook)
+    elsewhere = notebook.captures.begin(other.id)
+    elsewhere.take(1, SECOND)
+    recording = notebook.captures.begin(made.id)
+    assert elsewhere.ended
+    await say(recording, 5)
+    recording.take(6, SECOND)
+    taking = asyncio.create_task(notebook.captures.photo(made.id, media.picture(), "the door"))
+    choosing = asyncio.create_task(notebook.captures.file(made.id, media.pdf(), "the letter"))
+    await asyncio.sleep(0)
+    record = await notebook.screenings.finish(made, FinishChoice(FinishKind.SEND))
+    await asyncio.gather(taking, choosing)
+    assert {file.label for file in record.attachments} == {"", "the door", "the letter"}
+    (sound,) = [file for file in record.attachments if not file.label]
+    assert sound.size == HEAD + 6 * RATE
+    assert recording.ended
+
+
+async def test_what_is_discarded_takes_along_a_photo_that_is_being_kept(gate: Gate) -> None:
+    """Kept after its record was gone, it would lie on the device where nobody sees it, for ever."""
+    notebook = gate.notebook
+    assert notebook
+    made = await begun(notebook)
+    taking = asyncio.create_task(notebook.captures.photo(made.id, media.picture(), "the door"))
+    await asyncio.sleep(0)
+    await notebook.screenings.discard(made.id)
+    file, _ = await taking
+    assert notebook.attachments.of(made.id) == ()
+    assert notebook.book._vault.records(Kind.PIECE) == []
+    await notebook.screenings.save(made)
+    assert notebook.attachments.of(made.id) == (file,), "and taking it back brings it back"
+
+
+async def test_an_open_contact_that_is_discarded_takes_it_along_too(gate: Gate) -> None:
+    notebook = gate.notebook
+    assert notebook
+    case = await notebook.contacts.open_case(bytes(16), "made up")
+    for discard in ("discard", "close"):
+        log = OpenContact(notebook.book.ids.new_id(), case.id, notebook.book.clock.now())
+        await notebook.unfinished.save(log)
+        taking = asyncio.create_task(notebook.captures.photo(log.id, media.picture()))
+        await asyncio.sleep(0)
+        if discard == "discard":
+            await notebook.unfinished.discard(log)
+        else:
+            await notebook.contacts.close_case(case)
+        await taking
+        assert notebook.attachments.of(log.id) == ()
+        assert notebook.book._vault.records(Kind.PIECE) == []
+
+
+async def test_a_second_recording_and_forgetting_end_the_first_and_a_lock_still_keeps_it(gate: Gate) -> None:
+    notebook = gate.notebook
+    assert notebook
+    made = await begun(notebook)
+    ended: list[int] = []
+    for number in (1, 2):
+        recording = notebook.captures.begin(made.id)
+        recording.on_end = lambda number=number: ended.append(number)  # type: ignore[misc]
+        recording.take(1, SECOND)
+        if number == 2:
+            notebook.captures.forget()
+    await gate.lock()
+    assert ended == [1, 2], "no microphone goes on for a recording that nobody sees"
+    with pytest.raises(AttachmentError):
+        notebook.captures.begin(made.id)
+    notebook = await gate.unlock(PASSPHRASE)
+    assert [file.size for file in notebook.attachments.of(made.id)] == [HEAD + RATE] * 2
+
+
+async def test_a_chunk_that_never_comes_holds_up_neither_keeping_nor_memory(gate: Gate) -> None:
+    notebook = gate.notebook
+    assert notebook
+    made = await begun(notebook)
+    recording = notebook.captures.begin(made.id)
+    for sequence in (0, -3, *range(2, 52)):
+        recording.take(sequence, SECOND)
+        if recording._keeping is not None:
+            await recording._keeping
+    assert len(recording._waiting) <= MOST_WAITING
+    assert recording.kept_seconds >= 40, "kept while it is made"
+    before = recording.seconds
+    recording.take(1, SECOND)
+    recording.take(52, bytes(MOST_BYTES + 2))
+    assert recording.seconds == before, "too late, or more than a microphone gives at once"
+    await recording.end()
+    assert recording.kept_seconds == 50
+
+
+async def test_whatever_fails_while_keeping_the_microphone_is_let_go(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook = gate.notebook
+    assert notebook
+    made = await begun(notebook)
+    recording = notebook.captures.begin(made.id)
+    ended: list[bool] = []
+    recording.on_end = lambda: ended.append(True)
+
+    async def failing(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(notebook.attachments, "add", failing)
+    for second in range(1, 6):
+        recording.take(second, SECOND)
+    assert recording._keeping
+    await asyncio.wait({recording._keeping})
+    assert ended == [True]
+    await gate.lock()
+    assert recording._voice.samples == 0
+
+
+async def test_a_lock_does_not_wait_for_a_file_that_was_chosen(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook = gate.notebook
+    assert notebook
+    made = await begun(notebook)
+    ready = threading.Event()
+
+    def slow(data: bytes) -> Prepared:
+        ready.wait(10)
+        return prepare(data)
+
+    monkeypatch.setattr(capturing, "prepare", slow)
+    choosing = asyncio.create_task(notebook.captures.file(made.id, media.pdf()))
+    await asyncio.sleep(0)
+    await gate.lock()
+    assert not choosing.done()
+    opened = await gate.unlock(PASSPHRASE)
+    ready.set()
+    with pytest.raises(VaultError):
+        await choosing
+    assert opened.attachments.of(made.id) == ()
+    assert opened.book._vault.records(Kind.PIECE) == []
+
+
+async def test_a_photo_that_comes_after_its_record_was_discarded_is_not_kept(gate: Gate) -> None:
+    notebook = gate.notebook
+    assert notebook
+    made = await begun(notebook)
+    await notebook.screenings.discard(made.id)
+    with pytest.raises(AttachmentError):
+        await notebook.captures.photo(made.id, media.picture())
+    assert notebook.book._vault.records(Kind.PIECE) == []
+    await notebook.screenings.save(made)
+    file, _ = await notebook.captures.photo(made.id, media.picture())
+    assert notebook.attachments.of(made.id) == (file,)
+    case = await notebook.contacts.open_case(bytes(16), "made up")
+    log = OpenContact(notebook.book.ids.new_id(), case.id, notebook.book.clock.now())
+    await notebook.unfinished.save(log)
+    await notebook.unfinished.discard(log)
+    with pytest.raises(AttachmentError):
+        await notebook.captures.photo(log.id, media.picture())
+    await notebook.unfinished.save(log)
+    await notebook.captures.photo(log.id, media.picture())

@@ -170,10 +170,10 @@ async def test_a_cancelled_unlock_leaves_nothing_open(gate: Gate, monkeypatch: p
 
     real = UnlockAttempt.finish
 
-    def slow(self: UnlockAttempt, stretched: bytes, now: int) -> object:
+    def slow(self: UnlockAttempt, stretched: bytes, now: int, **how: bool) -> object:
         begun.set()
         go_on.wait(10)
-        return real(self, stretched, now)
+        return real(self, stretched, now, **how)
 
     with monkeypatch.context() as patched:
         patched.setattr(UnlockAttempt, "finish", slow)

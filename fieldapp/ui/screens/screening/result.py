@@ -28,6 +28,7 @@ from fieldapp.kit.interface import Handler, bound
 from fieldapp.kit.layout import card, fact, numbered, section
 from fieldapp.kit.notices import Urgency, level_panel, notice
 from fieldapp.kit.text import body, quiet
+from fieldapp.ui.parts.files import files_part
 from fieldapp.ui.parts.numbers import emergency_numbers, number_card
 from fieldapp.ui.parts.screening import (
     SHOWN_LEVEL,
@@ -49,7 +50,7 @@ MOST_REASONS = 5
 
 @component
 def result_screen(state: FieldState) -> ft.View:
-    """What the answers mean; an officer sends from here, outreach goes on to choose."""
+    """What the answers mean; an officer adds files and sends from here, outreach goes on to choose."""
     screening, t = open_screening(state), state.t
     do_not, set_do_not = ft.use_state(False)
     trying = use_trying(state)
@@ -67,6 +68,8 @@ def result_screen(state: FieldState) -> ft.View:
             *numbers,
             number_card(state),
             *_do_not(state, do_not, lambda: set_do_not(not do_not)),
+            # Below whom to call and what to do: a photo never stands between a person and help.
+            *([files_part(state, screening.id)] if screening.mode is Mode.OFFICER else []),
         ],
         title=t("Result"),
         bottom=[
