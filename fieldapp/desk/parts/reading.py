@@ -143,7 +143,7 @@ def _turning(state: DeskState, reader: Reader) -> ft.Control:
         identifier="page-next",
     )
     buttons: ft.Control = ft.Row([back, forward], spacing=state.theme.gap)
-    if state.theme.stacked:
+    if state.theme.stacked or state.phone:
         buttons = ft.Column([back, forward], spacing=state.theme.gap)
     return ft.Column(
         [where, buttons], spacing=state.theme.small, horizontal_alignment=ft.CrossAxisAlignment.STRETCH

@@ -140,6 +140,23 @@ def test_even_without_a_filter_it_opens_nothing(tmp_path: Path) -> None:
     assert limited.isdisjoint(done.stdout.splitlines())
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is drawn there")
+def test_a_system_with_stricter_limits_still_draws() -> None:
+    strict = (
+        "import os, resource, sys\n"
+        "for kind in (resource.RLIMIT_CPU, resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):\n"
+        "    resource.setrlimit(kind, (5, 5) if kind == resource.RLIMIT_CPU else (0, 0))\n"
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    command = pages.program()
+    assert command
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", strict, *command, "0"], input=LETTER, capture_output=True, env={}
+    )
+    assert done.returncode == 0, done.stderr
+    assert HEAD.unpack_from(done.stdout)[1] == Result.DRAWN
+
+
 @pytest.mark.parametrize(
     "code",
     [
