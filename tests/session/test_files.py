@@ -339,9 +339,15 @@ def together(app: Desk, *names: str) -> list[type]:
 
 
 def test_a_recording_that_is_something_else_is_not_given_to_the_browser() -> None:
-    for lie in (b"#EXTM3U\n#EXTINF:1,\nhttp://made-up.invalid/a\n", b"<html>", media.ogg(), b"\x1aE\xdf\xa3"):
+    for lie in (
+        b"#EXTM3U\n#EXTINF:1,\nhttp://made-up.invalid/a\n",
+        b"<html>",
+        media.picture(),
+        b"\x1aE\xdf\xa3",
+    ):
         assert Player(ShownFile(bytes(16), lie), "audio/mpeg").fails
-    for true in (media.wav(), media.mp3(), media.flac(), media.mp4(), media.ogg()):
+    tagged_aac = b"ID3\x04\0\0\0\0\0\0\xff\xf1P\x80" + media.noise(900)
+    for true in (media.wav(), media.mp3(), media.flac(), media.mp4(), media.ogg(), tagged_aac):
         prepared = prepare(true)
         assert not Player(ShownFile(bytes(16), prepared.data), prepared.media).fails
 

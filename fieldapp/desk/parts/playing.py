@@ -15,7 +15,7 @@ import flet as ft
 from fieldapp.desk.parts.copying import copy_part
 from fieldapp.desk.shown import ShownFile
 from fieldapp.desk.state import DeskState
-from fieldapp.domain.attachment import Attachment
+from fieldapp.domain.attachment import MEDIA, Attachment, AttachmentKind
 from fieldapp.kit.boundary import component, record_failure
 from fieldapp.kit.buttons import quiet_button, secondary_button
 from fieldapp.kit.hooks import use_once
@@ -88,7 +88,7 @@ class Player(ft.Observable):
         self.second = shown.second
         self.length = 0
         # A play list, for one, would lead some players to fetch what it names.
-        other = bool(shown.data) and media_of(shown.data) != media
+        other = bool(shown.data) and MEDIA.get(media_of(shown.data)) is not AttachmentKind.AUDIO
         self.fails = other or media in _NEVER or _sounds() is None
 
     def open(self) -> None:
