@@ -363,6 +363,14 @@ async def test_nothing_of_a_page_or_a_sound_is_held_afterwards(tmp_path: Path, d
     async with open_desk(tmp_path) as app:
         letter, voice = await arrived_together(app, LETTER, media.wav(8000))
         await app.read("heron basalt")
+        for name in (voice, letter, voice):  # each in place of the one before
+            drawn.clear()
+            await app.press(f"show-{name}")
+            if name == letter:
+                await app.until(lambda: drawn == [0])
+            assert (len(pages(app)), len(sounds(app))) == ((1, 0) if name == letter else (0, 1))
+            assert (app.state._turns is None) == (name == voice)
+        await app.press(f"hide-{voice}")
         for name, end in (
             (voice, f"hide-{voice}"),
             (letter, "to-inbox"),
