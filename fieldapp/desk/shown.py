@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 class ShownFile:
     """A file that was put together and verified; `let_go` drops its bytes and stops what still uses them.
 
-    `page` (from 0) and `second` outlive a veil, which takes everything off the screen for a moment.
+    `page` (from 0), `pages` (0 if unknown) and `second` outlive a veil, which takes everything off for a while.
     """
 
     id: bytes
     data: bytes = field(repr=False)
     page: int = 0
+    pages: int = 0
     second: int = 0
     stop: Callable[[], None] | None = field(default=None, repr=False)
     """What drops a page, ends the drawing of one or a sound that plays."""

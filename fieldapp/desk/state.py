@@ -158,7 +158,12 @@ class DeskState(Places[Screen], Interface):
             self.record = record
 
     async def show_file(self, key: bytes, file_id: bytes) -> None:
-        """Put a file of the open record together and show it. Errors as `Inbox.content`."""
+        """Put a file of the open record together and show it. Errors as `Inbox.content`.
+
+        One that is shown already stays: its part on the screen is made for these bytes.
+        """
+        if self.file is not None and self.file.id == file_id:
+            return
         data = self.open.inbox.content(key, file_id)
         self.hide_file()
         self.file = ShownFile(file_id, data)

@@ -14,6 +14,7 @@ Tests that use it are ``async`` and marked ``@pytest.mark.anyio``.
 
 import asyncio
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -91,6 +92,22 @@ class FakeClient(Connection):
         """Called by Flet on disconnect; there is nothing to free."""
 
 
+_PLAIN = (str, bytes, int, float)
+"""What holds no control; most of what a control holds is such."""
+
+
+@functools.cache
+def _drawn(kind: type) -> tuple[str, ...]:
+    """Return the fields of a kind of control, or of what it holds, in which controls may be drawn."""
+    if not dataclasses.is_dataclass(kind):
+        return ()
+    return tuple(
+        spec.name
+        for spec in dataclasses.fields(kind)
+        if spec.name != "_parent" and (spec.name == "_b" or not spec.metadata.get("skip"))
+    )
+
+
 def walk(
     node: object, seen: set[int] | None = None, *, hidden: bool = True, disabled: bool = True
 ) -> Iterator[ft.BaseControl]:
@@ -106,11 +123,11 @@ def walk(
             return
         seen.add(id(node))
         yield node
-    if dataclasses.is_dataclass(node) and not isinstance(node, type):
-        for spec in dataclasses.fields(node):
-            drawn = spec.name == "_b" or not spec.metadata.get("skip")
-            if drawn and spec.name != "_parent":
-                yield from walk(getattr(node, spec.name, None), seen, hidden=hidden, disabled=disabled)
+    if not isinstance(node, type) and (names := _drawn(type(node))):
+        for name in names:
+            value = getattr(node, name, None)
+            if value is not None and not isinstance(value, _PLAIN):
+                yield from walk(value, seen, hidden=hidden, disabled=disabled)
     elif isinstance(node, list | tuple | set):
         for item in node:
             yield from walk(item, seen, hidden=hidden, disabled=disabled)

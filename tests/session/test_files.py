@@ -364,6 +364,70 @@ async def test_a_document_is_read_page_by_page_with_buttons_and_arrow_keys(
         assert "save-copy" in app.screen.identifiers()
 
 
+async def test_a_page_that_fails_after_a_veil_still_leads_to_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown = ShownFile(bytes(16), LETTER)
+    before = Reader(shown)
+    await before.look()
+    before.forward()
+    monkeypatch.setattr(drawing, "program", lambda: ["/made/up/python"])
+    await before.look()
+    assert (before.why, before.pages) == (drawing.Why.FAILED, 3)
+    after = Reader(shown)  # what comes back after the veil
+    await after.look()
+    assert (after.why, after.pages, after.drawn) == (drawing.Why.FAILED, 3, 1)
+    after.back()
+    assert after.number == 0
+
+
+@pytest.mark.parametrize("large", [False, True])
+async def test_a_page_of_absurd_shape_leaves_room_for_what_is_below_it(large: bool) -> None:
+    page = await drawing.draw(documents.document("x", box=b"0 0 1 1000000000"), 0)
+    (image,) = [
+        one
+        for one in walk(reading._picture(Interface(), page, "", large=large))  # type: ignore[arg-type]
+        if isinstance(one, ft.Image)
+    ]
+    assert image.fit is ft.BoxFit.CONTAIN
+    assert 0 < (image.height or 0) <= 3 * reading.LARGE
+
+
+@pytest.mark.usefixtures("made_up_centre")
+async def test_the_buttons_that_turn_pages_have_room_for_their_words_on_a_phone(
+    tmp_path: Path, drawn: list[int]
+) -> None:
+    async with showing(tmp_path, LETTER) as app:
+        await app.until(lambda: drawn == [0])
+        assert together(app, "page-back", "page-next") == [ft.Row]
+        await app.screen.resize(412)
+        assert together(app, "page-back", "page-next") == [ft.Column]
+
+
+def together(app: Desk, *names: str) -> list[type]:
+    """Return how things on the screen are arranged that stand side by side, or one below the other."""
+    return [
+        type(one)
+        for one in app.screen.find(ft.Row) + app.screen.find(ft.Column)
+        if [[mark.identifier for mark in app.screen.find(ft.Semantics, child)] for child in one.controls]
+        == [[name] for name in names]
+    ]
+
+
+def test_a_recording_that_is_something_else_is_not_given_to_the_browser() -> None:
+    for lie in (
+        b"#EXTM3U\n#EXTINF:1,\nhttp://made-up.invalid/a\n",
+        b"<html>",
+        media.picture(),
+        b"\x1aE\xdf\xa3",
+    ):
+        assert Player(ShownFile(bytes(16), lie), "audio/mpeg").fails
+    tagged_aac = b"ID3\x04\0\0\0\0\0\0\xff\xf1P\x80" + media.noise(900)
+    for true in (media.wav(), media.mp3(), media.flac(), media.mp4(), media.ogg(), tagged_aac):
+        prepared = prepare(true)
+        assert not Player(ShownFile(bytes(16), prepared.data), prepared.media).fails
+
+
 def assert_nothing_is_held(app: Desk, state: DeskState, shown: ShownFile) -> None:
     held = [one for one in walk(app.screen.page) if isinstance(one, ft.Image | flet_audio.Audio)]
     assert held == []
@@ -375,6 +439,14 @@ async def test_nothing_of_a_page_or_a_sound_is_held_afterwards(tmp_path: Path, d
     async with open_desk(tmp_path) as app:
         letter, voice = await arrived_together(app, LETTER, media.wav(8000))
         await app.read("heron basalt")
+        for name in (voice, letter, voice):  # each in place of the one before
+            drawn.clear()
+            await app.press(f"show-{name}")
+            if name == letter:
+                await app.until(lambda: drawn == [0])
+            assert (len(pages(app)), len(sounds(app))) == ((1, 0) if name == letter else (0, 1))
+            assert (app.state._turns is None) == (name == voice)
+        await app.press(f"hide-{voice}")
         for name, end in (
             (voice, f"hide-{voice}"),
             (letter, "to-inbox"),
@@ -385,9 +457,12 @@ async def test_nothing_of_a_page_or_a_sound_is_held_afterwards(tmp_path: Path, d
             await app.press(f"show-{name}")
             if name == letter:
                 await app.until(lambda: drawn == [0])
-            assert (len(pages(app)), len(sounds(app))) == ((1, 0) if name == letter else (0, 1))
             state, shown = app.state, app.state.file
             assert shown
+            assert state.record
+            await state.show_file(state.record.row.key, shown.id)  # what is shown already stays as it is
+            await app.rest()
+            assert (len(pages(app)), len(sounds(app))) == ((1, 0) if name == letter else (0, 1))
             await app.press(end)
             assert_nothing_is_held(app, state, shown)
             if (name, end) == (letter, "cover"):
@@ -490,7 +565,7 @@ async def test_a_recording_is_played_paused_and_moved_in(
     async with showing(tmp_path, media.wav(8000)) as app:
         (audio,) = sounds(app)
         assert audio.src == "data:audio/wav;name=sound.x;base64," + b64encode(app.state.file.data).decode()  # type: ignore[union-attr]
-        assert "0:00 of unknown" in app.said
+        assert "0:00" in app.screen.texts(), "how long it is, the browser says when it has it"
         await app.screen.fire(
             audio, "duration_change", {"duration": ft.Duration(minutes=2, milliseconds=4200)}
         )

@@ -15,11 +15,12 @@ import flet as ft
 from fieldapp.desk.parts.copying import copy_part
 from fieldapp.desk.shown import ShownFile
 from fieldapp.desk.state import DeskState
-from fieldapp.domain.attachment import Attachment
+from fieldapp.domain.attachment import MEDIA, Attachment, AttachmentKind
 from fieldapp.kit.boundary import component, record_failure
 from fieldapp.kit.buttons import quiet_button, secondary_button
 from fieldapp.kit.hooks import use_once
 from fieldapp.kit.text import body, quiet
+from fieldapp.services.media.sniffing import media_of
 
 STEP: Final = 10
 """Seconds that one tap goes back or on."""
@@ -41,8 +42,9 @@ def _controls(state: DeskState, player: "Player", file: Attachment) -> ft.Contro
     t = state.t
     if player.fails:
         return copy_part(state, file, t("This recording does not play here."))
-    total = clock_words(player.length) if player.length else t("unknown")
-    place = t("{now} of {total}", now=clock_words(player.second), total=total)
+    place = now = clock_words(player.second)
+    if player.length:
+        place = t("{now} of {total}", now=now, total=clock_words(player.length))
     words, icon = (
         (t("Pause"), ft.Icons.PAUSE_ROUNDED) if player.plays else (t("Play"), ft.Icons.PLAY_ARROW_ROUNDED)
     )
@@ -85,7 +87,9 @@ class Player(ft.Observable):
         self.plays = False
         self.second = shown.second
         self.length = 0
-        self.fails = media in _NEVER or _sounds() is None
+        # A play list, for one, would lead some players to fetch what it names.
+        other = bool(shown.data) and MEDIA.get(media_of(shown.data)) is not AttachmentKind.AUDIO
+        self.fails = other or media in _NEVER or _sounds() is None
 
     def open(self) -> None:
         """Give the sound to the browser. Called when its part is on the screen."""

@@ -22,8 +22,12 @@ from fieldapp.kit.text import body, quiet
 from fieldapp.services.desk.pages import LAST_PAGE, Page, PageNotDrawn, Why, draw
 from fieldapp.services.media.pictures import shape_of
 
+PICTURE_HEIGHT: Final = 480
+"""Pixels of the height of a strip, as of an upright photo."""
 LARGE: Final = 1400
 """Pixels of the width of a page that somebody wanted larger; it is moved sideways then."""
+TALLEST: Final = 3
+"""How often the width of a page goes into its height at most: a taller one is shown small, with all below it in reach."""
 
 
 class Reader(ft.Observable):
@@ -36,7 +40,7 @@ class Reader(ft.Observable):
         self.drawn = shown.page
         self.page: Page | None = None
         self.why: Why | None = None
-        self.pages = 0
+        self.pages = shown.pages
         self._drawing: asyncio.Task[None] | None = None
 
     async def look(self) -> None:
@@ -52,7 +56,7 @@ class Reader(ft.Observable):
             self.page, self.why, self.pages = None, error.why, error.pages or self.pages
         else:
             self.page, self.why, self.pages = page, None, page.pages
-        self.drawn = number
+        self.drawn, self._shown.pages = number, self.pages
 
     def close(self) -> None:
         """Drop the page and give up one that is being drawn; whether or not Flet still takes the part off the screen."""
@@ -118,8 +122,9 @@ def _pages(state: DeskState, reader: Reader, file: Attachment) -> ft.Control:
 def _turning(state: DeskState, reader: Reader) -> ft.Control:
     t = state.t
     first, last = reader.number == 0, reader.number + 1 >= reader.pages
-    # The number of what is seen: while the next page is drawn that is still the one before.
-    where = body(state, t("Page {n} of {total}", n=reader.drawn + 1, total=reader.pages))
+    # What is seen while a page is drawn is still the one before.
+    seen = t("Page {n} of {total}", n=reader.drawn + 1, total=reader.pages)
+    where = body(state, seen if reader.drawn == reader.number else t("The page is being drawn"))
     where.text_align = ft.TextAlign.CENTER
     back = secondary_button(
         state,
@@ -138,7 +143,7 @@ def _turning(state: DeskState, reader: Reader) -> ft.Control:
         identifier="page-next",
     )
     buttons: ft.Control = ft.Row([back, forward], spacing=state.theme.gap)
-    if state.theme.stacked:
+    if state.theme.stacked or state.phone:
         buttons = ft.Column([back, forward], spacing=state.theme.gap)
     return ft.Column(
         [where, buttons], spacing=state.theme.small, horizontal_alignment=ft.CrossAxisAlignment.STRETCH
@@ -147,11 +152,14 @@ def _turning(state: DeskState, reader: Reader) -> ft.Control:
 
 def _picture(state: DeskState, page: Page, label: str, *, large: bool) -> ft.Control:
     width, height = shape_of(page.picture) or (1, 1)
+    tall = height > TALLEST * width
+    # Of a page that is not large the height follows from the room there is, but for a strip.
+    shown_height = LARGE * min(height / width, TALLEST) if large else PICTURE_HEIGHT if tall else None
     picture = ft.Image(
         src=page.picture,
         width=LARGE if large else None,
-        height=LARGE * height / width if large else None,
-        fit=ft.BoxFit.FIT_WIDTH,
+        height=shown_height,
+        fit=ft.BoxFit.CONTAIN if tall else ft.BoxFit.FIT_WIDTH,
         gapless_playback=True,
         semantics_label=label,
     )

@@ -75,7 +75,8 @@ def program() -> list[str] | None:
     if any(importlib.util.find_spec(name) is None for name in needed):
         return None
     # By its path: the fresh interpreter needs to find nothing of this project, and runs nothing else of it.
-    return [sys.executable, "-I", str(Path(page_program.__file__))]
+    # It leaves no compiled files beside what it imports.
+    return [sys.executable, "-I", "-B", str(Path(page_program.__file__))]
 
 
 async def draw(
@@ -92,7 +93,7 @@ async def draw(
             answer = await _answer([*command, str(number)], document)
     except (TimeoutError, OSError):
         raise PageNotDrawn(Why.FAILED) from None
-    return await asyncio.to_thread(_judged, answer)
+    return await asyncio.to_thread(_judged, answer, number)
 
 
 async def _answer(command: Sequence[str], document: bytes) -> bytes:
@@ -141,8 +142,8 @@ class _Talk(asyncio.SubprocessProtocol):
         self.over.set()
 
 
-def _judged(answer: bytes) -> Page:
-    """Return the page of an answer, drawn anew by us from its bare pixels; PageNotDrawn for anything else."""
+def _judged(answer: bytes, number: int) -> Page:
+    """Return page `number` of an answer, drawn anew by us from its bare pixels; PageNotDrawn for anything else."""
     if len(answer) < HEAD.size:
         raise PageNotDrawn(Why.FAILED)
     magic, result, pages, width, height = HEAD.unpack_from(answer)
@@ -152,7 +153,9 @@ def _judged(answer: bytes) -> Page:
     if result != Result.DRAWN:
         reasons = {Result.PASSWORD: Why.PASSWORD, Result.EMPTY: Why.EMPTY}
         raise PageNotDrawn(reasons.get(result, Why.FAILED), min(pages, LAST_PAGE))
-    if not (0 < width <= SIDE and 0 < height <= SIDE and pages and len(pixels) == width * height * 3):
+    if not (
+        0 < width <= SIDE and 0 < height <= SIDE and number < pages and len(pixels) == width * height * 3
+    ):
         raise PageNotDrawn(Why.FAILED)
     out = io.BytesIO()
     Image.frombytes("RGB", (width, height), pixels).save(out, "JPEG", quality=_QUALITY)

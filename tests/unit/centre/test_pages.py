@@ -140,6 +140,23 @@ def test_even_without_a_filter_it_opens_nothing(tmp_path: Path) -> None:
     assert limited.isdisjoint(done.stdout.splitlines())
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is drawn there")
+def test_a_system_with_stricter_limits_still_draws() -> None:
+    strict = (
+        "import os, resource, sys\n"
+        "for kind in (resource.RLIMIT_CPU, resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):\n"
+        "    resource.setrlimit(kind, (5, 5) if kind == resource.RLIMIT_CPU else (0, 0))\n"
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    command = pages.program()
+    assert command
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", strict, *command, "0"], input=LETTER, capture_output=True, env={}
+    )
+    assert done.returncode == 0, done.stderr
+    assert HEAD.unpack_from(done.stdout)[1] == Result.DRAWN
+
+
 @pytest.mark.parametrize(
     "code",
     [
@@ -162,6 +179,13 @@ async def test_an_odd_answer_is_no_page(code: str) -> None:
     with pytest.raises(PageNotDrawn) as refused:
         await draw(LETTER, 0, saying(code))
     assert refused.value.why is Why.FAILED
+
+
+async def test_a_page_beyond_the_last_one_is_no_page() -> None:
+    with pytest.raises(PageNotDrawn) as refused:
+        await draw(LETTER, 5, saying(f"sys.stdout.buffer.write({answer(count=5)!r})"))
+    assert refused.value.why is Why.FAILED
+    assert (await draw(LETTER, 5, saying(f"sys.stdout.buffer.write({answer(count=6)!r})"))).pages == 6
 
 
 async def test_a_true_answer_of_the_same_form_is_a_page() -> None:
@@ -242,6 +266,36 @@ async def test_the_program_gets_no_secret_of_ours(tmp_path: Path, monkeypatch: p
         assert picture(await draw(LETTER, 0, saying(check))).size == (1, 1)
     finally:
         os.close(held)
+
+
+def test_the_program_leaves_no_compiled_file_of_what_it_reads(tmp_path: Path) -> None:
+    (tmp_path / "made_up.py").write_text("pass")
+    command = pages.program()
+    assert command
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import made_up"
+    subprocess.run([*command[:-1], "-c", code], check=True, env={})
+    assert [file.name for file in tmp_path.iterdir()] == ["made_up.py"]
+
+
+ACTIONS = (
+    b"/OpenAction<</S/JavaScript/JS(app.alert\\(1\\); this.exportDataObject\\({cName:'x'}\\))>>",
+    b"/OpenAction<</S/Launch/F(/bin/true)>>",
+    b"/OpenAction<</S/URI/URI(http://made-up.invalid/)>>",
+    b"/OpenAction<</S/GoToR/F(/etc/hostname)/D[0/Fit]>>",
+    b"/Names<</EmbeddedFiles<</Names[(x)<</F(x.pdf)/EF<</F 4 0 R>>>>]>>>>",
+    b"/AA<</WP<</S/SubmitForm/F(http://made-up.invalid/)>>>>/AcroForm<</XFA(<x/>)/Fields[]>>",
+)
+
+
+async def test_what_a_document_would_do_is_not_done() -> None:
+    plain = await draw(documents.document("one"), 0)
+    for action in ACTIONS:
+        assert (await draw(documents.document("one", catalogue=action), 0)).picture == plain.picture
+
+
+async def test_a_turned_page_is_drawn_turned() -> None:
+    turned = documents.document("one", box=documents.A4 + b"]/Rotate 90/Made[")
+    assert picture(await draw(turned, 0)).size == (SIDE, 1448)
 
 
 async def test_where_nothing_can_be_shut_in_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
