@@ -17,9 +17,9 @@ from fieldapp.kit.interface import Handler, Interface
 from fieldapp.kit.text import right_to_left
 from fieldapp.services.passphrases import PIN_DIGITS
 
-PIN_SIGNS: Final = "[0-9\u0660-\u0669\u06f0-\u06f9\uff10-\uff19]"
-"""What a field for a PIN lets through: a keyboard for Arabic or Persian may type no other digits than its own, and a wide
-one those of CJK. `passphrases.meant` reads them all."""
+PIN_SIGNS: Final = "[0-9\u0660-\u0669\u06f0-\u06f9\u0966-\u096f\u09e6-\u09ef\uff10-\uff19]"
+"""What a field for a PIN lets through: a keyboard for Arabic, Persian, Hindi or Bengali may type no other digits than its
+own, and one for Chinese or Japanese wide ones. `passphrases.meant` reads them all."""
 
 
 def typed(keep: Callable[[str], object]) -> Handler:

@@ -145,7 +145,7 @@ def test_a_full_width_pin_is_the_same_pin() -> None:
     assert judge("１１１１１１", BOTH).weakness is not None
 
 
-@pytest.mark.parametrize("zero", ["\u0660", "\u06f0", "\uff10", "\u0966"])
+@pytest.mark.parametrize("zero", ["\u0660", "\u06f0", "\uff10", "\u0966", "\u09e6"])
 def test_a_pin_is_the_same_in_the_digits_of_every_keyboard(zero: str) -> None:
     """A worker's keyboard may type Arabic, Persian, wide or Hindi digits today, and others tomorrow."""
 
