@@ -91,7 +91,7 @@ async def draw(
     try:
         async with asyncio.timeout(seconds):
             answer = await _answer([*command, str(number)], document)
-    except (TimeoutError, OSError):
+    except (TimeoutError, OSError, RuntimeError, MemoryError):  # no thread or no memory to watch it with
         raise PageNotDrawn(Why.FAILED) from None
     return await asyncio.to_thread(_judged, answer, number)
 

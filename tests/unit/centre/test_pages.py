@@ -314,3 +314,14 @@ async def test_where_nothing_can_be_shut_in_nothing_is_drawn(monkeypatch: pytest
 async def test_a_program_that_cannot_be_started_is_one_error() -> None:
     with pytest.raises(PageNotDrawn):
         await draw(LETTER, 0, ["/made/up/python"])
+
+
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), MemoryError()])
+async def test_a_system_without_room_for_a_program_is_one_error(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def no_room(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "subprocess_exec", no_room)
+    assert await why(LETTER) is Why.FAILED
