@@ -203,6 +203,7 @@ class World:
             "save": lambda n: n.screenings.save(draft(n).with_answer("S03", Answer.NO)),
             "seal": lambda n: n.screenings.finish(draft(n), SEND),
             "attach": lambda n: n.attachments.add(draft(n).id, prepared(2)),
+            "grow": lambda n: n.attachments.add(draft(n).id, prepared(3), instead_of=file(n)),
             "detach": lambda n: n.attachments.remove(draft(n).id, file(n)),
             "pieces": lambda n: n.book.seal_chunks(everything=True),
             "cancel": cancel,

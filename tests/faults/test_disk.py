@@ -23,6 +23,7 @@ CHANGES = {
     "save": 6,
     "seal": 12,
     "attach": 60,
+    "grow": 90,
     "detach": 60,
     "pieces": 90,
     "cancel": 60,
