@@ -142,8 +142,11 @@ async def test_an_officer_adds_a_file_on_the_result_below_whom_to_call_and_sends
 ) -> None:
     async with device(tmp_path) as app:
         await app.to_questions()
-        while app.screening.answers.get("S02") is None:
-            await app.tap("answer-no" if app.state.about(Screen.QUESTION) != "S02" else answer)
+        order = app.screening.order
+        for key in order[: order.index("S02") + 1]:
+            await app.session.wait_for(lambda key=key: app.state.about(Screen.QUESTION) == key)
+            await app.tap(answer if key == "S02" else "answer-no")
+            await app.session.wait_for(lambda key=key: key in app.screening.answers)
         await app.tap("finish-now", "contact-next", "withhold-next")
         assert app.shows(Screen.RESULT)
         is_now = app.screening.effective[1] is Band.NOW
