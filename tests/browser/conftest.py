@@ -74,9 +74,11 @@ LOOKS: Final[list[tuple[bool, Scheme]]] = [(True, "light"), (True, "dark"), (Fal
 
 _LONG: Final = bool(os.environ.get("FIELDAPP_LONG"))
 SHORT_LOOKS: Final = LOOKS if _LONG else [LOOKS[0], LOOKS[3]]
-"""Both widths and both schemes."""
+"""Both widths and both schemes: for the main ways of a worker and of a desk."""
+PHONE_LOOK: Final = LOOKS if _LONG else [LOOKS[1]]
+"""A phone at night, as a worker holds it: for every other walk."""
 DESK_LOOK: Final = LOOKS if _LONG else [LOOKS[3]]
-"""As a desk stands there most of the time: for its longest walks."""
+"""As a desk stands there most of the time: the same for its other walks."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.browser.conftest import SHORT_LOOKS, AppProcess, AppWindow, OpenApp, Scheme
+from tests.browser.conftest import PHONE_LOOK, AppProcess, AppWindow, OpenApp, Scheme
 
 PASSPHRASE = "made up canoe lantern gravel sixty"
 CODE = "made up harbour"
@@ -147,7 +147,7 @@ def a_recovery_sheet(window: AppWindow) -> None:
     window.wait_text("Send now")
 
 
-@pytest.mark.parametrize(("phone", "scheme"), SHORT_LOOKS)
+@pytest.mark.parametrize(("phone", "scheme"), PHONE_LOOK)
 def test_a_walk_outside_the_screening(
     start_app: Callable[[str], AppProcess],
     open_window: OpenApp,

@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.browser.conftest import SHORT_LOOKS, AppProcess, OpenApp, Scheme
+from tests.browser.conftest import PHONE_LOOK, AppProcess, OpenApp, Scheme
 from tests.browser.test_field_walk import PASSPHRASE
 from tests.browser.test_notebooks import set_up
 
 SECOND = "harmless sextant walnut copper ninety"
 
 
-@pytest.mark.parametrize(("phone", "scheme"), SHORT_LOOKS)
+@pytest.mark.parametrize(("phone", "scheme"), PHONE_LOOK)
 def test_a_second_passphrase_is_set_and_opens_another_notebook(
     start_app: Callable[[str], AppProcess], open_window: OpenApp, phone: bool, scheme: Scheme
 ) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.browser.conftest import SHORT_LOOKS, AppProcess, AppWindow, OpenApp, Scheme
+from tests.browser.conftest import PHONE_LOOK, AppProcess, AppWindow, OpenApp, Scheme
 
 PASSPHRASE = "made up canoe lantern gravel sixty"
 
@@ -23,7 +23,7 @@ def set_up(window: AppWindow) -> None:
     window.wait_text("New screening")
 
 
-@pytest.mark.parametrize(("phone", "scheme"), SHORT_LOOKS)
+@pytest.mark.parametrize(("phone", "scheme"), PHONE_LOOK)
 def test_a_second_worker(
     start_app: Callable[[str], AppProcess], open_window: OpenApp, phone: bool, scheme: Scheme
 ) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.browser.conftest import SHORT_LOOKS, AppProcess, AppWindow, OpenApp, Scheme
+from tests.browser.conftest import PHONE_LOOK, AppProcess, AppWindow, OpenApp, Scheme
 from tests.browser.test_lock_records import NAME, NOTE, PASSPHRASE, QUESTION, Device
 
 WRITTEN = (
@@ -25,7 +25,7 @@ def write(window: AppWindow, words: str) -> None:
     window.by_id("note-new").wait_for(state="attached")
 
 
-@pytest.mark.parametrize(("phone", "scheme"), SHORT_LOOKS)
+@pytest.mark.parametrize(("phone", "scheme"), PHONE_LOOK)
 def test_a_list_of_notes_stands_in_front_of_the_lock(
     start_app: Callable[[str], AppProcess], open_window: OpenApp, phone: bool, scheme: Scheme
 ) -> None:

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.browser.conftest import SHORT_LOOKS, AppProcess, OpenApp, Scheme
+from tests.browser.conftest import PHONE_LOOK, AppProcess, OpenApp, Scheme
 from tests.browser.test_notebooks import PASSPHRASE, set_up
 
 PIN = "840293"
 
 
-@pytest.mark.parametrize(("phone", "scheme"), SHORT_LOOKS)
+@pytest.mark.parametrize(("phone", "scheme"), PHONE_LOOK)
 def test_what_the_worker_is_told(
     start_app: Callable[[str], AppProcess], open_window: OpenApp, phone: bool, scheme: Scheme
 ) -> None:

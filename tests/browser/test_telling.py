@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.browser.conftest import SHORT_LOOKS, AppProcess, AppWindow, OpenApp, Scheme
+from tests.browser.conftest import DESK_LOOK, PHONE_LOOK, AppProcess, AppWindow, OpenApp, Scheme
 from tests.browser.test_desk import create
 from tests.browser.test_field_walk import first_start
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("phone", "scheme"), SHORT_LOOKS)
+@pytest.mark.parametrize(("phone", "scheme"), DESK_LOOK)
 def test_a_worker_reads_what_the_centre_says(
     start_app: Callable[[str], AppProcess], open_window: OpenApp, phone: bool, scheme: Scheme
 ) -> None:
@@ -113,7 +113,7 @@ def change_rules(window: AppWindow) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("phone", "scheme"), SHORT_LOOKS)
+@pytest.mark.parametrize(("phone", "scheme"), PHONE_LOOK)
 def test_a_desk_tells_a_device(
     start_app: Callable[[str], AppProcess], open_window: OpenApp, phone: bool, scheme: Scheme
 ) -> None:

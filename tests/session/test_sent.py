@@ -158,7 +158,7 @@ async def test_a_list_of_addresses_that_cannot_be_trusted_is_told(tmp_path: Path
     async with open_field(tmp_path) as app:
         untrusted = "The relay offers a new address list of the centre that cannot be trusted."
         assert untrusted not in app.screen.texts()
-        app.state.open.delivery.rejected_directory = DirectoryRejected("split_view")
+        app.state.open.delivery._pulling.rejected_directory = DirectoryRejected("split_view")
         app.state.open.book.changes.ring()
         await app.screen.settle()
         assert untrusted in app.screen.texts()
