@@ -38,12 +38,13 @@ HELD = "() => window.sounds.filter((sound) => sound.src.startsWith('data:')).map
 
 
 def add(phone: AppWindow, file: Path, number: int) -> None:
-    """Choose a file, and wait until the list has so many."""
+    """Choose a file, and wait until the list has so many and the way to choose is closed."""
     with phone.page.expect_file_chooser() as dialog:
         phone.by_id("choose-file").click(force=True)  # a browser opens its dialog for a real tap only
     dialog.value.set_files(file)
     listed = phone.page.locator('[flt-semantics-identifier^="drop-"]')
     listed.nth(number - 1).wait_for(state="attached", timeout=LONG * 1000)
+    phone.by_id("choose-file").wait_for(state="detached", timeout=LONG * 1000)
 
 
 def show(desk: AppWindow, number: int) -> None:

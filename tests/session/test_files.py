@@ -39,10 +39,11 @@ from tests.fakes import documents, media
 from tests.fakes.fake_flet import walk
 from tests.session.desk_harness import Desk, open_desk
 from tests.session.field_harness import open_field
-from tests.session.screening_device import device
+from tests.session.screening_device import device, steady_finger
 from tests.unit.centre.desk import screening
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures(steady_finger.__name__)]
+__all__ = ["steady_finger"]
 HeldT = TypeVar("HeldT")
 
 
@@ -143,8 +144,8 @@ async def test_an_officer_adds_a_file_on_the_result_below_whom_to_call_and_sends
     async with device(tmp_path) as app:
         await app.to_questions()
         order = app.screening.order
-        for key in order[: order.index("S02") + 1]:
-            await app.session.wait_for(lambda key=key: app.state.about(Screen.QUESTION) == key)
+        for number, key in enumerate(order[: order.index("S02") + 1], 1):
+            await app.session.wait_for(lambda number=number: f"{number} of 20" in app.session.texts())
             await app.tap(answer if key == "S02" else "answer-no")
             await app.session.wait_for(lambda key=key: key in app.screening.answers)
         await app.tap("finish-now", "contact-next", "withhold-next")
