@@ -148,10 +148,9 @@ class Recording:
                 known = self.file.id if self.file else None
                 self.file = await self._attachments.add(self.owner, prepared, self._label, instead_of=known)
                 self._kept = samples
-            except (
-                Exception
-            ) as error:  # whatever it was: nobody may go on speaking to a microphone that keeps nothing
-                # A traceback would keep the sound in memory after locking.
+            except Exception as error:
+                # Whatever it was: nobody may go on speaking to a microphone that keeps nothing. A traceback would
+                # keep the sound in memory after locking.
                 self.trouble = error.with_traceback(None)
         if self.trouble is not None and not self.ended:
             self.ended = True

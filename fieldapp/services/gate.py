@@ -20,7 +20,7 @@ from fieldapp.services.front_notes import FrontNotes
 from fieldapp.services.keeping import DeviceBook
 from fieldapp.services.locked_sender import LockedSender, nowhere
 from fieldapp.services.notebook import Notebook
-from fieldapp.services.number_pad import NumberPad, Opening
+from fieldapp.services.number_pad import HowOpened, NumberPad
 from fieldapp.services.passphrases import Choice
 from fieldapp.services.settings import Settings
 from fieldapp.services.shelf import Shelf
@@ -331,7 +331,7 @@ class Gate:
         by_pin = passphrases.is_pin(passphrase)
         try:
             book = await DeviceBook.open(vault, self._worker, self.clock, self._ids)
-            book.know(Opening(self.model, self.pad, by_pin=by_pin))
+            book.know(HowOpened(self.model, self.pad, by_pin=by_pin))
             relays = nowhere if book.is_second else self._relays
             self.notebook = Notebook(book, relays, self._holidays, self._covering)
         except BaseException:

@@ -20,7 +20,7 @@ from fieldapp.services.filing import Change, singleton
 from fieldapp.services.kinds import Kind
 from fieldapp.services.mail import Letter
 from fieldapp.services.membership import Membership, Standing
-from fieldapp.services.number_pad import Opening
+from fieldapp.services.number_pad import HowOpened
 from fieldapp.services.passphrases import Choice
 from fieldapp.services.sealing import NO_RECORD, TOKENS_FOR_RECORDS, NoDropToken, entry
 from fieldapp.services.worker import StorageWorker
@@ -47,7 +47,7 @@ class DeviceBook(ChunkBook):
         self.wiped = Changes()
         """Rings when a wipe was carried out: lock at once, there is nothing here any more."""
         self._words = ForcedWords(vault)
-        self._opening = Opening()
+        self._opening = HowOpened()
         self.emptied = False
         """Whether everything was wiped: nothing can be saved any more, what is sealed can still be sent."""
 
@@ -227,7 +227,7 @@ class DeviceBook(ChunkBook):
 
     # --- What opens it ---------------------------------------------------------------------------------
 
-    def know(self, opening: Opening) -> None:
+    def know(self, opening: HowOpened) -> None:
         """Take in how, and on which device, this notebook was opened."""
         self._opening = opening
 

@@ -105,7 +105,7 @@ class NumberPad:
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class HowOpened:
     """How a notebook was opened: on which device model ("" unknown), and whether by a PIN."""
 
     model: str = ""
