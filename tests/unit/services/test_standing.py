@@ -168,17 +168,29 @@ async def test_records_that_were_put_back_are_read_only_until_the_device_enrols_
     await gate.shut()
 
 
-async def test_an_older_header_is_told_to_the_worker_and_the_centre_until_it_is_understood(
+async def enrolled_with_keys(
     tmp_path: Path, network: Switchable, centre: ScriptedCentre, desk: CentreClient, clock: FixedClock
-) -> None:
-    def relays(url: str) -> RelayClient:
-        return RelayClient(url, transport=network)
-
+) -> tuple[Gate, Path]:
+    """Return an open, enrolled device that a key store guards, and its folder."""
     folder = tmp_path / "put back"
-    gate = Gate(folder, MemoryKeystore(), clock, SystemIds(), relays, calibrated=lambda: FLOOR)
+    gate = Gate(
+        folder,
+        MemoryKeystore(),
+        clock,
+        SystemIds(),
+        lambda url: RelayClient(url, transport=network),
+        calibrated=lambda: FLOOR,
+    )
     notebook = await gate.create(PASSPHRASE, Settings())
     await notebook.delivery.stop()
     await notebook.book.join(centre.member(), centre.trust, await centre.tokens(desk))
+    return gate, folder
+
+
+async def test_an_older_header_is_told_to_the_worker_and_the_centre_until_it_is_understood(
+    tmp_path: Path, network: Switchable, centre: ScriptedCentre, desk: CentreClient, clock: FixedClock
+) -> None:
+    gate, folder = await enrolled_with_keys(tmp_path, network, centre, desk, clock)
     network.off()
     await gate.lock()
     old = (folder / "v.hdr").read_bytes()
@@ -214,14 +226,9 @@ async def test_an_older_header_is_told_to_the_worker_and_the_centre_until_it_is_
 async def test_whoever_understands_it_in_the_second_notebook_ends_neither_notice_nor_report_of_the_first(
     tmp_path: Path, network: Switchable, centre: ScriptedCentre, desk: CentreClient, clock: FixedClock
 ) -> None:
-    def relays(url: str) -> RelayClient:
-        return RelayClient(url, transport=network)
-
-    folder = tmp_path / "put back"
-    gate = Gate(folder, MemoryKeystore(), clock, SystemIds(), relays, calibrated=lambda: FLOOR)
-    notebook = await gate.create(PASSPHRASE, Settings())
-    await notebook.delivery.stop()
-    await notebook.book.join(centre.member(), centre.trust, await centre.tokens(desk))
+    gate, folder = await enrolled_with_keys(tmp_path, network, centre, desk, clock)
+    notebook = gate.notebook
+    assert notebook
     second = "harmless sextant walnut copper ninety"
     await notebook.book.set_word(SlotKind.OPEN, PASSPHRASE, second)
     network.off()
