@@ -317,6 +317,11 @@ class Case:
         if left == self.old:
             self.operation(vault)
         vault.lock()
+        # A torn copy of the header may open with its sheet: only until it is repaired, and then nothing was done.
+        if left not in (self.old, self.new) and look(self.work) == self.old:
+            vault = opened(self.work, word, now=NOW + 3 * 10**6)
+            self.operation(vault)
+            vault.lock()
 
     def _remains(self) -> list[str]:
         """After a wipe, an erasure or a rotation no cell of the first notebook is there any more as it was.
@@ -325,7 +330,7 @@ class Case:
         """
         if self.name not in ("wipe", "guess", "rekey") and not self.name.startswith("erase"):
             return []
-        vault = opened(self.work, self.word, now=NOW + 3 * 10**6)
+        vault = opened(self.work, self.word, now=NOW + 4 * 10**6)
         finish_wipe(vault)
         found = set(vault.opened.store.read(part=self.part).values()) & self.cells
         vault.lock()
