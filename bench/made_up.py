@@ -48,7 +48,9 @@ def finished(alias: str = ALIAS) -> Screening:
 class SlowKeystore(MemoryKeystore):
     """A key store that takes `seconds` for every call, as one behind a message bus does."""
 
-    seconds = 0.0
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
 
     def _check(self, *, changing: bool = False) -> None:
         if self.seconds:

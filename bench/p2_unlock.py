@@ -1,11 +1,15 @@
 """P2: from the tap on *Open* to the home screen, with every cell of the vault in use.
 
 The floor is Argon2id alone, with the same passphrase and cost, in a thread as the gate runs it. P2k binds the vault to a
-key store and sets both words: once to one that answers at once, and once, to be seen beside it, to one that takes as long
-for a call as the Secret Service of a desktop.
+key store and sets both words: to one that answers at once, to gnome-keyring where that is installed, and, to be seen
+beside them, to one that takes as long for a call as gnome-keyring through the library's own backend.
 """
 
 import asyncio
+import os
+import shutil
+import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -17,6 +21,7 @@ from typing import Final, cast
 from bench import made_up, screens
 from bench.harness import Bench, Cell, Goal, Kind, Operation, Sample, Stopwatch, readable, require
 from fieldapp.codec import draft_body
+from fieldapp.desktop_keystore import desktop_offer
 from fieldapp.domain.screening import Mode
 from fieldapp.services.filed import Filed, What
 from fieldapp.services.filing import Book
@@ -24,7 +29,15 @@ from fieldapp.services.kinds import Kind as RecordKind
 from fieldapp.services.notebook import Notebook
 from fieldapp.services.settings import Settings
 from fieldapp.system import SystemIds
-from fieldapp.vault import FLOOR, KdfParameters, UnlockAttempt, calibrate
+from fieldapp.vault import (
+    FLOOR,
+    KdfParameters,
+    Keystore,
+    NoKeystore,
+    UnlockAttempt,
+    calibrate,
+    device_keystore,
+)
 from fieldapp.vault.kdf import SALT_SIZE, stretch
 from fieldapp.vault.vault import Transaction
 from sync.canonical import Value
@@ -34,7 +47,7 @@ from tests.fakes.clock import START
 UNLOCKS: Final = 3
 """Unlocks in one round."""
 SLOW: Final = 0.040
-"""Seconds that gnome-keyring took for a call (docs/known-limits.md)."""
+"""Seconds that a call took which opens a connection of its own (`docs/adr/0053`)."""
 DRAFTS: Final = 3
 """Unfinished screenings among the records; all other cells hold a finished one each."""
 
@@ -52,10 +65,10 @@ def bench_with_words(*, short: bool = False) -> Bench:
 
 def bench_with_keystore(*, short: bool = False) -> Bench:
     """Return P2k: the same on a device with both passphrases and a bound key store."""
-    devices = {
-        "key store, at once": _Device(words=True, keystore=0.0),
-        f"key store, {SLOW * 1000:.0f} ms a call": _Device(words=True, keystore=SLOW, peer=True),
-    }
+    devices = {"key store, at once": _Device(words=True, keystore=0.0)}
+    if sys.platform == "linux" and shutil.which("gnome-keyring-daemon"):
+        devices["gnome-keyring"] = _Device(words=True, service=True)
+    devices[f"key store, {SLOW * 1000:.0f} ms a call"] = _Device(words=True, keystore=SLOW, peer=True)
     return _bench("P2k", "the same, bound to a key store", short, devices)
 
 
@@ -64,6 +77,8 @@ class _Device:
     words: bool = False
     keystore: float | None = None
     """Seconds of a call of its key store; None without one."""
+    service: bool = False
+    """Whether its key store is a real Secret Service."""
     peer: bool = False
     """Whether it is there for comparison only."""
 
@@ -99,7 +114,30 @@ def _bench(name: str, title: str, short: bool, devices: Mapping[str, _Device]) -
 
 @asynccontextmanager
 async def _full_device(cost: KdfParameters, one: _Device, directory: Path) -> AsyncIterator[Operation]:
-    keystore = None if one.keystore is None else made_up.SlowKeystore()
+    with _keystore(one) as keystore:
+        async with _opened_and_filled(cost, one, directory, keystore) as unlock:
+            yield unlock
+
+
+@contextmanager
+def _keystore(one: _Device) -> Iterator[Keystore | None]:
+    """Give a device its key store; a real one for as long as it is open."""
+    if not one.service:
+        yield None if one.keystore is None else made_up.SlowKeystore(one.keystore)
+        return
+    from tests.secret_service import BUS, secret_service  # its libraries are there on Linux only
+
+    with tempfile.TemporaryDirectory() as folder, secret_service(Path(folder) / "service") as service:
+        os.environ[BUS] = service.address
+        keystore = device_keystore(Path(folder), desktop_offer())
+        require(not isinstance(keystore, NoKeystore), "gnome-keyring does not answer")
+        yield keystore
+
+
+@asynccontextmanager
+async def _opened_and_filled(
+    cost: KdfParameters, one: _Device, directory: Path, keystore: Keystore | None
+) -> AsyncIterator[Operation]:
     gate = made_up.device(directory, cost, keystore)
     notebook = await gate.create(made_up.PASSPHRASE, Settings())
     if one.words:
@@ -109,8 +147,6 @@ async def _full_device(cost: KdfParameters, one: _Device, directory: Path) -> As
     count = await fill(notebook)
     await gate.lock()
     require(not readable(directory, made_up.ALIAS.encode()), "a record is readable on the disk")
-    if keystore is not None:
-        keystore.seconds = one.keystore or 0.0
     async with screens.app(gate) as (screen, watched):
 
         async def unlock() -> Sample:

@@ -74,7 +74,7 @@ def bench_answers(*, short: bool = False) -> Bench:
 
 @asynccontextmanager
 async def _answering(cost: KdfParameters, word: str, directory: Path) -> AsyncIterator[Operation]:
-    keystore = made_up.SlowKeystore()
+    keystore = made_up.SlowKeystore(0.0)
     gate = made_up.device(directory / "device", cost, keystore)
     folder = gate.shelf.folder
     notebook = await gate.create(made_up.PASSPHRASE, Settings())

@@ -25,7 +25,7 @@ PATIENCE: Final = 20.0
 
 _BACKENDS: Final = {
     "darwin": ("keyring.backends.macOS", "Keyring"),
-    "linux": ("keyring.backends.SecretService", "Keyring"),
+    "linux": ("fieldapp.secret_service", "OneConnection"),
     "win32": ("keyring.backends.Windows", "WinVaultKeyring"),
 }
 
@@ -102,7 +102,7 @@ class DesktopStore:
 
 def desktop_offer(platform: str = sys.platform, *, patience: float = PATIENCE) -> Offer | None:
     """Return how this system's key store is opened, None where there is none, or none that answers. Never raises."""
-    found: list[Backend | None] = []
+    found: list[Callable[[], Backend] | None] = []
     # A session bus can fall silent too, and must not keep the app from starting.
     look = Thread(target=lambda: found.append(_system_backend(platform)), name="key store", daemon=True)
     look.start()
@@ -112,12 +112,13 @@ def desktop_offer(platform: str = sys.platform, *, patience: float = PATIENCE) -
         return None
 
     def offer(folder_id: str) -> TextStore:
-        return DesktopStore(backend, folder_id, writes=_WRITES.get(platform, 1))
+        return DesktopStore(backend(), folder_id, writes=_WRITES.get(platform, 1))
 
     return offer
 
 
-def _system_backend(platform: str) -> Backend | None:
+def _system_backend(platform: str) -> Callable[[], Backend] | None:
+    """Return what makes a backend; each folder has its own, because a backend is not for several threads at once."""
     if platform not in _BACKENDS:
         return None
     module, name = _BACKENDS[platform]
@@ -125,9 +126,14 @@ def _system_backend(platform: str) -> Backend | None:
         kind = getattr(import_module(module), name)
         if kind.priority <= 0:  # raises where the system lacks what the backend needs
             return None
+        kind()
+    except Exception:  # not installed, or not on this machine
+        return None
+
+    def make() -> Backend:
         backend: Backend = kind()
         if platform == "win32":
             backend.persist = "local machine"  # type: ignore[attr-defined]  # else it travels with a domain's profiles
-    except Exception:  # not installed, or not on this machine
-        return None
-    return backend
+        return backend
+
+    return make

@@ -17,7 +17,7 @@ ENTRY: Final = "fieldapp.bootstrap"
 OWN: Final = ("fieldapp", "sync")
 """The packages that are ours; everything else is a dependency."""
 
-DESKTOP_ONLY: Final = frozenset({"fieldapp.loopback", "fieldapp.desktop_keystore"})
+DESKTOP_ONLY: Final = frozenset({"fieldapp.loopback", "fieldapp.desktop_keystore", "fieldapp.secret_service"})
 """Imported by the entry on a desktop only, inside a function: left out, with all that only it would bring."""
 
 FORBIDDEN: Final = (

@@ -1,8 +1,6 @@
 """The key store of a desktop: only the system's own, patient but not for ever, and silent about what it holds."""
 
 import logging
-import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -179,7 +177,7 @@ def test_only_the_systems_own_backend_is_asked(monkeypatch: pytest.MonkeyPatch, 
         if platform != sys.platform or platform == "linux":
             assert desktop_offer(platform) is None
     modules = {module for module, _ in desktop_keystore._BACKENDS.values()}
-    assert modules == {"keyring.backends.macOS", "keyring.backends.SecretService", "keyring.backends.Windows"}
+    assert modules == {"keyring.backends.macOS", "fieldapp.secret_service", "keyring.backends.Windows"}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a session bus")
@@ -262,6 +260,7 @@ def test_windows_keeps_no_value_that_was_written_over(monkeypatch: pytest.Monkey
 
 
 def test_without_the_library_there_is_no_key_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "fieldapp.secret_service", raising=False)
     for name in ("keyring.backends.SecretService", "keyring.backends.macOS", "keyring.backends.Windows"):
         monkeypatch.setitem(sys.modules, name, None)
     assert desktop_offer(sys.platform) is None
@@ -276,41 +275,6 @@ def test_no_test_reaches_the_key_store_of_whoever_runs_it(where: str) -> None:
     done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, timeout=60)
     assert done.stdout == "None\n"
     assert done.stderr.splitlines()[-1] == "ImportError: tests have no key store"
-
-
-IN_A_SESSION = """
-import sys
-from pathlib import Path
-from fieldapp.desktop_keystore import desktop_offer
-from fieldapp.vault import FLOOR, SystemKeystore, create, device_keystore, unlock
-folder = Path(sys.argv[1])
-made = device_keystore(folder, desktop_offer())
-assert isinstance(made, SystemKeystore), "no Secret Service"
-create(folder, "made up words", made, FLOOR, now=1_800_000_000).lock()
-vault = unlock(folder, "made up words", device_keystore(folder, desktop_offer()), now=1_800_000_010)
-print("bound" if vault.is_bound else "not bound")
-vault.lock()
-"""
-
-
-@pytest.mark.skipif(
-    not (shutil.which("dbus-run-session") and shutil.which("gnome-keyring-daemon")),
-    reason="needs a Secret Service: dbus and gnome-keyring",
-)
-def test_a_real_secret_service_binds_a_vault(tmp_path: Path) -> None:
-    private = {name: str(tmp_path / name) for name in ("HOME", "XDG_RUNTIME_DIR")}
-    for folder in (*private.values(), str(tmp_path / "data")):
-        Path(folder).mkdir(mode=0o700)
-    start = "echo -n words | gnome-keyring-daemon --unlock --components=secrets >/dev/null"
-    run = [sys.executable, "-c", IN_A_SESSION, str(tmp_path / "data")]
-    done = subprocess.run(
-        ["dbus-run-session", "--", "bash", "-c", f'{start}; exec "$@"', "bash", *run],
-        env={**{name: value for name, value in os.environ.items() if name != "PYTHONPATH"}, **private},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.stdout.splitlines()[-1:] == ["bound"], done.stderr
 
 
 def test_a_probe_finds_a_backend_that_works(backend: MemoryBackend) -> None:
