@@ -1,5 +1,8 @@
 """The longest tests begin first, so that none of them is still running alone when all others are done.
 
+The whole suite runs twice as many tests at a time as there are cores: many of them wait, for a browser or a disk, and no
+test measures time. Some of it, named on the command line, runs in one process.
+
 No test reaches the key store of whoever runs it: there is no session bus for them, this process has no backend for
 Windows and the Mac, and programs that tests start have no library for key stores at all.
 """
@@ -25,6 +28,11 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 
 even.CELLS = 8  # as FLOOR for Argon2id: the tests of equal work set what a device has
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return how many processes `-n auto` means."""
+    return 2 * (os.cpu_count() or 1) if config.args == config.getini("testpaths") else 0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
