@@ -14,7 +14,7 @@ SECRETS = {
 }  # fmt: skip
 """Last parts of names that hold a key, a code, a token, or what is derived from one."""
 PUBLIC = {
-    "fieldapp/codec_fields.py": "code: the word of an enumeration on the disk",
+    "fieldapp/codec/fields.py": "code: the word of an enumeration on the disk",
     "fieldapp/ui/screens/screening/result.py": "code: the word of a level or a band",
     "sync/spki.py": "tag: the kind of a DER value in a certificate",
     "sync/transport.py": "pin: the hash of a public key",

@@ -44,7 +44,7 @@ def modules() -> Iterator[ModuleType]:
         for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
             if not found.ispkg and "__main__" not in found.name:
                 yield importlib.import_module(found.name)
-    for name in ("fieldapp.codec_contacts", "fieldapp.codec_fields", "fieldapp.codec_reading"):
+    for name in ("fieldapp.codec.contacts", "fieldapp.codec.fields", "fieldapp.codec.reading"):
         yield importlib.import_module(name)
 
 

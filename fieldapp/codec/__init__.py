@@ -17,15 +17,15 @@ unfinished body     a contact or rules that are half typed, for this device's va
 ==================  ==============================================================================
 """
 
-from fieldapp.codec_attachments import (
+from fieldapp.codec.attachments import (
     attachment_body,
     attachments_field,
     read_attachment,
     read_attachments,
 )
-from fieldapp.codec_contacts import ContactReport, contact_body, parse_contact_body
-from fieldapp.codec_fields import VERSION, Body
-from fieldapp.codec_reading import (
+from fieldapp.codec.contacts import ContactReport, contact_body, parse_contact_body
+from fieldapp.codec.fields import VERSION, Body
+from fieldapp.codec.reading import (
     Instruments,
     ScreeningReport,
     parse_draft,
@@ -33,8 +33,8 @@ from fieldapp.codec_reading import (
     parse_safe_contact_body,
     parse_screening_body,
 )
-from fieldapp.codec_unfinished import parse_unfinished, unfinished_body
-from fieldapp.codec_writing import (
+from fieldapp.codec.unfinished import parse_unfinished, unfinished_body
+from fieldapp.codec.writing import (
     case_contact_body,
     draft_body,
     identity_body,

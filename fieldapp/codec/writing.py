@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 
-from fieldapp.codec_contacts import safe_contact_fields
-from fieldapp.codec_fields import VERSION, Body
+from fieldapp.codec.contacts import safe_contact_fields
+from fieldapp.codec.fields import VERSION, Body
 from fieldapp.domain.contact import SafeContact
 from fieldapp.domain.judgement import OpenOverride, Override
 from fieldapp.domain.screening import Identity, Screening

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fieldapp.codec_fields import Body, closed, read_id
+from fieldapp.codec.fields import Body, closed, read_id
 from fieldapp.domain.attachment import MAX_LABEL, Attachment, AttachmentKind, check_list
 from fieldapp.domain.strict import Fields
 from fieldapp.errors import AttachmentError, CodecError

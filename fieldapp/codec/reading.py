@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from fieldapp.codec_attachments import read_attachments
-from fieldapp.codec_contacts import (
+from fieldapp.codec.attachments import read_attachments
+from fieldapp.codec.contacts import (
     read_safe_contact,
 )
-from fieldapp.codec_fields import (
+from fieldapp.codec.fields import (
     ValueT,
     closed,
     domain_rules,

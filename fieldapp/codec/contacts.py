@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fieldapp.codec_attachments import read_attachments
-from fieldapp.codec_fields import (
+from fieldapp.codec.attachments import read_attachments
+from fieldapp.codec.fields import (
     VERSION,
     Body,
     closed,

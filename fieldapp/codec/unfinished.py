@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fieldapp.codec_contacts import read_safe_contact, safe_contact_fields
-from fieldapp.codec_fields import (
+from fieldapp.codec.contacts import read_safe_contact, safe_contact_fields
+from fieldapp.codec.fields import (
     VERSION,
     Body,
     closed,
