@@ -343,21 +343,27 @@ class HeaderGuard:
         unguarded = valid_copies(raw, NO_DEVICE_SECRET)
         try:
             held = keys.recall(self._keystore, keys.DEVICE_KEY, KEY_SIZE)
+        except KeystoreUnavailable:
+            if unguarded:
+                return NO_DEVICE_SECRET
+            held = None  # kept badly behind a change of the header, perhaps: then that is under `ds2`
+        try:
             if len(unguarded) < _COPIES and (held is None or len(valid_copies(raw, held)) < _COPIES):
                 held = self._settled(raw, held) or held
         except KeystoreUnavailable:
             if unguarded:
                 return NO_DEVICE_SECRET
             raise
-        if unguarded and (held is None or not (valid_copies(raw, held) or self._knows(raw))):
+        if unguarded and (held is None or not (valid_copies(raw, held) or self._knows(unguarded))):
             return NO_DEVICE_SECRET
         if held is None:
-            raise KeystoreUnavailable("keystore entry ds is missing")
+            raise KeystoreUnavailable("keystore entry ds is missing or cannot be read")
         return held
 
-    def _knows(self, raw: bytes) -> bool:
+    def _knows(self, copies: Mapping[int, Header]) -> bool:
         with suppress(KeystoreUnavailable):
-            return keys.recall(self._keystore, keys.INSTALL_ID, 16) == header_id_of(raw)
+            known = keys.recall(self._keystore, keys.INSTALL_ID, 16)
+            return any(header.header_id == known for header in copies.values())
         return False
 
     def _settled(self, raw: bytes, known: bytes | None) -> bytes | None:
