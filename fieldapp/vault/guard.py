@@ -130,7 +130,7 @@ class HeaderGuard:
     def _next_made(self) -> bytes | None:
         """Have the keystore hold a fresh `ds2`; None where it refuses, or where `ds2` alone may open this header."""
         with suppress(KeystoreUnavailable):
-            if same(keys.recall_key(self._keystore, keys.DEVICE_KEY), self._secret):
+            if self._keeps(self._secret):
                 return keys.next_device_key(self._keystore)
         return None
 
@@ -256,10 +256,16 @@ class HeaderGuard:
             # Until `ds` is written `ds2` alone opens this header, which the next start finds out. So `ds` comes after
             # what that start does as well, and nobody would do later.
             self._keystore.later(keys.INSTALL_ID, header.header_id)
-            self._keystore.later(keys.DEVICE_KEY, secret)
+            if not self._keeps(secret):  # what is there already can only be spoilt by writing it
+                self._keystore.later(keys.DEVICE_KEY, secret)
         self._mirror_seq()
         self._keystore.later(keys.ATTEMPTS, header.attempts.pack())
         return index
+
+    def _keeps(self, secret: bytes) -> bool:
+        with suppress(KeystoreUnavailable):
+            return same(keys.recall_key(self._keystore, keys.DEVICE_KEY), secret)
+        return False
 
     def _next_secret(self) -> bytes:
         """Return the secret of a header under which nothing of before opens; that of today where there is no other."""

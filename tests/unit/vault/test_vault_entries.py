@@ -127,6 +127,25 @@ def test_a_ds_that_is_kept_badly_behind_a_wipe_closes_nothing(device: Device, ke
     assert device.keystore.values["ds2"] != secret
 
 
+@pytest.mark.parametrize("by", [WIPE, PASSPHRASE])
+def test_a_ds_that_stays_as_it_is_is_not_written(device: Device, by: str) -> None:
+    """Where no next secret can be kept a wipe and an erasure keep the one there is: a bad write would close them."""
+
+    class Spoils(MemoryKeystore):
+        def set(self, name: str, value: bytes) -> None:
+            if name == "ds2":
+                raise OSError("the keystore of this test takes no ds2")
+            super().set(name, b"damaged" if name == "ds" else value)
+
+    del device.keystore.values["ds2"]
+    keystore = Spoils(device.keystore.values)
+    vault = unlock(device.directory, by, keystore, now=NOW + 1)
+    if by == PASSPHRASE:
+        erase(vault, NOW + 1)
+    vault.lock()
+    assert opens(device.directory, MemoryKeystore(keystore.values), by) == [b"plausible"]
+
+
 class CutAfter:
     """In place of the writing of header copies: so many are written, then the process is killed."""
 
