@@ -86,9 +86,15 @@ class ForcedWords:
         companion, cells = _known_or_new(files, now, copied)
         content = replace(companion.content, kind=kind, created=now % 2**32)
         slot = files.guard.seal(place, content, stretched)
-        with vault.transaction(now) as tx:
-            tx.put(files.content.vault_id, COMPANION_KIND, companion.with_slot(kind, slot).pack())
-            tx.beside += cells
+        try:
+            with vault.transaction(now) as tx:
+                tx.put(files.content.vault_id, COMPANION_KIND, companion.with_slot(kind, slot).pack())
+                tx.beside += cells
+        except (StorageFailed, VaultFull, VaultReadOnly):
+            if not vault.is_locked:  # the passphrase was right: want of room must not look like guesses
+                with suppress(StorageFailed):
+                    files.guard.end_attempt(now)
+            raise
         if cells:
             _mirror_fresh(files, content)
         # The other word of a second notebook that nobody remembers would open cells that are written over now.

@@ -29,6 +29,7 @@ class GenerationMirror:
         self._aad = b"FSG1" + bytes([part])
         self._mirrored: int | None = None
         """What was read and not written since: whether a write succeeded nobody says."""
+        self._unread = False
 
     def under(self, vmk: bytes) -> "GenerationMirror":
         """Return the same entry under another key; what it holds is unknown until it is written."""
@@ -40,19 +41,25 @@ class GenerationMirror:
 
     def read(self) -> int | None:
         """Return the mirrored generation; None when it is unknown."""
+        self._unread = False
         try:
             blob = recall(self._keystore, self._name, BLOB_SIZE)
             if blob is None:
                 return None
             plaintext = aead_open(self._key, blob[:NONCE_SIZE], blob[NONCE_SIZE:], self._aad)
-        except (KeystoreUnavailable, PrimitiveError):
+        except KeystoreUnavailable:
+            self._unread = True
+            return None
+        except PrimitiveError:
             return None
         self._mirrored = int.from_bytes(plaintext, "little")
         return self._mirrored
 
     def write(self, generation: int) -> None:
-        """Mirror a generation that is already durable on the disk; nothing to do when it is mirrored already."""
-        if generation == self._mirrored:
+        """Mirror a generation that is already durable on the disk; nothing to do when it, or a later one, is mirrored."""
+        if self._unread:
+            self.read()  # it may answer now, and tell of a rollback at the next unlock
+        if self._mirrored is not None and generation <= self._mirrored:
             return
         nonce = random_bytes(NONCE_SIZE)
         ciphertext = aead_seal(self._key, nonce, generation.to_bytes(8, "little"), self._aad)

@@ -130,7 +130,7 @@ class HeaderGuard:
     def _next_made(self) -> bytes | None:
         """Have the keystore hold a fresh `ds2`; None where it refuses, or where `ds2` alone may open this header."""
         with suppress(KeystoreUnavailable):
-            if same(keys.recall_key(self._keystore, keys.DEVICE_KEY), self._secret):
+            if self._keeps(self._secret):
                 return keys.next_device_key(self._keystore)
         return None
 
@@ -256,10 +256,16 @@ class HeaderGuard:
             # Until `ds` is written `ds2` alone opens this header, which the next start finds out. So `ds` comes after
             # what that start does as well, and nobody would do later.
             self._keystore.later(keys.INSTALL_ID, header.header_id)
-            self._keystore.later(keys.DEVICE_KEY, secret)
+            if not self._keeps(secret):  # what is there already can only be spoilt by writing it
+                self._keystore.later(keys.DEVICE_KEY, secret)
         self._mirror_seq()
         self._keystore.later(keys.ATTEMPTS, header.attempts.pack())
         return index
+
+    def _keeps(self, secret: bytes) -> bool:
+        with suppress(KeystoreUnavailable):
+            return same(keys.recall_key(self._keystore, keys.DEVICE_KEY), secret)
+        return False
 
     def _next_secret(self) -> bytes:
         """Return the secret of a header under which nothing of before opens; that of today where there is no other."""
@@ -343,21 +349,27 @@ class HeaderGuard:
         unguarded = valid_copies(raw, NO_DEVICE_SECRET)
         try:
             held = keys.recall(self._keystore, keys.DEVICE_KEY, KEY_SIZE)
+        except KeystoreUnavailable:
+            if unguarded:
+                return NO_DEVICE_SECRET
+            held = None  # kept badly behind a change of the header, perhaps: then that is under `ds2`
+        try:
             if len(unguarded) < _COPIES and (held is None or len(valid_copies(raw, held)) < _COPIES):
                 held = self._settled(raw, held) or held
         except KeystoreUnavailable:
             if unguarded:
                 return NO_DEVICE_SECRET
             raise
-        if unguarded and (held is None or not (valid_copies(raw, held) or self._knows(raw))):
+        if unguarded and (held is None or not (valid_copies(raw, held) or self._knows(unguarded))):
             return NO_DEVICE_SECRET
         if held is None:
-            raise KeystoreUnavailable("keystore entry ds is missing")
+            raise KeystoreUnavailable("keystore entry ds is missing or cannot be read")
         return held
 
-    def _knows(self, raw: bytes) -> bool:
+    def _knows(self, copies: Mapping[int, Header]) -> bool:
         with suppress(KeystoreUnavailable):
-            return keys.recall(self._keystore, keys.INSTALL_ID, 16) == header_id_of(raw)
+            known = keys.recall(self._keystore, keys.INSTALL_ID, 16)
+            return any(header.header_id == known for header in copies.values())
         return False
 
     def _settled(self, raw: bytes, known: bytes | None) -> bytes | None:

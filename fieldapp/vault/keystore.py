@@ -24,6 +24,8 @@ INSTALL_ID: Final = "iid"
 HEADER_SEQ: Final = "seq"
 ATTEMPTS: Final = "att"
 GENERATION: Final = ("gen0", "gen1")
+MIRRORS: Final = (HEADER_SEQ, *GENERATION)
+"""What tells that a file was put back: never written over unread, as long as it can be read."""
 
 T = TypeVar("T")
 
@@ -69,15 +71,19 @@ class Opening:
         self._keystore = keystore
         self._held: dict[str, bytes | None] | None = {}
         self._owed: dict[str, bytes | None] = {}
+        self._silent: set[str] = set()
 
     def get(self, name: str) -> bytes | None:
-        """Return the value, asked for at most once before `settle`; what is owed counts as written."""
-        if self._held is not None and name in self._held:
-            return self._held[name]
-        value = self._keystore.get(name)
-        if self._held is not None:
-            self._held[name] = value
-        return value
+        """Return the value, asked for at most once before `settle`, answer or not; what is owed counts as written."""
+        if self._held is None:
+            return self._keystore.get(name)
+        if name not in self._held:
+            if name in self._silent:
+                raise KeystoreUnavailable("it did not answer")
+            self._silent.add(name)
+            self._held[name] = self._keystore.get(name)
+            self._silent.remove(name)
+        return self._held[name]
 
     def set(self, name: str, value: bytes) -> None:
         """Store a value now, durably. Device secrets are asked for again: what comes back is what counts."""
@@ -103,17 +109,29 @@ class Opening:
             self._held[name] = value
 
     def settle(self) -> None:
-        """Write what is owed, in its order, and hold nothing any more. Never raises; idempotent."""
-        owed, self._owed, self._held = self._owed, {}, None
+        """Write what is owed, in its order, and hold nothing any more. Never raises; idempotent.
+
+        A mirror that did not answer and does now stays: it may say more than whoever could not ask it.
+        """
+        owed, silent = self._owed, self._silent
+        self._owed, self._silent, self._held = {}, set(), None
         for name, value in owed.items():
             with suppress(KeystoreUnavailable):
+                if name in silent and name in MIRRORS and self._answers(name):
+                    continue
                 if value is None:
                     forget(self._keystore, name)
                 else:
                     remember(self._keystore, name, value)
 
+    def _answers(self, name: str) -> bool:
+        with suppress(KeystoreUnavailable):
+            return _ask(lambda: self._keystore.get(name)) is not None
+        return False
+
     def _forget(self, name: str) -> None:
         self._owed.pop(name, None)
+        self._silent.discard(name)
         if self._held is not None:
             self._held.pop(name, None)
 

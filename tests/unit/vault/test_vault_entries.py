@@ -17,12 +17,24 @@ from fieldapp.vault import (
     unlock,
 )
 from fieldapp.vault.attempts import AttemptRecord
-from fieldapp.vault.header import COPY_SIZE
+from fieldapp.vault.header import COPY_SIZE, Header, HeaderFile
 from tests.fakes.keystore import MemoryKeystore
 from tests.unit.vault.conftest import NOW, PASSPHRASE
 from tests.unit.vault.test_vault_second import SECOND, WIPE, Device, device, device_template, opens
 
 __all__ = ["device", "device_template"]
+
+NEW = "words of after the sheet"
+
+
+@pytest.fixture
+def with_sheet(device: Device) -> tuple[Device, str]:
+    """The device and the code of a sheet of its first notebook."""
+    code = new_code()
+    vault = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW)
+    vault.set_recovery(PASSPHRASE, code, NOW)
+    vault.lock()
+    return device, code
 
 
 def damage_copy(directory: Path, copy: int, data: bytes = bytes(512)) -> None:
@@ -99,6 +111,149 @@ def test_a_key_store_that_loses_ds_without_a_word_never_loses_what_opens_the_hea
         vault = unlock(device.directory, WIPE, keystore, now=NOW + 10 + step)
         assert [record.payload for record in vault.records()] == [b"plausible"]
         vault.lock()
+
+
+@pytest.mark.parametrize("kept", [b"damaged", b"x" * 32, None])
+def test_a_ds_that_is_kept_badly_behind_a_wipe_closes_nothing(device: Device, kept: bytes | None) -> None:
+    """`ds2` is still what the header is under, and there is no sheet for what a wipe opens."""
+    unlock(device.directory, WIPE, device.keystore, now=NOW + 1).lock()
+    secret = device.keystore.values.pop("ds")
+    device.keystore.values |= {"ds": kept} if kept else {}
+    for step in range(2):
+        vault = unlock(device.directory, WIPE, device.keystore, now=NOW + 2 + step)
+        assert [record.payload for record in vault.records()] == [b"plausible"]
+        vault.lock()
+    assert device.keystore.values["ds"] == secret, "and written once more"
+    assert device.keystore.values["ds2"] != secret
+
+
+@pytest.mark.parametrize("by", [WIPE, PASSPHRASE])
+def test_a_ds_that_stays_as_it_is_is_not_written(device: Device, by: str) -> None:
+    """Where no next secret can be kept a wipe and an erasure keep the one there is: a bad write would close them."""
+
+    class Spoils(MemoryKeystore):
+        def set(self, name: str, value: bytes) -> None:
+            if name == "ds2":
+                raise OSError("the keystore of this test takes no ds2")
+            super().set(name, b"damaged" if name == "ds" else value)
+
+    del device.keystore.values["ds2"]
+    keystore = Spoils(device.keystore.values)
+    vault = unlock(device.directory, by, keystore, now=NOW + 1)
+    if by == PASSPHRASE:
+        erase(vault, NOW + 1)
+    vault.lock()
+    assert opens(device.directory, MemoryKeystore(keystore.values), by) == [b"plausible"]
+
+
+class CutAfter:
+    """In place of the writing of header copies: so many are written, then the process is killed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, copies: int) -> None:
+        self.left = copies
+        self._write = HeaderFile._write
+        monkeypatch.setattr(HeaderFile, "_write", lambda *given: self.write(*given))
+
+    def write(self, file: HeaderFile, copy: int, header: Header, secret: bytes) -> None:
+        if not self.left:
+            raise KeyboardInterrupt
+        self.left -= 1
+        self._write(file, copy, header, secret)
+
+
+def recovered_until(
+    device: Device, keystore: MemoryKeystore, code: str, copies: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Open with a sheet and choose NEW, and kill the process after so many writes of a copy."""
+    recovery = Recovery.begin(device.directory, keystore)
+    recovery.open(code)
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        CutAfter(patch, copies)
+        recovery.finish(NEW, NOW + 1)
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_a_recovery_that_was_cut_opens_where_ds_cannot_be_read(
+    with_sheet: tuple[Device, str], copies: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sheet was used for it: without `ds2` nothing would open these records any more."""
+    device, code = with_sheet
+
+    class Cut(MemoryKeystore):
+        def set(self, name: str, value: bytes) -> None:
+            if name != "ds2":
+                raise KeyboardInterrupt
+            super().set(name, value)
+
+    recovered_until(device, Cut(device.keystore.values), code, copies, monkeypatch)
+    device.keystore.values["ds"] = b"damaged"
+    vault = unlock(device.directory, NEW, device.keystore, now=NOW + 2)
+    assert [record.payload for record in vault.records()] == [b"kept"]
+    assert vault.is_bound
+    vault.lock()
+
+
+@pytest.mark.parametrize("copy", [0, 1])
+def test_a_recovery_without_the_key_store_that_was_cut_opens_whichever_copy_is_under_zeros(
+    with_sheet: tuple[Device, str], copy: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key store knows the other copy's id, and lost the secret of it: that one must not decide."""
+    device, code = with_sheet
+    damage_copy(device.directory, copy)  # so the other one is written first
+    unlock(device.directory, PASSPHRASE, device.keystore, now=NOW).lock()
+
+    class Stubborn(MemoryKeystore):
+        def set(self, name: str, value: bytes) -> None:
+            if name == "ds":
+                raise OSError("the keystore of this test keeps its ds")
+            super().set(name, value)
+
+    recovered_until(device, Stubborn(device.keystore.values), code, 3, monkeypatch)
+    del device.keystore.values["ds2"]
+    vault = unlock(device.directory, NEW, device.keystore, now=NOW + 2)
+    assert [record.payload for record in vault.records()] == [b"kept"]
+    assert not vault.is_bound
+    vault.lock()
+
+
+def test_a_mirror_that_is_silent_while_a_notebook_is_opened_is_not_written_over(device: Device) -> None:
+    """Whatever was put back would else never show: it shows at the next unlock."""
+    old = {name: (device.directory / name).read_bytes() for name in ("v.hdr", "v.db")}
+    vault = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW)
+    with vault.transaction(NOW) as tx:
+        tx.put(b"n" * 16, 1, b"new")
+    vault.lock()
+    unlock(
+        device.directory, PASSPHRASE, device.keystore, now=NOW
+    ).lock()  # one unlock alone would be caught up with
+    for name, data in old.items():
+        (device.directory / name).write_bytes(data)
+
+    class Late(MemoryKeystore):
+        silent = True
+
+        def get(self, name: str) -> bytes | None:
+            if self.silent and name in ("seq", "gen0", "gen1"):
+                raise TimeoutError
+            return super().get(name)
+
+    keystore = Late(device.keystore.values)
+    attempt = UnlockAttempt.begin(device.directory, keystore, NOW + 1)
+    vault = attempt.finish(attempt.stretch(PASSPHRASE), NOW + 1)
+    keystore.silent = False
+    vault.settle()
+    vault.lock()
+    vault = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW + 2)
+    assert (vault.rollback.header, vault.rollback.records) == (True, True)
+    vault.lock()
+
+
+def test_a_mirror_that_can_never_be_read_is_written_anew(device: Device) -> None:
+    for name in ("seq", "gen0", "gen1"):
+        device.keystore.values[name] = b"damaged"
+    unlock(device.directory, PASSPHRASE, device.keystore, now=NOW).lock()
+    assert len(device.keystore.values["seq"]) == 8
+    assert {len(device.keystore.values[name]) for name in ("gen0", "gen1")} == {48, 7}, "one is the other's"
 
 
 @pytest.mark.parametrize("writes", range(4))
@@ -185,22 +340,19 @@ def test_a_key_store_that_refuses_ds_for_ever_closes_nothing_after_a_wipe(device
     unlock(device.directory, WIPE, keystore, now=NOW + 21).lock()
 
 
-def test_a_sheet_binds_nothing_to_a_key_store_that_does_not_keep_ds(device: Device) -> None:
+def test_a_sheet_binds_nothing_to_a_key_store_that_does_not_keep_ds(with_sheet: tuple[Device, str]) -> None:
     class Forgetful(MemoryKeystore):
         def set(self, name: str, value: bytes) -> None:
             if name != "ds":
                 super().set(name, value)
 
-    code = new_code()
-    vault = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW)
-    vault.set_recovery(PASSPHRASE, code, NOW)
-    vault.lock()
+    device, code = with_sheet
     recovery = Recovery.begin(device.directory, Forgetful(device.keystore.values))
     recovery.open(code)
-    vault = recovery.finish("words of after the sheet", NOW + 1)
+    vault = recovery.finish(NEW, NOW + 1)
     assert not vault.is_bound
     vault.lock()
     device.keystore.values.clear()
-    vault = unlock(device.directory, "words of after the sheet", device.keystore, now=NOW + 2)
+    vault = unlock(device.directory, NEW, device.keystore, now=NOW + 2)
     assert [record.payload for record in vault.records()] == [b"kept"]
     vault.lock()

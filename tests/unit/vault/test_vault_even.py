@@ -10,6 +10,7 @@ import pytest
 from fieldapp.vault import (
     FLOOR,
     ForcedWords,
+    KeystoreUnavailable,
     SlotKind,
     StorageFailed,
     UnlockAttempt,
@@ -127,6 +128,27 @@ def test_so_they_do_after_a_header_was_put_back(device: Device) -> None:
     (device.directory / "v.hdr").write_bytes(old)
     for calls in all_calls(device).values():
         assert calls == [[*BEFORE_ARGON2ID[:3], "set seq", "set att"], MEANWHILE, []]
+
+
+def test_so_they_do_where_entries_cannot_be_read(device: Device) -> None:
+    """Else whoever damages one entry, of the generation of one half or of the wish to erase, tells them apart."""
+    vault = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW)
+    vault.set_wipe_after(20)
+    vault.lock()
+
+    class Unreadable(Recording):
+        def get(self, name: str) -> bytes | None:
+            value = super().get(name)
+            if name not in ("ds", "ds2"):
+                raise ValueError("not an entry of this name")
+            return value
+
+    for outcome, passphrase in OUTCOMES.items():
+        keystore = Unreadable(device.keystore.values)
+        calls, opened = calls_of(copy_of(device, outcome), passphrase, keystore)
+        assert calls == [BEFORE_ARGON2ID, MEANWHILE, []]
+        if opened:
+            opened.lock()
 
 
 class Dies(MemoryKeystore):
@@ -276,11 +298,14 @@ def test_an_opening_asks_once_and_gives_what_is_owed_as_written() -> None:
 def test_an_opening_whose_store_fails_says_so_each_time_and_owes_without_a_word() -> None:
     store = MemoryKeystore(broken=True)
     opening = Opening(store)
-    for _ in range(2):
-        with pytest.raises(OSError, match="fails"):
-            opening.get("ds")
+    with pytest.raises(OSError, match="fails"):
+        opening.get("ds")
+    with pytest.raises(KeystoreUnavailable, match="did not answer"):  # it is not asked again
+        opening.get("ds")
     with pytest.raises(OSError, match="fails"):
         opening.set("ds", b"1")
+    with pytest.raises(OSError, match="fails"):
+        opening.get("ds")
     opening.later("seq", b"1")
     opening.settle()
     store.broken = False

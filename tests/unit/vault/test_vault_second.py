@@ -21,6 +21,7 @@ from fieldapp.vault import (
     StorageFailed,
     Vault,
     VaultDamaged,
+    VaultFull,
     VaultReadOnly,
     WrongOtherWord,
     WrongPassphrase,
@@ -552,3 +553,14 @@ def test_a_second_notebook_that_was_never_opened_is_no_older_one_when_a_header_i
     fresh = unlock(copy, PASSPHRASE, other, now=NOW + 40)
     assert (fresh.is_second, fresh.read_only) == (True, False)
     fresh.lock()
+
+
+def test_a_right_passphrase_in_a_notebook_without_room_for_a_word_is_no_guess(vault: Vault) -> None:
+    """Else five tries delay the worker, and where guesses erase a slip after nine of them is one too many."""
+    with vault.transaction(NOW) as tx:
+        for number in range(vault.room):
+            tx.put(number.to_bytes(16, "little"), 1, b"kept")
+    for step in range(2):
+        with pytest.raises(VaultFull):
+            ForcedWords(vault).set(OPEN, PASSPHRASE, SECOND, NOW + step)
+    assert vault.opened.guard.header.attempts.failures == 0
