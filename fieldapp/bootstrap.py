@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 import webbrowser
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ import flet as ft
 from fieldapp.assets import default_law
 from fieldapp.config import Config
 from fieldapp.errors import InputError
+from fieldapp.kit.boundary import record_failure
 from fieldapp.kit.logs import DebugLoggingError, pin_loggers, refuse_debug_logging
 from fieldapp.process import leave_nothing
 from fieldapp.services.connections import RelayFactory
@@ -69,7 +71,13 @@ def run_field(config: Config) -> None:
     """Run the field app until it is told to stop."""
     prepare()
     if os.environ.get("FLET_PLATFORM"):
-        ft.run(phone_app(config))
+        main = phone_app(config)
+        try:
+            ft.run(main)
+        except Exception as error:
+            # Flet's own start would write it, with its message, into a file and onto the screen.
+            record_failure("the app", error)
+            sys.exit(1)
         return
     gate = field_gate(config)
     asyncio.run(serve_until_stopped(config, field_app(gate, default_law()), gate.shut, capture=True))

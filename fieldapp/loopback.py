@@ -279,7 +279,7 @@ class Served:
     """A running app. `url` opens it once; `stop` ends it and frees the port."""
 
     port: int
-    url: str
+    url: str = field(repr=False)
     _keys: LaunchKeys = field(repr=False)
     _server: uvicorn.Server = field(repr=False)
     _task: asyncio.Task[None] = field(repr=False)

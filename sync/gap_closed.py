@@ -1,6 +1,6 @@
 """The body of a `GAP_CLOSED` event: a person explains why numbers of a sender's chain will not come (PROTOCOL.md, 9)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from sync import canonical
@@ -19,7 +19,7 @@ class GapClosed:
 
     sender: bytes
     gap: Gap
-    reason: str
+    reason: str = field(repr=False)
 
     def to_bytes(self) -> bytes:
         """Make the body; CanonicalError for a reason that is empty or too long, or numbers that are no range."""

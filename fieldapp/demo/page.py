@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import webbrowser
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import flet as ft
 
@@ -26,7 +26,7 @@ class Door:
 
     name: str
     detail: str
-    passphrase: str
+    passphrase: str = field(repr=False)
     icon: ft.IconData
     new_url: Callable[[], str]
 

@@ -2,7 +2,7 @@
 
 Flet leaves autocorrect, suggestions and keyboard learning on, so that a phone's keyboard would remember a
 victim's name. Every field here has them off, and no field offers to be filled in. A lint in
-``tests/test_kit_lint.py`` forbids ``ft.TextField`` and ``ft.Dropdown`` anywhere else.
+``tests/session/test_kit_parts.py`` forbids ``ft.TextField`` and ``ft.Dropdown`` anywhere else, by any name.
 """
 
 import inspect

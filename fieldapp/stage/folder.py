@@ -25,6 +25,14 @@ PICTURES: Final = {"phone/icon.png": "icon.png", "phone/splash.png": "splash.png
 NOT_DATA: Final = ("*.po", "*.md")
 """What the words are made from, and notes on their sources."""
 
+PYTHON: Final = "3.13"
+"""The Python that a phone gets, and that the runner of the workflow has. Left open, Flet takes the newest it knows, and
+what a dependency needs there is not what was looked at here."""
+
+GRADLE: Final = "-Xmx3G -XX:MaxMetaspaceSize=1G -XX:ReservedCodeCacheSize=512m"
+"""Memory of an Android build. Flet asks for more than a hosted runner has, and for a dump of it when it does not suffice,
+which would hold the passwords of the signing key."""
+
 MAIN: Final = '''"""The field app on a phone."""
 
 from fieldapp.bootstrap import run_field
@@ -106,10 +114,10 @@ def _copy_data(target: Path) -> None:
 def description(bundle_id: str, *, camera: bool = False, microphone: bool = False) -> str:
     """Return the staged ``pyproject.toml``: exact dependencies of a phone, and what the package asks of the system.
 
-    Android: the network and nothing else; with `camera` and `microphone` these too, and nothing that only their plugins
-    would bring: storage, and sound beside a camera alone. No backup, no copy to a new phone, no cleartext. The rules that
-    ``dataExtractionRules`` names are written by `fieldapp.stage.hardening`: without the hardened template the build
-    fails, instead of making a package without them.
+    Android: the network and nothing else; with `camera` and `microphone` these too, and nothing that only a plugin
+    would bring: the state of the network, storage, and sound beside a camera alone. No backup, no copy to a new phone,
+    no cleartext. The rules that ``dataExtractionRules`` names are written by `fieldapp.stage.hardening`: without the
+    hardened template the build fails, instead of making a package without them.
     """
     project = _project()
     wanted = [*([CAMERA] if camera else []), *([MICROPHONE] if microphone else [])]
@@ -117,7 +125,7 @@ def description(bundle_id: str, *, camera: bool = False, microphone: bool = Fals
     return f"""[project]
 name = "notebook"
 version = {_text(project["version"])}
-requires-python = ">=3.11"
+requires-python = "=={PYTHON}.*"
 dependencies = [
 {"".join(f"    {_text(line)},{chr(10)}" for line in needed)}]
 
@@ -138,12 +146,16 @@ dark_color = {_text(NIGHT)}
 
 [tool.flet.android.permission]
 "android.permission.INTERNET" = true
+"android.permission.ACCESS_NETWORK_STATE" = false
 {_asked(camera=camera, microphone=microphone)}
 [tool.flet.android.manifest_application]
 allowBackup = "false"
 fullBackupContent = "false"
 dataExtractionRules = "@xml/data_extraction_rules"
 usesCleartextTraffic = "false"
+
+[tool.flet.android.gradle_properties]
+"org.gradle.jvmargs" = {_text(GRADLE)}
 """
 
 

@@ -5,7 +5,8 @@
 looks below the staged folder for the ``site-packages`` that ``flet build`` has filled, one folder for each kind of phone,
 and reads the names, versions and tags of the wheels (``*.dist-info/WHEEL``, PEP 427). A dependency in pure Python has
 one wheel for all; one with compiled parts (libsodium's binding, say) has one whose tag names the system. What is missing,
-has another version, or was built for another system is a line each, and exit code 1.
+has another version, or was built for another system is a line each, and exit code 1. Run it with
+the Python that the phone gets (`folder.PYTHON`): what is needed may differ from one to the next.
 """
 
 import re

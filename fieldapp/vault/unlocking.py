@@ -61,9 +61,9 @@ _FEW: Final = 16
 class _Ahead:
     """What was read before anybody knew whether the passphrase opens something."""
 
-    blobs: dict[int, bytes | None] = field(default_factory=dict)
+    blobs: dict[int, bytes | None] = field(default_factory=dict, repr=False)
     """All cells of v.db; none where they cannot be read, or are too many to hold for nothing (a desk)."""
-    box_key: bytes = b""
+    box_key: bytes = field(default=b"", repr=False)
     box: Pool | None = None
     """v.box under `box_key`, if any of it opens."""
     attached: bool = False

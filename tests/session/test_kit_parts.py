@@ -286,37 +286,74 @@ async def test_use_once_keeps_its_object() -> None:
 
 
 SOURCE = Path(__file__).resolve().parents[2] / "fieldapp"
-BANNED_CALLS = {
+BANNED = {
     "ft.TextField": "fields.py makes text fields",
+    "ft.CupertinoTextField": "fields.py makes text fields",
+    "ft.SearchBar": "fields.py makes text fields",
+    "ft.AutoComplete": "fields.py makes text fields",
+    "ft.SelectionArea": "text.py makes text that may be selected",
     "ft.Dropdown": "fields.py makes drop-down lists",
+    "ft.DropdownM2": "fields.py makes drop-down lists",
     "ft.Clipboard": "nothing is ever copied",
     "ft.component": "boundary.component catches errors",
     "ft.IconButton": "buttons.icon_button has a name",
     "ft.AlertDialog": "a dialog can stay above the lock screen: Interface.ask",
+    "ft.CupertinoAlertDialog": "a dialog can stay above the lock screen: Interface.ask",
+    "ft.SnackBar": "a dialog can stay above the lock screen: Interface.ask",
     "ft.use_dialog": "a dialog can stay above the lock screen: Interface.ask",
-    "print": "only the commands speak on the terminal",
 }
+"""By any name: called, handed on, imported alone, or looked up by a text."""
 MAKERS = {"fields.py", "buttons.py", "boundary.py"}
 SYMBOLS = range(0x2190, 0x2BFF + 1)
 """Arrows, shapes, ticks and the like, which are boxes without an icon font (they belong into `ft.Icon`)."""
 
 
+def annotations(tree: ast.AST) -> set[ast.AST]:
+    """Return all nodes that only say of which type something is."""
+    said = []
+    for node in ast.walk(tree):
+        said += [getattr(node, name, None) for name in ("annotation", "returns")]
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("Event"):
+            said.append(node)
+    return {inner for node in said if node is not None for inner in ast.walk(node)}
+
+
+def reached(node: ast.AST) -> str:
+    """Return what of Flet a node reaches for, as ``ft.Name``; "" for nothing."""
+    if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("ft", "flet"):
+        return f"ft.{node.attr}"
+    if (
+        isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "getattr"
+        and ast.unparse(node.args[0]) in ("ft", "flet")
+    ):
+        return f"ft.{node.args[1].value}" if isinstance(node.args[1], ast.Constant) else "ft.Clipboard"
+    return ""
+
+
 def offences(tree: ast.AST, place: str, name: str) -> Iterator[str]:
     """Yield what `tree` (module `name` in folder `place`) does that only the kit may do, or nobody."""
+    types = annotations(tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            called = ast.unparse(node.func)
-            made_here = place == "kit" and name in MAKERS and called != "print"
-            if called in BANNED_CALLS and not made_here:
-                yield f"{called}: {BANNED_CALLS[called]}"
+        made_here = place == "kit" and name in MAKERS
+        if node not in types and not made_here and reached(node) in BANNED:
+            yield f"{reached(node)}: {BANNED[reached(node)]}"
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "flet":
+            for alias in node.names:
+                if f"ft.{alias.name}" in BANNED or alias.name == "*":
+                    yield f"{alias.name} under a name of its own"
+        if isinstance(node, ast.Import) and any(
+            a.name == "flet" and a.asname not in (None, "ft") for a in node.names
+        ):
+            yield "Flet is ft everywhere"
+        if name != "text.py" and isinstance(node, ast.keyword | ast.Attribute):
+            written = isinstance(node, ast.keyword) or isinstance(node.ctx, ast.Store)
+            if written and (node.arg if isinstance(node, ast.keyword) else node.attr) == "selectable":
+                yield "text.py makes text that may be selected"
         if isinstance(node, ast.Attribute) and node.attr in ("clipboard", "set_clipboard"):
             yield "nothing is ever copied"
         if isinstance(node, ast.Attribute) and node.attr in ("show_dialog", "overlay"):
             yield "what lies above the views can stay above the lock screen"
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
-            if "random" in names:
-                yield "random is not for secrets"
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             if any(ord(character) in SYMBOLS for character in node.value):
                 yield "a symbol in a text: use ft.Icon"
@@ -340,9 +377,20 @@ def test_screens_use_the_kit() -> None:
         "ft.TextField()",
         "ft.Dropdown()",
         "page.clipboard.set('x')",
-        "print('x')",
-        "import random",
-        "from random import choice",
+        "make = ft.TextField",
+        "functools.partial(ft.TextField, autocorrect=True)",
+        "import flet\nflet.TextField()",
+        "import flet as f\nf.TextField()",
+        "from flet import TextField",
+        "from flet import *",
+        "from flet.controls.material.textfield import TextField as T",
+        "getattr(ft, 'TextField')()",
+        "getattr(ft, name)()",
+        "ft.CupertinoTextField()",
+        "ft.AutoComplete()",
+        "class Mine(ft.TextField): pass",
+        "ft.Text(note, selectable=True)",
+        "shown.selectable = True",
         "ft.Text('→ next')",
         "ft.Text('x', color='#1B2430')",
         "@x\ndef f():\n    ft.IconButton()",

@@ -5,10 +5,13 @@ import ctypes
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fieldapp import bootstrap
+from fieldapp.config import Config
 from fieldapp.process import forbid_dumps, say_no_values
 
 
@@ -45,6 +48,24 @@ def test_a_python_without_limits_still_forbids_dumps_where_it_can(monkeypatch: p
 def test_a_library_without_prctl_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     forbid_dumps()
+
+
+def test_what_ends_the_app_on_a_phone_says_its_class_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What goes on to Flet's own start there is written with its message into a file, and shown."""
+
+    def lose(main: object) -> None:
+        raise ValueError("made up canoe")
+
+    monkeypatch.setenv("FLET_PLATFORM", "android")
+    monkeypatch.setattr(bootstrap, "prepare", lambda: None)
+    monkeypatch.setattr(bootstrap.ft, "run", lose)
+    with pytest.raises(SystemExit) as ended:
+        bootstrap.run_field(Config(tmp_path / "data"))
+    assert ended.value.code == 1
+    assert caplog.messages == ["the app failed: ValueError"]
+    assert "canoe" not in caplog.text
 
 
 def test_a_program_without_a_place_to_print_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 """``fieldapp stage``: a phone gets the field app, all of it, and nothing else."""
 
 import argparse
+import json
+import plistlib
 import subprocess
 import sys
 import tomllib
@@ -10,13 +12,16 @@ from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
+from flet_cli.cli import get_parser
 from flet_cli.commands.build import Command
+from flet_cli.utils.hash_stamp import HashStamp
 from flet_cli.utils.pyproject_toml import load_pyproject_toml
+from flet_cli.utils.python_versions import resolve_python_version
 
 from fieldapp.__main__ import main as fieldapp_command
 from fieldapp.errors import InputError
 from fieldapp.stage.closure import modules
-from fieldapp.stage.folder import CAMERA, MAIN, MICROPHONE, ROOT, stage
+from fieldapp.stage.folder import BUNDLE_ID, CAMERA, MAIN, MICROPHONE, NIGHT, PAPER, PYTHON, ROOT, stage
 from fieldapp.stage.hardening import harden
 
 PHONE_ONLY = (
@@ -114,10 +119,51 @@ def test_flets_own_check_finds_the_entry(staged: Path) -> None:
     (staged / "other.py").rename(staged / "main.py")
 
 
+def test_flet_takes_every_setting_of_the_description(
+    staged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a build is made of, by Flet's own code: a table that it does not know would be passed over in silence."""
+    known = {
+        short: {"full_version": f"{short}.9", "pyodide_version": "0", "android_abis": ["arm64-v8a"]}
+        for short in ("3.12", "3.13", "3.14")
+    }
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"pythons": known, "default_python_version": "3.14"}))
+    monkeypatch.setenv("FLET_PYTHON_BUILD_MANIFEST", str(manifest))
+    command = Command(argparse.ArgumentParser())
+    command.options = get_parser().parse_args(["build", "apk", str(staged), "--yes"])
+    command.target_platform = "apk"
+    command.package_platform, command.config_platform = "Android", "android"
+    command.python_app_path = staged
+    command.get_pyproject = load_pyproject_toml(staged)
+    command.build_dir = command.flutter_dir = tmp_path / "build"
+    command.flutter_dependencies = {}
+    command.python_release = resolve_python_version(None, command.get_pyproject)
+    command.validate_entry_point()
+    command.setup_template_data()
+    data = command.template_data
+    assert command.python_release.short == PYTHON
+    assert (data["product_name"], data["bundle_id"]) == ("Notebook", BUNDLE_ID)
+    asked = data["options"]["android_permissions"]
+    assert [name for name, on in asked.items() if on] == ["android.permission.INTERNET"]
+    assert data["options"]["android_providers"] == {}
+    assert set(data["options"]["deep_linking"].values()) == {None}
+    (memory,) = (v for k, v in data["options"]["android_gradle_properties"].items() if "jvmargs" in k)
+    assert "HeapDump" not in memory, "it would hold the passwords of the signing key"
+    assert (data["splash"]["color"], data["splash"]["dark_color"]) == (PAPER, NIGHT)
+    described = data["pyproject"]["tool"]["flet"]["android"]["manifest_application"]
+    assert described["dataExtractionRules"] == "@xml/data_extraction_rules"
+    for picture in ("icon", "splash"):
+        assert command.find_platform_image(staged / "assets", picture, HashStamp(tmp_path / "hash"))
+
+
 def test_the_description_asks_for_the_network_and_nothing_else(staged: Path) -> None:
     described = tomllib.loads((staged / "pyproject.toml").read_text())
     android = described["tool"]["flet"]["android"]
-    assert android["permission"] == {"android.permission.INTERNET": True}
+    assert android["permission"] == {
+        "android.permission.INTERNET": True,
+        "android.permission.ACCESS_NETWORK_STATE": False,
+    }
     assert android["manifest_application"]["allowBackup"] == "false"
     assert android["manifest_application"]["usesCleartextTraffic"] == "false"
     source = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -137,6 +183,7 @@ def test_a_camera_is_asked_for_only_where_it_was_wanted(tmp_path: Path) -> None:
     android = described["tool"]["flet"]["android"]
     assert android["permission"] == {
         "android.permission.INTERNET": True,
+        "android.permission.ACCESS_NETWORK_STATE": False,
         "android.permission.CAMERA": True,
         "android.permission.RECORD_AUDIO": False,
         "android.permission.WRITE_EXTERNAL_STORAGE": False,
@@ -225,18 +272,59 @@ MANIFEST = """<manifest xmlns:android="http://schemas.android.com/apk/res/androi
             android:name=".MainActivity"
             android:exported="true">
         </activity>
+        <provider
+            android:name="androidx.core.content.FileProvider"
+            android:exported="false"
+            android:grantUriPermissions="true">
+            <meta-data android:resource="@xml/provider_paths" />
+        </provider>
+        <meta-data android:name="flutterEmbedding" android:value="2" />
     </application>
+    <!-- Required to query activities that can process text:
+         android.content.Intent#ACTION_PROCESS_TEXT. -->
+    <queries>
+        <intent>
+            <action android:name="android.intent.action.PROCESS_TEXT" />
+            <data android:mimeType="text/plain" />
+        </intent>
+        <intent>
+            <action android:name="android.intent.action.MADE_UP" />
+        </intent>
+    </queries>
 </manifest>
+"""
+DELEGATE = """@objc class AppDelegate: FlutterAppDelegate {
+  override func application() -> Bool {
+    return super.application(application, didFinishLaunchingWithOptions: launchOptions)
+  }
+}
+"""
+SETTINGS = """<plist version="1.0">
+<dict>
+    <key>NSAppTransportSecurity</key>
+    <dict>
+        <key>NSAllowsArbitraryLoads</key>
+        <true />
+    </dict>
+    <key>LSRequiresIPhoneOS</key>
+    <true />
+</dict>
+</plist>
 """
 
 
 @pytest.fixture
 def template(tmp_path: Path) -> Path:
-    main = tmp_path / "template" / "{{out}}" / "android" / "app" / "src" / "main"
+    out = tmp_path / "template" / "{{out}}"
+    main = out / "android" / "app" / "src" / "main"
     kotlin = main / "kotlin" / "{{package}}"
     kotlin.mkdir(parents=True)
     (main / "AndroidManifest.xml").write_text(MANIFEST)
     (kotlin / "MainActivity.kt").write_text("package x\n\nclass MainActivity : FlutterActivity()\n")
+    for system in ("ios", "macos"):
+        (out / system / "Runner").mkdir(parents=True)
+        (out / system / "Runner" / "AppDelegate.swift").write_text(DELEGATE)
+        (out / system / "Runner" / "Info.plist").write_text(SETTINGS)
     return tmp_path / "template"
 
 
@@ -245,7 +333,7 @@ def content(folder: Path) -> dict[str, Any]:
 
 
 def test_the_template_keeps_screens_and_backups_to_itself(template: Path) -> None:
-    assert len(harden(template)) == 3
+    assert len(harden(template)) == 5
     once = content(template)
     words = "".join(once.values())
     for line in (
@@ -255,22 +343,54 @@ def test_the_template_keeps_screens_and_backups_to_itself(template: Path) -> Non
         "<cloud-backup>",
         "<device-transfer>",
         "super.onCreate",
+        "IMPORTANT_FOR_AUTOFILL_NO_EXCLUDE_DESCENDANTS",
     ):
         assert words.count(line) == 1, line
     assert words.index("FLAG_SECURE") < words.index("super.onCreate")
     (manifest,) = template.rglob("AndroidManifest.xml")
-    assert [child.tag for child in ElementTree.parse(manifest).getroot()] == [
-        "uses-permission",
-        "application",
-    ]
+    root = ElementTree.parse(manifest).getroot()
+    assert [child.tag for child in root] == ["uses-permission", "application", "queries"]
+    assert [child.tag for child in root.iter("application") for child in child] == ["activity", "meta-data"]
+    assert "android.intent.action.PROCESS_TEXT" not in manifest.read_text()
+    assert "MADE_UP" in manifest.read_text()
     assert harden(template) == []
     assert content(template) == once
 
 
-@pytest.mark.parametrize("name", ["AndroidManifest.xml", "MainActivity.kt"])
-def test_a_template_that_changed_is_refused_whole(template: Path, name: str) -> None:
+def test_on_an_iphone_the_system_covers_and_nothing_travels_open(template: Path) -> None:
+    before = content(template)
+    harden(template)
+    (runner,) = template.rglob("ios/Runner")
+    delegate = (runner / "AppDelegate.swift").read_text()
+    assert (
+        delegate.count("willResignActiveNotification") == delegate.count("didBecomeActiveNotification") == 1
+    )
+    assert delegate.index("willResignActive") < delegate.index("return super.application")
+    settings = plistlib.loads((runner / "Info.plist").read_bytes())
+    assert settings == {
+        "NSAppTransportSecurity": {"NSAllowsArbitraryLoads": False},
+        "LSRequiresIPhoneOS": True,
+    }
+    assert {f for f, text in content(template).items() if "macos" in f and text != before[f]} == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("AndroidManifest.xml", "MainActivity", "AnotherActivity"),
+        ("MainActivity.kt", "MainActivity", "AnotherActivity"),
+        ("ios/Runner/AppDelegate.swift", "super.application", "super.applications"),
+        ("AndroidManifest.xml", "androidx.core.content.FileProvider", "made.up.Provider"),
+        (
+            "AndroidManifest.xml",
+            '<action android:name="android.intent.action.PR',
+            '<x android:name="android.intent.action.PR',
+        ),
+    ],
+)
+def test_a_template_that_changed_is_refused_whole(template: Path, name: str, old: str, new: str) -> None:
     (file,) = template.rglob(name)
-    file.write_text(file.read_text().replace("MainActivity", "AnotherActivity"))
+    file.write_text(file.read_text().replace(old, new))
     before = content(template)
     with pytest.raises(InputError, match="another one"):
         harden(template)

@@ -1,7 +1,7 @@
 """The next version of the centre's directory on screen: what it says, who has signed, and what asks for signatures."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import flet as ft
@@ -111,8 +111,8 @@ class Collecting:
     """What is typed while signatures are collected, each a value with its setter; `said` is what happened last."""
 
     folder: Field
-    words: Field
-    said: Field
+    words: Field = field(repr=False)
+    said: Field = field(repr=False)
 
 
 def collecting(state: DeskState, trying: Trying, form: Collecting) -> list[ft.Control]:

@@ -7,7 +7,7 @@ cannot be lost, and one that settles itself (the missing record arrives) is gone
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -92,7 +92,7 @@ class Alert:
     count: int = 0
     closed_at: int = 0
     closed_by: str = ""
-    reason: str = ""
+    reason: str = field(default="", repr=False)
 
     @property
     def is_open(self) -> bool:

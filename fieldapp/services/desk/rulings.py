@@ -5,7 +5,7 @@ somebody who finds out at night that a phone was lost need not wait for whoever 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -92,7 +92,7 @@ class ClosedAlert:
     key: bytes
     at: int
     by: str
-    reason: str
+    reason: str = field(repr=False)
     seen: int
 
     kind = Kind.CLOSED_ALERT
