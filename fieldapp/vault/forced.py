@@ -15,11 +15,11 @@ key of a notebook, and still reaches the centre.
 """
 
 import hmac
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from fieldapp.vault.cells import Record
+from fieldapp.vault.cells import CELL_SIZE, Record
 from fieldapp.vault.errors import (
     PassphraseTaken,
     StorageFailed,
@@ -128,19 +128,25 @@ class ForcedWords:
 def erase(vault: Vault, now: int, *, copied: Collection[bytes] = ()) -> None:
     """Make this notebook unreadable for good, and lock. Needs no passphrase; the one that opened it opens the second one.
 
-    `copied` as in `ForcedWords.set`. A full disk does not stop it: the header is written in place. In a second notebook
-    everything but those is erased and its passphrase stays; the first one is not touched. StorageFailed: what was there
-    may still be. The vault is locked in every case.
+    `copied` as in `ForcedWords.set`. Neither a full disk nor damage stops it: the header is written in place. In a second
+    notebook everything but those is erased and its passphrase stays; the first one is not touched. StorageFailed: what
+    was there may still be. The vault is locked in every case.
     """
     files = vault.opened
     try:
         if is_second(files.content):
-            with vault.transaction(now, anew=True) as tx:
-                for record in vault.records():
-                    if record.record_id not in copied:
-                        tx.erase(record.record_id)
+            try:
+                with vault.transaction(now, anew=True) as tx:
+                    for record in vault.records():
+                        if record.record_id not in copied:
+                            tx.erase(record.record_id)
+            except VaultReadOnly:  # its first cell is lost
+                files.store.write(_emptied(files, now, copied).items())
             return
-        companion, cells = _known_or_new(files, now, copied)
+        try:
+            companion, cells = _known_or_new(files, now, copied)
+        except VaultDamaged:  # the other half cannot be read: then nothing opens, but what is here is closed
+            companion, cells = Companion(new_second(1 - files.content.part, now)), []
         refused = not _written(files.store, cells)
         content = replace(companion.content, state=SlotState.WIPING)
         files.index = files.guard.replace(content, files.stretched, now)
@@ -188,20 +194,40 @@ def _known_or_new(
         if known is not None:
             return known, []
     content = new_second(1 - files.content.part, now)
+    cells = files.store.read(part=content.part)
+    return Companion(content), _first_cells(content, cells, _copies(files, copied), now)
+
+
+def _emptied(files: OpenFiles, now: int, copied: Collection[bytes]) -> dict[int, bytes]:
+    """Return all cells of this notebook anew, with nothing in them but the records `copied`."""
+    noise = {n: random_bytes(CELL_SIZE) for n in files.store.read(part=files.content.part)}
+    above = files.mirror.read() or 0  # else it would look older than it was
+    return noise | dict(_first_cells(files.content, noise, _copies(files, copied), now, above))
+
+
+def _copies(files: OpenFiles, copied: Collection[bytes]) -> list[Record]:
     places = files.partition.pool.places
-    records = [places[record_id].record for record_id in copied if record_id in places]
-    return Companion(content), _first_cells(files.store, content, records, now)
+    return [places[record_id].record for record_id in copied if record_id in places]
 
 
 def _first_cells(
-    store: CellStore, content: SlotContent, records: Iterable[Record], now: int
+    content: SlotContent,
+    cells: Mapping[int, bytes | None],
+    records: Iterable[Record],
+    now: int,
+    above: int = 0,
 ) -> list[tuple[int, bytes]]:
-    part, cells = content.part, store.read(part=content.part)
-    cells[part] = first_root(content, tags_of(cells, part), random_bytes(KEY_SIZE), now)
+    """Return the first cell of a notebook over `cells`, in which it opens nothing, and those of its first records.
+
+    Its generation is greater than `above`.
+    """
+    part = content.part
+    cells = {**cells, part: first_root(content, tags_of(cells, part), random_bytes(KEY_SIZE), now)}
     partition = Partition.load(content, cells, now)
     root = partition.root
     if root is None:
         raise VaultDamaged("first root cell")
+    root = replace(root, generation=max(root.generation, above))
     staged = Staged(partition.pool, VaultFull)
     for record in records:
         staged.put(record.record_id, record.kind, record.flags, record.payload)

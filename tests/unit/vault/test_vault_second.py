@@ -32,7 +32,7 @@ from fieldapp.vault import (
     new_code,
     unlock,
 )
-from fieldapp.vault.cells import RecordCipher
+from fieldapp.vault.cells import CELL_SIZE, RecordCipher
 from fieldapp.vault.header import valid_copies
 from fieldapp.vault.kdf import key_encryption_key, stretch
 from fieldapp.vault.slots import SlotState, open_slots
@@ -295,6 +295,62 @@ def test_erasing_the_second_notebook_does_not_touch_the_first(device: Device) ->
     erase(unlock(device.directory, SECOND, device.keystore, now=NOW), NOW)
     assert opens(device.directory, device.keystore, SECOND) == [b"empty"]
     assert opens(device.directory, device.keystore, PASSPHRASE) == [b"kept"]
+
+
+def test_damage_does_not_stop_an_erasure(device: Device) -> None:
+    """The first notebook goes although nothing of the other half can be read; so does the second one without its root."""
+    shutil.rmtree(device.directory)
+    device.keystore.values.clear()
+    vault = create(device.directory, PASSPHRASE, device.keystore, FLOOR, now=NOW)
+    with vault.transaction(NOW) as tx:
+        tx.put(A, 1, b"kept")
+    part = vault.opened.content.part
+    before = set(vault.opened.store.read(part=part).values())
+    vault.lock()
+    _break_pages(device.directory, 1 - part)
+    vault = unlock(device.directory, PASSPHRASE, device.keystore, now=NOW)
+    store = vault.opened.store
+    with pytest.raises(VaultDamaged):
+        store.read(part=1 - part)
+    erase(vault, NOW)
+    assert vault.is_locked
+    with pytest.raises(VaultDamaged):  # the second notebook, which is not there; never the first one
+        unlock(device.directory, PASSPHRASE, device.keystore, now=NOW)
+    store = CellStore(device.directory / "v.db")
+    assert not set(store.read(part=part).values()) & before
+    store.close()
+
+
+@pytest.mark.parametrize("copied", [(), (B,)])
+def test_a_second_notebook_without_its_root_is_emptied_all_the_same(
+    device: Device, copied: tuple[bytes, ...]
+) -> None:
+    second = unlock(device.directory, SECOND, device.keystore, now=NOW)
+    part = second.opened.content.part
+    second.opened.store.write([(part, bytes(CELL_SIZE))])
+    second.lock()
+    second = unlock(device.directory, SECOND, device.keystore, now=NOW)
+    assert payloads(second) == [b"plausible"]
+    before = set(second.opened.store.read(part=part).values())
+    erase(second, NOW, copied=copied)
+    assert opens(device.directory, device.keystore, SECOND) == ([b"plausible"] if copied else [b"empty"])
+    assert opens(device.directory, device.keystore, PASSPHRASE) == [b"kept"]
+    store = CellStore(device.directory / "v.db")
+    assert not set(store.read(part=part).values()) & before
+    store.close()
+
+
+def _break_pages(directory: Path, part: int) -> None:
+    """Make the pages of all cells of one half unreadable to SQLite."""
+    path = directory / "v.db"
+    store = CellStore(path)
+    cells = store.read(part=part)
+    store.close()
+    data = bytearray(path.read_bytes())
+    for blob in cells.values():
+        assert blob
+        data[data.index(blob[:64]) // 4096 * 4096] = 0
+    path.write_bytes(data)
 
 
 def test_a_word_that_opens_something_is_refused_and_a_new_one_replaces_the_old(
