@@ -139,6 +139,7 @@ async def test_the_wipe_passphrase_opens_the_other_notebook_and_nothing_else_ope
             assert app.state.notebook is None
 
 
+@pytest.mark.usefixtures("held_argon2id")
 async def test_what_still_opens_after_a_wipe_and_after_erasing_is_said_before(tmp_path: Path) -> None:
     async with open_field(tmp_path) as app:
         await app.press("settings", "forced")
@@ -147,7 +148,9 @@ async def test_what_still_opens_after_a_wipe_and_after_erasing_is_said_before(tm
         await both_words(app)
         assert "Afterwards the second and the wipe passphrase open nothing any more." in said(app)
         await app.press("forced-wipe")
-        only = "From then on nothing else opens this device: not yours, not the second one, no recovery sheet."
+        only = (
+            "From then on nothing else opens this device: not yours, not the second one, no recovery sheet."
+        )
         assert only in said(app)
         await app.press("back", "forced-erase", "confirm-yes")
         await app.screen.wait_for(lambda: app.state.place.screen is Screen.LOCK)
@@ -159,6 +162,7 @@ async def test_what_still_opens_after_a_wipe_and_after_erasing_is_said_before(tm
         assert app.state.open.book.is_second
 
 
+@pytest.mark.usefixtures("held_argon2id")
 async def test_whoever_recovers_is_told_that_the_sheet_and_the_other_passphrases_open_nothing_any_more(
     tmp_path: Path,
 ) -> None:
@@ -185,6 +189,7 @@ async def test_whoever_recovers_is_told_that_the_sheet_and_the_other_passphrases
         assert used not in said(app)
 
 
+@pytest.mark.usefixtures("held_argon2id")
 async def test_whoever_recovers_a_notebook_without_a_centre_is_told_of_no_other_passphrases(
     tmp_path: Path,
 ) -> None:
