@@ -90,7 +90,7 @@ async def show(app: Field, place: Screen, record: Filed, case: Case) -> None:
     app.state.screening = draft
     app.state.reach = case.contact if place is Screen.DONE else None
     question = draft.order[0]
-    about = {
+    about: dict[Screen, bytes | str] = {
         Screen.RECORD: record.record_id,
         Screen.DONE: record.record_id,
         Screen.CONTACT: LOG,
