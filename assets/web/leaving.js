@@ -11,6 +11,7 @@
   const waiting = new Map();
   let leaving = false;
   let passing = false;
+  let telling = 0;
 
   const drawHidden = () => {
     for (const [id, paint] of [...waiting]) {
@@ -36,7 +37,6 @@
   };
 
   const hide = () => {
-    if (!leaving) return;
     leaving = false;
     passing = true;
     document.dispatchEvent(new Event("visibilitychange"));
@@ -47,6 +47,7 @@
     if (passing) return;
     if (document.visibilityState !== "hidden") {
       leaving = false;
+      clearTimeout(telling);
       return;
     }
     event.stopImmediatePropagation();
@@ -54,6 +55,6 @@
     leaving = true;
     window.dispatchEvent(new Event("blur"));
     setTimeout(drawHidden);
-    setTimeout(hide, MILLISECONDS_TO_DRAW);
+    telling = setTimeout(hide, MILLISECONDS_TO_DRAW);
   }, true);
 })();

@@ -106,15 +106,13 @@ class Device:
 
     def show_the_note(self) -> None:
         """Have the note on the screen, and see that the searches find what they must find here."""
-        self._open_the_note()
-        assert QUESTION in self.window.everything()
+        window = self.window
+        window.click("more")
+        window.by_id("basis-said").wait_for(state="attached")
+        assert QUESTION in window.everything()
         assert self.counts()[1] == 1
         came = self.wire.take()
         assert [word for word in (NOTE, self.alias) if word.encode() in came] == [NOTE, self.alias]
-
-    def _open_the_note(self) -> None:
-        self.window.click("more")
-        self.window.by_id("basis-said").wait_for(state="attached")
 
     def resume(self) -> None:
         """Unlock, and go on at the question where it was left."""
@@ -146,7 +144,6 @@ class Device:
     def leave(self, script: str) -> None:
         """Turn away from the page, see that it holds nothing of the record, and come back to the same place."""
         window = self.window
-        self._open_the_note()
         self.wire.take()
         window.page.evaluate(script)
         self.wait(lambda: not any(word in window.everything() for word in self.secrets))
@@ -158,7 +155,6 @@ class Device:
 
     def cover(self) -> None:
         """Press the key that hides the screen."""
-        self._open_the_note()
         self.wire.take()
         self.window.page.keyboard.press("Escape")
         self.assert_locked(self.counts()[0])
@@ -187,8 +183,9 @@ def test_neither_reloads_nor_dropped_sockets_show_a_record_to_who_comes_next(
     device = Device(app, window)
     device.reload()  # what was typed here only went out; from now on it comes over the wire
     device.resume()
-    device.leave("window.dispatchEvent(new Event('blur'))")
+    device.show_the_note()
     device.leave(HIDE)
+    device.leave("window.dispatchEvent(new Event('blur'))")
     device.cover()
     device.resume()
     for left in reversed(range(ROUNDS + 1)):
