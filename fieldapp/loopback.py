@@ -9,8 +9,9 @@ answers and publishes its routes. Here it stands behind `LoopbackGuard`:
    list or a terminal's scroll-back is worth nothing afterwards. `Served.new_url` makes another address; the
    browser that opens it takes over, and the cookie of the one before is void.
 3. Every request needs the exact Host; a WebSocket needs the exact Origin as well. Cookies are shared
-   between ports of one host, so the cookie's name carries the port.
+   between ports of one host, so the cookie's name carries the port. It does not carry the app's: browsers list it.
 4. A content security policy lets the browser talk to this server only. Answers are never cached.
+5. The start page loads `OWN_SCRIPT` before Flet's client: it has the veil drawn in a page that is being hidden.
 
 Sources: the attack probes of ``tests/browser/test_guard.py``; RFC 6455 section 10.2 (Origin); RFC 6265bis.
 """
@@ -54,6 +55,9 @@ FONT_PATHS: Final = {
     "/assets/fonts/notosansethiopic/": "/fonts/noto-sans-ethiopic-400.woff2",
 }
 """Where the client looks for the fonts of scripts that Roboto lacks, and the files we have."""
+
+OWN_SCRIPT: Final = b'<script src="/leaving.js"></script>'
+"""See ``assets/web/leaving.js``."""
 
 FLET_OVERRIDES: Final = (
     "FLET_ASSETS_DIR",
@@ -135,7 +139,7 @@ class LoopbackGuard:
         self._keys = keys
         self._host = f"{HOST}:{port}"
         self._origin = f"http://{HOST}:{port}"
-        self._cookie = f"fieldapp-{port}"
+        self._cookie = f"session-{port}"
         self._headers = _secure_headers(port, capture=capture, sound=sound)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -158,7 +162,7 @@ class LoopbackGuard:
         elif scope["path"].startswith(REFUSED_PATHS):
             await _answer(send, 404)
         else:
-            await self._app(_with_own_fonts(scope), receive, send)
+            await self._app(_with_own_fonts(scope), receive, _with_own_script(send))
 
     async def _launch(self, key: str, scope: Scope, headers: dict[str, str], send: Send) -> None:
         session = self._keys.exchange(key) if scope["method"] == "GET" else None
@@ -247,6 +251,30 @@ def _with_own_fonts(scope: Scope) -> Scope:
         if scope["path"].startswith(asked):
             return {**scope, "path": ours, "raw_path": ours.encode()}
     return scope
+
+
+def _with_own_script(send: Send) -> Send:
+    """Put our script into a page of HTML, at its very beginning: it must stand before what Flet's client asks for."""
+    start: Message = {}
+    page = bytearray()
+
+    async def send_page(message: Message) -> None:
+        nonlocal start
+        if message["type"] == "http.response.start":
+            held = dict(message.get("headers", ()))
+            start = message if held.get(b"content-type", b"").startswith(b"text/html") else {}
+        if not start:
+            await send(message)
+        elif message["type"] == "http.response.body":
+            page.extend(message.get("body", b""))
+            if not message.get("more_body", False):
+                whole = bytes(page).replace(b"<head>", b"<head>" + OWN_SCRIPT, 1)
+                others = [(name, value) for name, value in start["headers"] if name != b"content-length"]
+                length = [(b"content-length", str(len(whole)).encode())] if whole else []
+                await send({**start, "headers": [*others, *length]})
+                await send({**message, "body": whole})
+
+    return send_page
 
 
 def _until_gone(send: Send) -> Send:

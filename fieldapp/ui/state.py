@@ -31,6 +31,10 @@ SECONDS_UNTIL_PROGRESS = 0.3
 """A wait that lasts longer shows that something is going on."""
 
 
+USED = "used"
+"""What `Screen.SHEET` is about when a sheet has just opened this notebook."""
+
+
 class Screen(StrEnum):
     """Every place of the field app."""
 
@@ -188,7 +192,7 @@ class FieldState(places.Places[Screen], Interface):
         Errors as `Gate.recover`. Whoever locks meanwhile finds it closed, and opens it with the new passphrase.
         """
         if await self._enter(self.gate.recover(code, passphrase)):
-            self.go(Screen.SHEET)
+            self.go(Screen.SHEET, USED)
 
     async def add_notebook(self) -> None:
         """Lock this notebook, and begin one for a colleague; ShelfFull."""

@@ -53,6 +53,27 @@ window.WebSocket = class extends Real {
 """
 """An init script that lets a test close the app's connection: ``window.sockets.at(-1).close()``."""
 
+FRAMES_WAIT: Final = """
+const frame = window.requestAnimationFrame.bind(window);
+window.requestAnimationFrame = (paint) => frame(function wait(at) {
+  if (document.visibilityState === 'hidden') frame(wait); else paint(at);
+});
+"""
+"""An init script: a hidden page draws no frame, as in a browser that somebody looks at. A headless one goes on."""
+
+HIDE: Final = """() => {
+  Object.defineProperty(document, 'visibilityState', {value: 'hidden', configurable: true});
+  document.dispatchEvent(new Event('visibilitychange', {bubbles: true}));
+}"""
+"""Turn to another tab."""
+
+COME_BACK: Final = """() => {
+  delete document.visibilityState;
+  document.dispatchEvent(new Event('visibilitychange', {bubbles: true}));
+  window.dispatchEvent(new Event('focus'));
+}"""
+"""Turn to this tab again."""
+
 EVERYTHING = """() => [
   document.title, document.documentElement.outerHTML,
   ...Array.from(document.querySelectorAll('input, textarea'), (field) => field.value),

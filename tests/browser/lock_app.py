@@ -81,8 +81,13 @@ async def main(page: ft.Page) -> None:
 
 
 def answer(question: str) -> str:
-    """Tell how many sessions there were, how many are open, and how many Flet still keeps."""
+    """Tell how many sessions there were, how many are open, and how many Flet still keeps.
+
+    "hidden" tells whether the newest has heard that it cannot be seen.
+    """
     from flet_web.fastapi import app_manager
 
+    if question == "hidden":
+        return str(ALL[-1].presence._hidden_at is not None)
     kept = len(app_manager._FletAppManager__sessions)
     return f"{len(ALL)} {sum(state.open for state in ALL)} {kept}"

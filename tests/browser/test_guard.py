@@ -1,5 +1,6 @@
 """The server is closed: attack probes against the loopback guard, each of which Flet alone would answer."""
 
+import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -122,10 +123,22 @@ async def test_a_wrong_or_used_launch_key_opens_nothing() -> None:
             assert again.status_code == 200, "the person's own browser may open its used address again"
 
 
+async def test_the_start_page_names_no_app_and_loads_our_script_before_any_other() -> None:
+    async with served() as app, launched(app) as client:
+        page = (await client.get("/")).text
+        assert re.findall(r'<script[^>]*?src="([^"]+)"', page)[:2] == ["/leaving.js", "python.js"]
+        assert page.index("/leaving.js") < page.index("<script>")
+        assert page.rstrip().endswith("</html>"), "whole, although it is longer than Flet said"
+        for words in (page, (await client.get("/manifest.json")).text):
+            assert not re.search("fieldapp|screening|outreach|police|violence", words, re.IGNORECASE)
+        script = await client.get("/leaving.js")
+        assert (script.status_code, script.headers["content-type"]) == (200, "text/javascript; charset=utf-8")
+
+
 async def test_the_launch_key_is_not_the_cookie() -> None:
     async with served() as app:
         key = app.url.split("=")[1]
-        cookies = {f"fieldapp-{app.port}": key}
+        cookies = {f"session-{app.port}": key}
         async with httpx.AsyncClient(base_url=app.origin, cookies=cookies) as stranger:
             assert (await stranger.get("/")).status_code == 403
         async with httpx.AsyncClient() as client:
@@ -134,7 +147,7 @@ async def test_the_launch_key_is_not_the_cookie() -> None:
             assert answer.status_code == 303
             assert answer.headers["location"] == "/"
             assert key not in cookie
-            assert cookie.startswith(f"fieldapp-{app.port}=")
+            assert cookie.startswith(f"session-{app.port}="), "a browser lists it: it must not name the app"
             assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(cookie.split("; "))
 
 
@@ -182,7 +195,7 @@ async def test_a_socket_needs_an_origin_a_cookie_and_the_right_path() -> None:
         cookie = cookie_header(client)
         assert await refused(app, cookie, None) == 403
         assert await refused(app, {}, app.origin) == 403
-        assert await refused(app, {"Cookie": f"fieldapp-{app.port}=wrong"}, app.origin) == 403
+        assert await refused(app, {"Cookie": f"session-{app.port}=wrong"}, app.origin) == 403
         assert await refused(app, {"Cookie": '=;;;"'}, app.origin) == 403
         assert await refused(app, cookie, app.origin, "/other") == 403
 
@@ -330,7 +343,7 @@ async def test_a_send_to_a_client_that_is_gone_does_not_hide_the_disconnect() ->
     async def receive() -> Message:
         return {"type": "websocket.disconnect"}
 
-    headers = {"host": "127.0.0.1:80", "origin": "http://127.0.0.1:80", "cookie": f"fieldapp-80={session}"}
+    headers = {"host": "127.0.0.1:80", "origin": "http://127.0.0.1:80", "cookie": f"session-80={session}"}
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     scope: Scope = {"type": "websocket", "path": "/ws", "headers": raw}
     await LoopbackGuard(talkative, 80, keys)(scope, receive, gone)

@@ -1,5 +1,7 @@
 """T8 on the real field app: whoever reloads it or takes its network away stands before the lock, and sees no record.
 
+Nor does whoever comes when somebody has turned to another window or tab, or has covered the screen.
+
 The canary is the name of a person and a note of one question; the record's alias and its question are watched too.
 What arrives on the websocket is read as well: nothing may be sent that is only not drawn. So is, once, all that the
 browser keeps on the disk. In the last round the notes stand in front of the lock.
@@ -13,7 +15,15 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import WebSocket
 
-from tests.browser.conftest import WATCH_SOCKETS, AppProcess, AppWindow, OpenApp
+from tests.browser.conftest import (
+    COME_BACK,
+    FRAMES_WAIT,
+    HIDE,
+    WATCH_SOCKETS,
+    AppProcess,
+    AppWindow,
+    OpenApp,
+)
 from tests.fakes.canary import canary, leaks
 
 ROUNDS = 20 if os.environ.get("FIELDAPP_LONG") else 7
@@ -51,6 +61,7 @@ class Device:
         self.window = window
         self.wire = Wire(window)
         window.page.add_init_script(WATCH_SOCKETS)
+        window.page.add_init_script(FRAMES_WAIT)
         window.reload()
         self._set_up()
         self._begin()
@@ -130,6 +141,24 @@ class Device:
         assert [word for word in self.secrets if word in self.window.everything()] == []
         self.window.enable_semantics()
 
+    def leave(self, script: str) -> None:
+        """Turn away from the page, see that it holds nothing of the record, and come back to the same place."""
+        window = self.window
+        self.wire.take()
+        window.page.evaluate(script)
+        self.wait(lambda: not any(word in window.everything() for word in self.secrets))
+        assert window.text().strip() == ""
+        came = self.wire.take()
+        assert [word for word in self.secrets if word.encode() in came] == []
+        window.page.evaluate(COME_BACK)
+        window.wait_text(QUESTION)
+
+    def cover(self) -> None:
+        """Press the key that hides the screen."""
+        self.wire.take()
+        self.window.page.keyboard.press("Escape")
+        self.assert_locked(self.counts()[0])
+
     def drop(self, sessions: int) -> None:
         """Cut the connection and wait until the client has come back by itself, asking for the session it had."""
         self.wire.take()
@@ -153,6 +182,11 @@ def test_neither_reloads_nor_dropped_sockets_show_a_record_to_who_comes_next(
     window = open_window(app.url, profile=tmp_path if event == "drop" else None)
     device = Device(app, window)
     device.reload()  # what was typed here only went out; from now on it comes over the wire
+    device.resume()
+    device.show_the_note()
+    device.leave(HIDE)
+    device.leave("window.dispatchEvent(new Event('blur'))")
+    device.cover()
     device.resume()
     for left in reversed(range(ROUNDS + 1)):
         if left == 0:

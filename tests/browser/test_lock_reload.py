@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.browser.conftest import WATCH_SOCKETS, AppProcess, AppWindow, OpenApp
+from tests.browser.conftest import COME_BACK, FRAMES_WAIT, HIDE, WATCH_SOCKETS, AppProcess, AppWindow, OpenApp
 from tests.browser.lock_app import SECRET
 
 ROUNDS = 5
@@ -115,3 +115,23 @@ def test_losing_focus_blanks_the_screen(start_app: Callable[[str], AppProcess], 
     assert counts(app)[1] == 1, "blank, not locked"
     window.page.evaluate("window.dispatchEvent(new Event('focus'))")
     window.wait_text(SECRET)
+
+
+def test_a_page_that_is_hidden_in_the_same_moment_is_blank_before_it_draws_no_more(
+    start_app: Callable[[str], AppProcess], open_window: OpenApp
+) -> None:
+    app = start_app("tests.browser.lock_app")
+    window = open_window(app.url)
+    window.page.add_init_script(FRAMES_WAIT)
+    window.reload()
+    unlock(window)
+    for _ in range(2):
+        window.page.evaluate(HIDE)
+        window.page.get_by_text(SECRET).wait_for(state="detached")
+        assert window.text().strip() == ""
+        while app.ask("hidden") == "False":
+            window.page.wait_for_timeout(50)
+        assert counts(app)[1] == 1, "blank, not locked: the time in the background has begun"
+        window.page.evaluate(COME_BACK)
+        window.wait_text(SECRET)
+        assert app.ask("hidden") == "False"

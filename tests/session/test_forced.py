@@ -10,6 +10,7 @@ from fieldapp.ui.state import Screen
 from fieldapp.vault import SlotKind
 from tests.fakes.centre import ScriptedCentre
 from tests.session.field_harness import PASSPHRASE, Field, open_field
+from tests.session.test_recovery import NEW, make_a_sheet, open_with
 
 pytestmark = pytest.mark.anyio
 
@@ -136,6 +137,70 @@ async def test_the_wipe_passphrase_opens_the_other_notebook_and_nothing_else_ope
             await lock(app)
             await app.unlock(word)
             assert app.state.notebook is None
+
+
+@pytest.mark.usefixtures("held_argon2id")
+async def test_what_still_opens_after_a_wipe_and_after_erasing_is_said_before(tmp_path: Path) -> None:
+    async with open_field(tmp_path) as app:
+        await app.press("settings", "forced")
+        assert "open nothing any more" not in said(app), "there is no other passphrase"
+        await app.press("back", "back")
+        await both_words(app)
+        assert "Afterwards the second and the wipe passphrase open nothing any more." in said(app)
+        await app.press("forced-wipe")
+        only = (
+            "From then on nothing else opens this device: not yours, not the second one, no recovery sheet."
+        )
+        assert only in said(app)
+        await app.press("back", "forced-erase", "confirm-yes")
+        await app.screen.wait_for(lambda: app.state.place.screen is Screen.LOCK)
+        await app.rest()
+        for word in (SECOND, WIPE):
+            await app.unlock(word)
+            assert app.state.notebook is None
+        await app.unlock(PASSPHRASE)
+        assert app.state.open.book.is_second
+
+
+@pytest.mark.usefixtures("held_argon2id")
+async def test_whoever_recovers_is_told_that_the_sheet_and_the_other_passphrases_open_nothing_any_more(
+    tmp_path: Path,
+) -> None:
+    used = "That sheet opens nothing any more"
+    words = "Nor does a second or a wipe passphrase"
+    async with open_field(tmp_path) as app:
+        await both_words(app)
+        await app.press("back", "back")
+        code = await make_a_sheet(app)
+        assert used not in said(app)
+        await lock(app)
+        await open_with(app, code)
+        await app.screen.wait_for(lambda: app.state.notebook is not None)
+        await app.rest()
+        assert app.state.place.screen is Screen.SHEET
+        assert used in said(app)
+        assert words in said(app)
+        await lock(app)
+        for word in (SECOND, WIPE):
+            await app.unlock(word)
+            assert app.state.notebook is None, "what is said is true"
+        await app.unlock(NEW)
+        await app.press("settings", "sheet")
+        assert used not in said(app)
+
+
+@pytest.mark.usefixtures("held_argon2id")
+async def test_whoever_recovers_a_notebook_without_a_centre_is_told_of_no_other_passphrases(
+    tmp_path: Path,
+) -> None:
+    async with open_field(tmp_path) as app:
+        code = await make_a_sheet(app)
+        await lock(app)
+        await open_with(app, code)
+        await app.screen.wait_for(lambda: app.state.notebook is not None)
+        await app.rest()
+        assert "That sheet opens nothing any more" in said(app)
+        assert "second or a wipe passphrase" not in said(app), "as in a second notebook, which keeps its own"
 
 
 async def test_erasing_asks_once_and_the_same_passphrase_opens_an_empty_notebook(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Settings show at once and are kept; the passphrase is changed only with the old one; about is honest."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import flet as ft
@@ -10,6 +11,7 @@ from fieldapp.kit.theme import DIM, LIGHT
 from fieldapp.services.settings import Look, Settings, Work
 from fieldapp.ui.state import Screen
 from tests.session.field_harness import PASSPHRASE, field, open_field
+from tests.session.test_forced import enrol
 
 pytestmark = pytest.mark.anyio
 
@@ -72,6 +74,19 @@ async def test_lock_now_locks(tmp_path: Path) -> None:
         await app.press("settings", "lock-now")
         assert app.state.place.screen is Screen.LOCK
         assert app.state.notebook is None
+
+
+@pytest.mark.parametrize("keep", [0, 1])
+async def test_a_centre_that_wants_nothing_readable_to_stay_is_said(tmp_path: Path, keep: int) -> None:
+    async with open_field(tmp_path) as app:
+        await enrol(app)
+        trust = app.state.open.book.trust
+        assert trust
+        policy = replace(trust.directory.policy, keep=keep)
+        app.state.open.book.trust = replace(trust, directory=replace(trust.directory, policy=policy))
+        await app.press("settings")
+        said = " ".join(app.screen.texts())
+        assert ("Your centre wants nothing readable to stay here" in said) is (keep == 0)
 
 
 async def test_about_promises_no_more_than_is_true(tmp_path: Path) -> None:

@@ -58,7 +58,9 @@ def _words(t: Translator) -> dict[str, _Word]:
         t(
             "It asks nothing and cannot be undone. What is finished and sealed still reaches the centre; drafts and your "
             "list of cases are lost."
-        ),
+        )
+        + " "
+        + t("From then on nothing else opens this device: not yours, not the second one, no recovery sheet."),
         t("From now on it wipes this notebook without a question. Do not try it out."),
         t("Your wipe passphrase"),
     )
@@ -119,7 +121,14 @@ def _erasing(state: FieldState, trying: Trying) -> list[ft.Control]:
     erase = secondary_button(
         state, t("Erase this notebook"), bound(state.ask, question), identifier="forced-erase"
     )
-    return [body(state, words), erase]
+    return [body(state, words), *_closed_by_erasing(state), erase]
+
+
+def _closed_by_erasing(state: FieldState) -> list[ft.Control]:
+    t, book = state.t, state.open.book
+    if not (book.word_is_set(SlotKind.OPEN) or book.word_is_set(SlotKind.WIPE_THEN_OPEN)):
+        return []
+    return [body(state, t("Afterwards the second and the wipe passphrase open nothing any more."))]
 
 
 def _limits(state: FieldState) -> list[str]:

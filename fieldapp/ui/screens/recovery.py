@@ -6,11 +6,11 @@ import flet as ft
 
 from fieldapp.kit import layout
 from fieldapp.kit.boundary import component
-from fieldapp.kit.notices import notice
+from fieldapp.kit.notices import Urgency, notice
 from fieldapp.kit.recovery import recovery_form, sheet_maker
 from fieldapp.ui.parts.frame import ROUTE, framed
 from fieldapp.ui.parts.trying import use_trying
-from fieldapp.ui.state import FieldState, Screen
+from fieldapp.ui.state import USED, FieldState, Screen
 
 
 @component
@@ -23,9 +23,32 @@ def sheet_screen(state: FieldState) -> ft.View:
 
     return framed(
         state,
-        [*_why(state), sheet_maker(state, trying, keep, state.back, pin=state.open.book.opened_by_pin)],
+        [
+            *_used(state),
+            *_why(state),
+            sheet_maker(state, trying, keep, state.back, pin=state.open.book.opened_by_pin),
+        ],
         title=t("Recovery sheet"),
     )
+
+
+def _used(state: FieldState) -> list[ft.Control]:
+    """Say what a recovery has closed: whoever is forced must not find out by typing it.
+
+    A second notebook's recovery closes no other passphrase; it is told what any notebook without a centre is told.
+    """
+    t = state.t
+    if state.about(Screen.SHEET) != USED:
+        return []
+    words = [t("You opened this with a recovery sheet. That sheet opens nothing any more.")]
+    if state.open.book.may_set_words:
+        words.append(
+            t(
+                "Nor does a second or a wipe passphrase. If you had them, set them again in the settings, under: If "
+                "somebody forces you."
+            )
+        )
+    return [notice(state, " ".join(words), urgency=Urgency.WARNING)]
 
 
 def _why(state: FieldState) -> list[ft.Control]:

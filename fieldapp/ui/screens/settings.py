@@ -120,6 +120,12 @@ def _timing(state: FieldState, trying: Trying) -> list[ft.Control]:
             n=policy.wipe_after,
         )
         limited.append(notice(state, words))
+    if policy is not None and policy.keep == 0:
+        words = state.t(
+            "Your centre wants nothing readable to stay here: what is sealed can no longer be opened on this device, "
+            "also not by you."
+        )
+        limited.append(notice(state, words))
     return [*limited, *lock_choices(state, trying, state.change_settings, state.open.book.settings)]
 
 

@@ -10,11 +10,8 @@ import pytest
 from fieldapp.services.filed import Stage
 from fieldapp.services.gate import Gate
 from fieldapp.services.notebook import Notebook
-from fieldapp.services.settings import Settings
-from fieldapp.system import SystemIds
-from fieldapp.vault import FLOOR, NoKeystore, WrongPassphrase
 from sync.chain import ChainLedger, ChainOutcome
-from sync.client import CentreClient, RelayClient
+from sync.client import CentreClient
 from sync.errors import SealRefused
 from sync.protocol import DAY
 from sync.receipts import ReceiptKind
@@ -83,41 +80,6 @@ async def test_a_relay_that_keeps_other_bytes_of_the_same_length_is_offered_the_
     arrived = [centre.open(envelope) for envelope in page.envelopes]
     assert {one.header.record_id for one in arrived} == {record.record_id}
     assert len(arrived) == 2
-
-
-async def test_the_login_of_another_worker_touches_no_unsent_record(
-    notebook: Notebook,
-    gate: Gate,
-    network: Switchable,
-    centre: ScriptedCentre,
-    desk: CentreClient,
-    clock: FixedClock,
-    tmp_path: Path,
-) -> None:
-    """Story 19: the next login erased what the last one had not sent yet."""
-    network.off()
-    record = await screen(notebook)
-    waiting = [entry for entry, _ in notebook.book.on_the_way]
-    await gate.lock()
-    network.on()
-    other = Gate(
-        tmp_path / "other", NoKeystore(), clock, SystemIds(), lambda url: RelayClient(url, transport=network),
-        calibrated=lambda: FLOOR,
-    )  # fmt: skip
-    theirs = await other.create("other made-up words of a colleague", Settings())
-    await theirs.delivery.stop()
-    await theirs.book.join(centre.member(), centre.trust, await centre.tokens(desk))
-    their_record = await screen(theirs)
-    await theirs.delivery.once()
-    assert theirs.book.stage(their_record) is Stage.STORED
-    await other.shut()
-    with pytest.raises(WrongPassphrase):
-        await gate.unlock("other made-up words of a colleague")
-    again = await gate.unlock(PASSPHRASE)
-    await again.delivery.stop()
-    assert [entry for entry, _ in again.book.on_the_way] == waiting
-    await again.delivery.once()
-    assert again.book.stage(record) is Stage.STORED
 
 
 async def test_a_device_put_back_to_an_older_copy_hears_again_what_it_forgot(
