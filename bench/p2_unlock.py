@@ -21,8 +21,8 @@ from typing import Final, cast
 from bench import made_up, screens
 from bench.harness import Bench, Cell, Goal, Kind, Operation, Sample, Stopwatch, readable, require
 from fieldapp.codec import draft_body
-from fieldapp.desktop_keystore import desktop_offer
 from fieldapp.domain.screening import Mode
+from fieldapp.host.desktop_keystore import desktop_offer
 from fieldapp.services.filed import Filed, What
 from fieldapp.services.filing import Book
 from fieldapp.services.kinds import Kind as RecordKind

@@ -11,8 +11,8 @@ import flet as ft
 
 from bench import made_up
 from fieldapp.assets import default_law
+from fieldapp.host.loopback import serve
 from fieldapp.kit.logs import pin_loggers
-from fieldapp.loopback import serve
 from fieldapp.services.settings import Settings
 from fieldapp.ui.app import field_app
 

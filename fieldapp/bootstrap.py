@@ -21,9 +21,9 @@ import flet as ft
 from fieldapp.assets import default_law
 from fieldapp.config import Config
 from fieldapp.errors import InputError
+from fieldapp.host.process import leave_nothing
 from fieldapp.kit.boundary import record_failure
 from fieldapp.kit.logs import DebugLoggingError, pin_loggers, refuse_debug_logging
-from fieldapp.process import leave_nothing
 from fieldapp.services.connections import RelayFactory
 from fieldapp.services.covering import Covering
 from fieldapp.services.gate import Gate
@@ -33,14 +33,14 @@ from fieldapp.vault import Keystore, device_keystore
 from sync.client import RelayClient
 
 if TYPE_CHECKING:
-    from fieldapp.loopback import Served
+    from fieldapp.host.loopback import Served
 
 Main = Callable[[ft.Page], object]
 
 
 def field_gate(config: Config, relays: RelayFactory = RelayClient) -> Gate:
     """Make the door of the desktop whose data is in `config.data_dir`; InputError when that is not a folder."""
-    from fieldapp.desktop_keystore import (
+    from fieldapp.host.desktop_keystore import (
         desktop_offer,
     )  # not on a phone: it needs a library that phones do not have
 
@@ -88,8 +88,8 @@ def phone_app(config: Config) -> Callable[[ft.Page], Awaitable[None]]:
 
     InputError as `check_folder`.
     """
-    from fieldapp.phone_keystore import PhoneKeys
-    from fieldapp.phone_model import ask_model
+    from fieldapp.host.phone_keystore import PhoneKeys
+    from fieldapp.host.phone_model import ask_model
 
     check_folder(config.data_dir)
     keys, turn = PhoneKeys(), asyncio.Lock()
@@ -161,7 +161,7 @@ async def served(
 
     With `capture` the page may ask for the camera and the microphone; with `sound` it may play a recording.
     """
-    from fieldapp.loopback import serve  # not on a phone: it needs Flet's web server
+    from fieldapp.host.loopback import serve  # not on a phone: it needs Flet's web server
 
     try:
         app = await serve(main, port, capture=capture, sound=sound)

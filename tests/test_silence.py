@@ -17,7 +17,7 @@ SPEAKS = {
     "fieldapp/demo/world.py": "the address of the demo's page",
     "fieldapp/kit/boundary.py": "where something failed, and the class of the error",
     "fieldapp/kit/logs.py": "silences the others",
-    "fieldapp/process.py": "the class of an error that nobody caught",
+    "fieldapp/host/process.py": "the class of an error that nobody caught",
     "fieldapp/services/desk/page_program.py": "a program of its own, whose answer is a picture",
     "fieldapp/stage/wheels.py": "a command",
     "sync/client.py": "silences the client's loggers",

@@ -17,7 +17,9 @@ ENTRY: Final = "fieldapp.bootstrap"
 OWN: Final = ("fieldapp", "sync")
 """The packages that are ours; everything else is a dependency."""
 
-DESKTOP_ONLY: Final = frozenset({"fieldapp.loopback", "fieldapp.desktop_keystore", "fieldapp.secret_service"})
+DESKTOP_ONLY: Final = frozenset(
+    {"fieldapp.host.loopback", "fieldapp.host.desktop_keystore", "fieldapp.host.secret_service"}
+)
 """Imported by the entry on a desktop only, inside a function: left out, with all that only it would bring."""
 
 FORBIDDEN: Final = (

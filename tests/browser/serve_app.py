@@ -8,8 +8,8 @@ import asyncio
 import importlib
 import sys
 
+from fieldapp.host.loopback import serve
 from fieldapp.kit.logs import pin_loggers
-from fieldapp.loopback import serve
 
 
 async def run(module_name: str) -> None:

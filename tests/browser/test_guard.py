@@ -15,7 +15,7 @@ from websockets.exceptions import InvalidStatus
 
 from fieldapp import bootstrap, desk_bootstrap
 from fieldapp.config import Config
-from fieldapp.loopback import (
+from fieldapp.host.loopback import (
     FONT_PATHS,
     LaunchKeys,
     LoopbackGuard,

@@ -11,7 +11,7 @@ import pytest
 
 from fieldapp import bootstrap
 from fieldapp.config import Config
-from fieldapp.phone_keystore import PageGone, PhoneKeys
+from fieldapp.host.phone_keystore import PageGone, PhoneKeys
 from fieldapp.services.gate import Gate
 from fieldapp.services.settings import Settings
 from fieldapp.system import SystemIds
@@ -110,7 +110,7 @@ async def test_what_the_phone_calls_itself_reaches_the_door(
     async def asked(page: ft.Page) -> str:
         return "Made Up 8"
 
-    monkeypatch.setattr("fieldapp.phone_model.ask_model", asked)
+    monkeypatch.setattr("fieldapp.host.phone_model.ask_model", asked)
     async with device.start() as app:
         assert app.gate.model == "Made Up 8"
         assert not app.gate.pad.digits_first

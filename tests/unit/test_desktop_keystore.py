@@ -13,8 +13,8 @@ import keyring.backend
 import keyring.errors
 import pytest
 
-from fieldapp import desktop_keystore
-from fieldapp.desktop_keystore import DesktopStore, StillWaiting, desktop_offer
+from fieldapp.host import desktop_keystore
+from fieldapp.host.desktop_keystore import DesktopStore, StillWaiting, desktop_offer
 from fieldapp.vault import (
     FLOOR,
     KeystoreUnavailable,
@@ -177,7 +177,7 @@ def test_only_the_systems_own_backend_is_asked(monkeypatch: pytest.MonkeyPatch, 
         if platform != sys.platform or platform == "linux":
             assert desktop_offer(platform) is None
     modules = {module for module, _ in desktop_keystore._BACKENDS.values()}
-    assert modules == {"keyring.backends.macOS", "fieldapp.secret_service", "keyring.backends.Windows"}
+    assert modules == {"keyring.backends.macOS", "fieldapp.host.secret_service", "keyring.backends.Windows"}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a session bus")
@@ -260,7 +260,7 @@ def test_windows_keeps_no_value_that_was_written_over(monkeypatch: pytest.Monkey
 
 
 def test_without_the_library_there_is_no_key_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "fieldapp.secret_service", raising=False)
+    monkeypatch.delitem(sys.modules, "fieldapp.host.secret_service", raising=False)
     for name in ("keyring.backends.SecretService", "keyring.backends.macOS", "keyring.backends.Windows"):
         monkeypatch.setitem(sys.modules, name, None)
     assert desktop_offer(sys.platform) is None
@@ -271,7 +271,7 @@ def test_no_test_reaches_the_key_store_of_whoever_runs_it(where: str) -> None:
     if where == "here":
         assert desktop_offer() is None
         return
-    ask = "from fieldapp.desktop_keystore import desktop_offer; print(desktop_offer()); import keyring"
+    ask = "from fieldapp.host.desktop_keystore import desktop_offer; print(desktop_offer()); import keyring"
     done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, timeout=60)
     assert done.stdout == "None\n"
     assert done.stderr.splitlines()[-1] == "ImportError: tests have no key store"

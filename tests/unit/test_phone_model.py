@@ -6,7 +6,7 @@ from typing import Any
 import flet as ft
 import pytest
 
-from fieldapp.phone_model import ask_model, model_of
+from fieldapp.host.phone_model import ask_model, model_of
 from sync.directory import model_name
 from tests.fakes.fake_flet import FakeSession
 

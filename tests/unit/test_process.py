@@ -12,7 +12,7 @@ import pytest
 
 from fieldapp import bootstrap
 from fieldapp.config import Config
-from fieldapp.process import forbid_dumps, say_no_values
+from fieldapp.host.process import forbid_dumps, say_no_values
 
 
 @pytest.fixture(autouse=True)

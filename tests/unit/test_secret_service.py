@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fieldapp.desktop_keystore import desktop_offer
+from fieldapp.host.desktop_keystore import desktop_offer
 from fieldapp.vault import FLOOR, KeystoreUnavailable, SystemKeystore, create, device_keystore, unlock
 from fieldapp.vault.keystore import recall
 
@@ -58,7 +58,7 @@ def test_all_calls_use_one_connection_and_one_agreed_key(
     """Agreeing on a key is nearly all that a call cost."""
     import secretstorage
 
-    from fieldapp import secret_service
+    from fieldapp.host import secret_service
 
     opened: list[str] = []
     for module, name in ((secret_service, "open_session"), (secretstorage, "dbus_init")):

@@ -94,9 +94,18 @@ def test_neither_desk_nor_relay_nor_demo_is_on_a_phone(staged: Path) -> None:
     files = {file.relative_to(staged).as_posix() for file in staged.rglob("*") if file.is_file()}
     assert "fieldapp/ui/app.py" in files
     assert "sync/envelope.py" in files
-    assert "fieldapp/phone_keystore.py" in files
-    assert "fieldapp/phone_model.py" in files
-    for name in ("desk", "demo", "relay", "loopback", "desktop_keystore", "stage", "tests", "bench"):
+    assert "fieldapp/host/phone_keystore.py" in files
+    assert "fieldapp/host/phone_model.py" in files
+    for name in (
+        "desk",
+        "demo",
+        "relay",
+        "host/loopback",
+        "host/desktop_keystore",
+        "stage",
+        "tests",
+        "bench",
+    ):
         assert not [f for f in files if name in f.split("/") or f.endswith(f"/{name}.py")], name
     assert not [f for f in files if f.endswith((".po", ".md", ".pyc"))]
     assert not [f for f in files if f.startswith("assets/web")]
@@ -260,7 +269,7 @@ def test_only_what_is_imported_at_run_time_counts(tmp_path: Path) -> None:
         fieldapp__bootstrap="import json\nfrom typing import TYPE_CHECKING\nfrom sync import wire\n"
         "if TYPE_CHECKING:\n    from fieldapp.desk import inbox",
         fieldapp__alone="",
-        sync__wire="import fieldapp.loopback",
+        sync__wire="import fieldapp.host.loopback",
         fieldapp__loopback="",
     )
     assert set(modules(root)) == {"fieldapp", "fieldapp.bootstrap", "sync", "sync.wire"}

@@ -25,7 +25,7 @@ PATIENCE: Final = 20.0
 
 _BACKENDS: Final = {
     "darwin": ("keyring.backends.macOS", "Keyring"),
-    "linux": ("fieldapp.secret_service", "OneConnection"),
+    "linux": ("fieldapp.host.secret_service", "OneConnection"),
     "win32": ("keyring.backends.Windows", "WinVaultKeyring"),
 }
 
