@@ -85,7 +85,7 @@ def test_the_staged_folder_starts_as_on_a_phone(staged: Path, tmp_path: Path) ->
         absent=set(PHONE_ONLY), staged=str(staged), root=str(ROOT), data=str(tmp_path / "private")
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120
+        [sys.executable, "-B", "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120
     )
     assert (done.stdout, done.returncode) == ("runs\n", 0), done.stderr
 
