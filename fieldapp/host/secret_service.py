@@ -36,7 +36,6 @@ class OneConnection(Keyring):
 
         def read(collection: secretstorage.Collection) -> str | None:
             for item in collection.search_items(query):
-                self.unlock(item)  # type: ignore[no-untyped-call]
                 return item.get_secret().decode()
             return None
 
@@ -63,15 +62,15 @@ class OneConnection(Keyring):
     def _ask(self, call: Callable[[secretstorage.Collection], T]) -> T:
         """Ask on the connection that is there; where that fails, once more on a new one.
 
-        Each call may be made twice: a value that is written replaces what has its attributes.
+        A key ring that its owner locked meanwhile fails as well, and a new connection unlocks it. Each call may be made
+        twice: a value that is written replaces what has its attributes.
         """
         if self._collection is not None:
             try:
-                _unlock(self._collection)
                 return call(self._collection)
             except _ANSWERS:
                 raise
-            except Exception:  # the service or the bus was started anew: libraries say that in many ways
+            except Exception:  # locked, or service or bus were started anew: libraries say that in many ways
                 self._drop()
         self._collection = _connected()
         return call(self._collection)
@@ -84,21 +83,20 @@ class OneConnection(Keyring):
 
 
 def _connected() -> secretstorage.Collection:
-    """Return the user's default collection, unlocked, on a connection of its own with a key agreed on."""
+    """Return the user's default collection on a connection of its own with a key agreed on.
+
+    Where it is locked the system asks for its password; KeyringLocked if that does not help.
+    """
     connection = secretstorage.dbus_init()
     try:
         collection = secretstorage.get_default_collection(connection)
-        _unlock(collection)
+        if collection.is_locked():
+            collection.unlock()
+            if collection.is_locked():
+                raise KeyringLocked("not unlocked")
         collection.session = open_session(connection)
     except BaseException:
         connection.close()
         raise
     return collection
 
-
-def _unlock(collection: secretstorage.Collection) -> None:
-    """Have the system ask for the collection's password where it is locked; KeyringLocked if that does not help."""
-    if collection.is_locked():
-        collection.unlock()
-        if collection.is_locked():
-            raise KeyringLocked("not unlocked")
