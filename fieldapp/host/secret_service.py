@@ -99,4 +99,3 @@ def _connected() -> secretstorage.Collection:
         connection.close()
         raise
     return collection
-

@@ -16,6 +16,7 @@ from fieldapp.codec import attachment_body, read_attachment
 from fieldapp.domain.attachment import Attachment
 from fieldapp.domain.strict import Fields as Table
 from fieldapp.errors import CodecError
+from fieldapp.services.later import LaterRead
 from sync import canonical
 from sync.canonical import Value
 from sync.fields import Fields, hex_list
@@ -183,11 +184,11 @@ class Filed:
         """Read what `to_bytes` made; CanonicalError or ValueError when it is damaged.
 
         The vault has authenticated every byte, and sealing makes the content canonical once more: to prove it here
-        for each of a thousand records would double the time to unlock.
+        for each of a thousand records would double the time to unlock. So is what it holds read when it is asked for.
         """
-        value: dict[str, Value] = json.loads(data.decode())  # from bytes it looks for the encoding first
+        rest, content = _split(data)
+        value: dict[str, Value] = json.loads(rest.decode())  # from bytes it looks for the encoding first
         fields = Fields(value)
-        content = value.get("content")
         kept = fields.text("keep_until")
         files = fields.items("attachments") if "attachments" in value else []
         return cls(
@@ -203,7 +204,7 @@ class Filed:
             keep_until=date.fromisoformat(kept) if kept else None,
             withheld=fields.number("withheld"),
             version=fields.number("version", 1),
-            content=content if isinstance(content, dict) else None,
+            content=content,
             parts=_read_parts(fields, with_files=bool(files)),
             opened_at=fields.number("opened_at"),
             acted_at=fields.number("acted_at"),
@@ -211,6 +212,23 @@ class Filed:
             attachments=tuple(read_attachment(Table(file, "attachments", CodecError)) for file in files),
             withdrawn=fields.binaries("withdrawn", 16) if files else (),
         )
+
+
+_CONTENT: Final = b'"content":'
+_AFTER: Final = b',"handover":'
+
+
+def _split(data: bytes) -> tuple[bytes, LaterRead | None]:
+    """Take the content out of an encoded record; what is left says null in its place.
+
+    The encoding is canonical: keys are sorted and a quote inside a text stands behind a backslash. So the first
+    ``"content":`` is the record's own, for only plain texts and the list of files come before it, and the last
+    ``,"handover":`` as well, for only texts, numbers and lists of them come behind.
+    """
+    start, end = data.find(_CONTENT) + len(_CONTENT), data.rfind(_AFTER)
+    if data[start : start + 1] != b"{" or end < start:
+        return data, None
+    return data[:start] + b"null" + data[end:], LaterRead(data[start:end])
 
 
 def _read_parts(fields: Fields, *, with_files: bool) -> tuple[Part, ...]:
