@@ -52,6 +52,11 @@ NIGHT: Final = "#141a22"
 """Grounds of the first picture, light and dark: those of the lock screen that follows it."""
 
 
+WITH_OTHERS: Final = ("cffi==2.0.0", "msgpack==1.1.2")
+"""What other dependencies bring and has compiled parts, in the versions for which there are wheels for phones: those of
+Flet's recipes, https://github.com/flet-dev/mobile-forge, on 21 August 2026. These have the pinned `pynacl`, too; of
+`pillow` they have an older one, with known faults in memory: see ``docs/operations.md``."""
+
 CAMERA: Final = "flet-camera==1.0.5"
 """Scans the centre's code and takes photos, in a package that is staged with a camera."""
 
@@ -121,7 +126,7 @@ def description(bundle_id: str, *, camera: bool = False, microphone: bool = Fals
     """
     project = _project()
     wanted = [*([CAMERA] if camera else []), *([MICROPHONE] if microphone else [])]
-    needed = [*project["dependencies"], *wanted]
+    needed = [*project["dependencies"], *WITH_OTHERS, *wanted]
     return f"""[project]
 name = "notebook"
 version = {_text(project["version"])}

@@ -13,7 +13,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 from typing import Final
@@ -38,7 +38,7 @@ class Wheel:
 
 
 def needed(project: Path, system: str) -> dict[str, Wheel]:
-    """Return what a phone of `system` needs for a staged ``pyproject.toml``, by name: as it is installed here.
+    """Return what a phone of `system` needs for a staged ``pyproject.toml``, by name: as pinned, else as installed here.
 
     KeyError for an unknown system; PackageNotFoundError when something is not installed here.
     """
@@ -46,13 +46,14 @@ def needed(project: Path, system: str) -> dict[str, Wheel]:
     environment = {"sys_platform": system, "platform_system": SYSTEMS[system].capitalize(), "extra": ""}
     found: dict[str, Wheel] = {}
     waiting = [Requirement(line) for line in asked]
+    pinned = {_normal(one.name): str(one.specifier)[2:] for one in waiting if str(one.specifier)[:2] == "=="}
     while waiting:
         one = waiting.pop()
         name = _normal(one.name)
         if name in found or (one.marker and not one.marker.evaluate(environment)):
             continue
         installed = distribution(name)
-        found[name] = _wheel(installed)
+        found[name] = replace(_wheel(installed), version=pinned.get(name, installed.version))
         waiting += [Requirement(line) for line in installed.requires or ()]
     return found
 

@@ -21,7 +21,18 @@ from flet_cli.utils.python_versions import resolve_python_version
 from fieldapp.__main__ import main as fieldapp_command
 from fieldapp.errors import InputError
 from fieldapp.stage.closure import modules
-from fieldapp.stage.folder import BUNDLE_ID, CAMERA, MAIN, MICROPHONE, NIGHT, PAPER, PYTHON, ROOT, stage
+from fieldapp.stage.folder import (
+    BUNDLE_ID,
+    CAMERA,
+    MAIN,
+    MICROPHONE,
+    NIGHT,
+    PAPER,
+    PYTHON,
+    ROOT,
+    WITH_OTHERS,
+    stage,
+)
 from fieldapp.stage.hardening import harden
 
 PHONE_ONLY = (
@@ -176,7 +187,7 @@ def test_the_description_asks_for_the_network_and_nothing_else(staged: Path) -> 
     assert android["manifest_application"]["allowBackup"] == "false"
     assert android["manifest_application"]["usesCleartextTraffic"] == "false"
     source = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert described["project"]["dependencies"] == source["dependencies"]
+    assert described["project"]["dependencies"] == [*source["dependencies"], *WITH_OTHERS]
     assert all("==" in line for line in source["dependencies"])
     assert "flet-secure-storage" in " ".join(source["dependencies"])
     for other in ("keyring", "flet-audio", "pypdfium2"):
@@ -200,7 +211,7 @@ def test_a_camera_is_asked_for_only_where_it_was_wanted(tmp_path: Path) -> None:
     assert android["feature"] == {"android.hardware.camera.any": False}
     assert android["manifest_application"]["allowBackup"] == "false"
     assert list(described["tool"]["flet"]["ios"]["info"]) == ["NSCameraUsageDescription"]
-    assert described["project"]["dependencies"] == [*source["project"]["dependencies"], CAMERA]
+    assert described["project"]["dependencies"] == [*source["project"]["dependencies"], *WITH_OTHERS, CAMERA]
     assert CAMERA in source["dependency-groups"]["desktop"], "one version for both"
     (plain := tmp_path / "plain").mkdir()
     stage(plain / "app")
@@ -224,7 +235,7 @@ def test_a_microphone_is_asked_for_only_where_it_was_wanted(camera: bool, tmp_pa
     assert "NSMicrophoneUsageDescription" in described["tool"]["flet"]["ios"]["info"]
     source = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wanted = [*([CAMERA] if camera else []), MICROPHONE]
-    assert described["project"]["dependencies"] == [*source["project"]["dependencies"], *wanted]
+    assert described["project"]["dependencies"] == [*source["project"]["dependencies"], *WITH_OTHERS, *wanted]
     assert MICROPHONE in source["dependency-groups"]["desktop"], "one version for both"
 
 
