@@ -1,6 +1,6 @@
 """Does what belongs to the second notebook, and rotating the key, while disk and key store fail at every call in turn.
 
-    python -m tests.faults.forced_driver FOLDER [small]         one line per operation on standard input: name and step
+    python -m tests.faults.forced_driver FOLDER small|real      one line per operation on standard input: name and step
     python -m tests.faults.forced_driver DEVICE loop LAST       does one thing after the other until it is killed
 
 Each case is a fork that opens a copy of the same device, does the operation, and dies or is refused in the middle. Then
@@ -511,11 +511,11 @@ def loop(device: Path, last: str) -> None:
 def main() -> None:
     """Answer line after line, or do one thing after the other."""
     folder = Path(sys.argv[1])
-    if sys.argv[2:] == ["small"]:
-        make_small()
-    elif sys.argv[2:]:
+    if sys.argv[2] == "loop":
         loop(folder, sys.argv[3])
         return
+    if sys.argv[2] == "small":
+        make_small()
     for line in sys.stdin:
         name, step = line.split()
         print(json.dumps(try_everything(Case(folder, name), int(step))), flush=True)

@@ -2,9 +2,9 @@
 
 The old state or the new one, never neither; what was wiped never opens again, and a wipe that was cut is finished at the
 next start. The short form takes the first, the middle and the last call of every phase on a device with small partitions,
-and every fault with every kind of call. FIELDAPP_LONG=1 takes every fault at each of these places on a device of the
-real size, and at every call, or one of 12 to 60 where a whole partition is overwritten; and it kills a process that does
-all of this at 500 random instants.
+and every fault with every kind of call. FIELDAPP_LONG=1 takes every fault at every call on such a device, and on one of
+the real size at each of these places and at one of 12 to 60 calls where a whole partition is overwritten; and it kills a
+process that does all of this at 500 random instants.
 """
 
 import json
@@ -40,7 +40,8 @@ STEPS = {
 }
 """Each operation, and at which of its calls the long form looks beside the places: every one, every 12th, and so on."""
 SHORT = ("set-second", "passphrase", "rekey", "migrate", "wipe", "guess", "erase-plain")
-STEP_OF = STEPS if LONG else dict.fromkeys(SHORT, 0)
+FORMS = {"small": dict.fromkeys(STEPS, 1), "real": STEPS} if LONG else {"small": dict.fromkeys(SHORT, 0)}
+"""The sizes of the device, and for each the operations with their steps; 0 for the sample."""
 KILLS = 500 if LONG else 4
 
 
@@ -51,21 +52,22 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         yield Path(made)
 
 
-def test_a_disk_that_fails_at_any_call_leaves_the_old_or_the_new_state(folder: Path) -> None:
+@pytest.mark.parametrize("size", FORMS)
+def test_a_disk_that_fails_at_any_call_leaves_the_old_or_the_new_state(folder: Path, size: str) -> None:
     if sys.platform != "linux":
         pytest.skip("needs fork")
     if library() is None:
         pytest.skip("this Python hides the functions of its SQLite")
     done = subprocess.run(
-        [sys.executable, "-m", "tests.faults.forced_driver", str(folder), *([] if LONG else ["small"])],
-        input="".join(f"{name} {step}\n" for name, step in STEP_OF.items()),
+        [sys.executable, "-m", "tests.faults.forced_driver", str(folder), size],
+        input="".join(f"{name} {step}\n" for name, step in FORMS[size].items()),
         capture_output=True,
         text=True,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
     answers = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [answer["operation"] for answer in answers] == list(STEP_OF)
+    assert [answer["operation"] for answer in answers] == list(FORMS[size])
     assert {answer["operation"]: answer["wrong"] for answer in answers if answer["wrong"]} == {}
     assert all(answer["calls"] >= 12 and answer["tried"] >= 15 for answer in answers)
     # Were the cache not too small for a partition, its pages would be written in one turn.
