@@ -26,7 +26,7 @@ from tests.fakes.centre import ScriptedCentre
 from tests.fakes.clock import FixedClock
 from tests.faults.field_driver import PASSPHRASE
 
-KILLS = 1000 if os.environ.get("FIELDAPP_LONG") else 200
+KILLS = 1000 if os.environ.get("FIELDAPP_LONG") else 125
 HOUR = 3600
 
 
