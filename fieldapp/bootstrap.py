@@ -40,9 +40,7 @@ Main = Callable[[ft.Page], object]
 
 def field_gate(config: Config, relays: RelayFactory = RelayClient) -> Gate:
     """Make the door of the desktop whose data is in `config.data_dir`; InputError when that is not a folder."""
-    from fieldapp.host.desktop_keystore import (
-        desktop_offer,
-    )  # not on a phone: it needs a library that phones do not have
+    from fieldapp.host.desktop_keystore import desktop_offer  # not on a phone: it has no such library
 
     check_folder(config.data_dir)
     return guarded_gate(config, device_keystore(config.data_dir, desktop_offer()), relays)
